@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a cloud must offer: plain values, and four protocols over them.
+
+Every maker takes a ``key`` (``model/naming.py``) and marks the thing with it, and
+``find`` answers *all* things of a key, oldest first, so that the caller can adopt what an
+earlier attempt made. Deleting what is not there is success. Failures are the errors of
+this module, by the classes of operations.md: a caller looks at the class only.
+"""
+
+import dataclasses
+import typing
+
+from trove import errors
+
+
+class Passing(errors.Upstream):
+    """The cloud could not answer now (5xx, time-out, 401 twice, 429): try again.
+
+    ``retry_after`` is in seconds, or None when the cloud did not say.
+    """
+
+    def __init__(self, why: str, retry_after: float | None = None) -> None:
+        super().__init__(why=why)
+        self.retry_after = retry_after
+
+
+class Unknown(Passing):
+    """A request to make something may or may not have been carried out: look again."""
+
+
+class Refused(errors.Upstream):
+    """The cloud will never do this (400, 403, a 404 on what a create refers to)."""
+
+    def __init__(self, why: str, status: int | None = None) -> None:
+        super().__init__(why=why)
+        self.status = status
+
+
+class CloudConflict(Passing):
+    """The cloud says that the thing is not in a state for this (409): look again."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Flavor:
+    """A size of server. ``ram`` in MiB, ``disk`` and ``ephemeral`` in GiB."""
+
+    id: str
+    name: str
+    ram: int
+    vcpus: int
+    disk: int
+    ephemeral: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Image:
+    """What a server boots from."""
+
+    id: str
+    name: str
+    tags: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Network:
+    """A network and its subnets' ranges."""
+
+    id: str
+    name: str
+    cidrs: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of a security group. ``direction`` is ``ingress`` or ``egress``.
+
+    ``port`` None means every port of the protocol; ``protocol`` None, every protocol.
+    """
+
+    direction: str
+    protocol: str | None = "tcp"
+    port: int | None = None
+    cidr: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Group:
+    """A security group."""
+
+    id: str
+    key: str | None
+    rules: tuple[Rule, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Port:
+    """A server's place on a network."""
+
+    id: str
+    key: str | None
+    network: str
+    addresses: tuple[str, ...] = ()
+    server: str | None = None
+    groups: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Volume:
+    """A block device. ``size`` in GiB.
+
+    ``status`` is one of: creating, available, in-use, extending, error, deleting.
+    """
+
+    id: str
+    key: str | None
+    status: str
+    size: int
+    type: str | None = None
+    servers: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Server:
+    """A machine.
+
+    ``status`` is one of: BUILD, ACTIVE, REBOOT, RESIZE, VERIFY_RESIZE, SHUTOFF, ERROR,
+    UNKNOWN. ``fault`` is the cloud's sentence when it is ERROR.
+    """
+
+    id: str
+    key: str | None
+    name: str
+    status: str
+    flavor: str | None = None
+    fault: str | None = None
+    volumes: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    host: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Boot:
+    """An order for a server. ``name`` is what the user called the instance."""
+
+    name: str
+    image: str
+    flavor: str
+    ports: tuple[str, ...]
+    volume: str | None
+    user_data: str
+    availability_zone: str | None = None
+    server_group: str | None = None
+
+
+class Compute(typing.Protocol):
+    """Servers and flavors (Nova)."""
+
+    def flavors(self) -> list[Flavor]: ...
+
+    def flavor(self, id: str) -> Flavor:
+        """Raises ``errors.FlavorNotFound``."""
+
+    def find(self, key: str) -> list[Server]: ...
+
+    def owned(self) -> list[Server]:
+        """Every server that carries this deployment's tag."""
+
+    def boot(self, key: str, order: Boot) -> Server: ...
+
+    def show(self, id: str) -> Server | None: ...
+
+    def delete(self, id: str) -> None: ...
+
+    def reboot(self, id: str, hard: bool = False) -> None: ...
+
+    def stop(self, id: str) -> None: ...
+
+    def start(self, id: str) -> None: ...
+
+    def console(self, id: str, lines: int = 100) -> str: ...
+
+
+class Volumes(typing.Protocol):
+    """Block storage (Cinder)."""
+
+    def find(self, key: str) -> list[Volume]: ...
+
+    def owned(self) -> list[Volume]: ...
+
+    def create(self, key: str, size: int, type: str | None = None) -> Volume: ...
+
+    def show(self, id: str) -> Volume | None: ...
+
+    def delete(self, id: str) -> None: ...
+
+    def extend(self, id: str, size: int) -> None: ...
+
+    def retain(self, id: str, why: str) -> None:
+        """Marks a volume as kept on purpose, and whose it was."""
+
+
+class Networking(typing.Protocol):
+    """Networks, ports and security groups (Neutron)."""
+
+    def network(self, id: str) -> Network | None: ...
+
+    def networks(self) -> list[Network]: ...
+
+    def find_ports(self, key: str) -> list[Port]: ...
+
+    def owned_ports(self) -> list[Port]: ...
+
+    def create_port(
+        self,
+        key: str,
+        network: str,
+        groups: tuple[str, ...],
+        address: str | None = None,
+        subnet: str | None = None,
+    ) -> Port: ...
+
+    def show_port(self, id: str) -> Port | None: ...
+
+    def delete_port(self, id: str) -> None: ...
+
+    def find_groups(self, key: str) -> list[Group]: ...
+
+    def owned_groups(self) -> list[Group]: ...
+
+    def create_group(self, key: str, rules: tuple[Rule, ...]) -> Group:
+        """A group with exactly ``rules`` (no default egress)."""
+
+    def delete_group(self, id: str) -> None: ...
+
+
+class Images(typing.Protocol):
+    """Images (Glance)."""
+
+    def show(self, id: str) -> Image | None: ...
+
+    def newest(self, tags: tuple[str, ...]) -> Image | None:
+        """The newest active image that has all the tags."""
+
+
+class Cloud(typing.Protocol):
+    """A whole cloud, in one region, seen with the service's own credentials."""
+
+    compute: Compute
+    volumes: Volumes
+    network: Networking
+    images: Images

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tables: every column, once."""
+
+from trove.db.tables.datastores import Datastore, DatastoreVersion
+from trove.db.tables.instances import Guest, GuestReport, Instance
+from trove.db.tables.operations import CloudThing, Event, GuestJob, Operation, OperationStep
+from trove.db.tables.quotas import Quota, Usage
+from trove.db.tables.record import Record
+from trove.db.tables.services import ServiceProcess
+
+__all__ = [
+    "CloudThing",
+    "Datastore",
+    "DatastoreVersion",
+    "Event",
+    "Guest",
+    "GuestJob",
+    "GuestReport",
+    "Instance",
+    "Operation",
+    "OperationStep",
+    "Quota",
+    "Record",
+    "ServiceProcess",
+    "Usage",
+]

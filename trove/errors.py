@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every error the service raises: a family, and a sentence with the facts.
+
+The family says what the caller can do about it; only ``api/faults.py`` knows HTTP::
+
+    TroveError
+     +- Invalid        the request is wrong; change it
+     +- Forbidden      not allowed for you
+     +- NotFound       there is no such thing (or none of yours)
+     +- Clash          it is there already, or is another's
+     +- Conflict       the thing is not in a state that allows this
+     +- OverLimit      more than the quota or the rate allows
+     +- Unsupported    this datastore or cloud cannot do that
+     +- Unavailable    a guest or service did not answer in time; try again
+     +- Upstream       the cloud failed
+     +- Internal       a promise of our own code was broken
+
+Raise the named error with its facts: ``raise InstanceBusy(instance=id, task=task)``.
+"""
+
+
+class TroveError(Exception):
+    """Something this service has a sentence for."""
+
+    sentence = "The service failed."
+
+    def __init__(self, message: str | None = None, **facts: object) -> None:
+        self.facts = facts
+        self.message = message if message is not None else self.sentence.format(**facts)
+        super().__init__(self.message)
+
+
+class Invalid(TroveError):
+    """The request itself is wrong."""
+
+    sentence = "The request is not valid: {why}"
+
+
+class Forbidden(TroveError):
+    """The caller may not do this."""
+
+    sentence = "You are not allowed to do this: {what}."
+
+
+class NotFound(TroveError):
+    """There is no such thing, or none that the caller may see."""
+
+    sentence = "{what} {id} cannot be found."
+
+
+class Clash(TroveError):
+    """A thing of that identity exists already."""
+
+    sentence = "{what} {id} exists already."
+
+
+class Conflict(TroveError):
+    """The thing is not in a state that allows this."""
+
+    sentence = "{what} is in a state that does not allow this."
+
+
+class OverLimit(TroveError):
+    """More than a quota or a rate limit allows."""
+
+    sentence = "The limit of {resource} is reached."
+
+
+class Unsupported(TroveError):
+    """The datastore or the cloud cannot do this."""
+
+    sentence = "{what} is not supported."
+
+
+class Unavailable(TroveError):
+    """Something that must answer did not, in time."""
+
+    sentence = "{what} does not answer at the moment; try again later."
+
+
+class Upstream(TroveError):
+    """The cloud underneath failed."""
+
+    sentence = "The cloud failed: {why}"
+
+
+class Internal(TroveError):
+    """A promise of our own code was broken."""
+
+    sentence = "The service failed: {why}"
+
+
+# -- named errors -----------------------------------------------------------------
+
+
+class InstanceNotFound(NotFound):
+    sentence = "Instance {id} cannot be found."
+
+
+class DatastoreNotFound(NotFound):
+    sentence = "Datastore '{id}' cannot be found."
+
+
+class DatastoreVersionNotFound(NotFound):
+    sentence = "Datastore version '{id}' cannot be found."
+
+
+class FlavorNotFound(NotFound):
+    sentence = "Flavor {id} cannot be found."
+
+
+class QuotaResourceUnknown(NotFound):
+    sentence = "Quota resource {resource} is unknown."
+
+
+class OperationNotFound(NotFound):
+    sentence = "Operation {id} cannot be found."
+
+
+class InstanceBusy(Conflict):
+    sentence = "Instance {instance} is not ready. (Status is {task})."
+
+
+class InstanceNotReady(Conflict):
+    sentence = (
+        "Instance {instance} is not currently available for an action to be "
+        "performed (instance status was {status})."
+    )
+
+
+class IdempotencyMismatch(Clash):
+    sentence = (
+        "The Idempotency-Key was used before with another body; "
+        "use a new key for a new request."
+    )
+
+
+class QuotaExceeded(OverLimit):
+    sentence = "Quota exceeded for resources: {resources}."
+
+
+class RateLimited(OverLimit):
+    sentence = "This request was rate-limited."
+
+
+class NotSupported(Unsupported):
+    sentence = "Datastore {datastore} does not support {what}."
+
+
+class GuestSilent(Unavailable):
+    sentence = "The guest of instance {instance} does not answer; try again later."
+
+
+class LeaseLost(Internal):
+    """Another worker owns the operation now: drop everything."""
+
+    sentence = "Operation {operation} was taken over by another worker."

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kinds of operation, and the input of each: typed, and plain JSON when stored.
+
+``actions`` opens an operation of a kind; ``flows`` says what the kind is. The input is
+sealed at rest and wiped when the operation ends, so a password may be in it.
+"""
+
+import dataclasses
+import typing
+
+INSTANCE = "instance"
+"""The object type of all three kinds below."""
+
+CREATE = "instance.create"
+DELETE = "instance.delete"
+RESTART = "instance.restart"
+
+KINDS = (CREATE, DELETE, RESTART)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class NewDatabase:
+    """A database asked for at create."""
+
+    name: str
+    character_set: str | None = None
+    collate: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class NewUser:
+    """A user asked for at create."""
+
+    name: str
+    password: str = dataclasses.field(repr=False)
+    host: str = "%"
+    databases: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CreateInstance:
+    """What ``instance.create`` needs beside the instance's row.
+
+    ``cost`` is what was reserved of the quota; ``image`` was chosen at accept time.
+    """
+
+    image: str
+    datastore: str
+    version: str
+    vcpus: int
+    cost: dict[str, int]
+    databases: tuple[NewDatabase, ...] = ()
+    users: tuple[NewUser, ...] = ()
+    locality: str | None = None
+
+    def to_dict(self) -> dict[str, typing.Any]:
+        """Plain JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, typing.Any]) -> "CreateInstance":
+        """The reverse of ``to_dict``."""
+        plain = dict(data)
+        plain["databases"] = tuple(NewDatabase(**d) for d in data["databases"])
+        plain["users"] = tuple(
+            NewUser(**{**u, "databases": tuple(u["databases"])}) for u in data["users"]
+        )
+        return cls(**plain)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DeleteInstance:
+    """What ``instance.delete`` gives back to the quota when all is gone."""
+
+    cost: dict[str, int]
+
+    def to_dict(self) -> dict[str, typing.Any]:
+        """Plain JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, typing.Any]) -> "DeleteInstance":
+        """The reverse of ``to_dict``."""
+        return cls(**data)

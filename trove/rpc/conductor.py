@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Conductor: what a guest may tell the control plane.
+
+The sender is the broker user that RabbitMQ validated (``context.broker_user``), never
+anything that the message says of itself.
+"""
+
+from trove.rpc.interface import Interface, call, cast
+from trove.rpc.messages import Enrolled, Enrolment, JobReport, Report
+
+
+class Conductor(Interface):
+    """Topic ``trove-conductor``, on the guests' vhost."""
+
+    topic = "trove-conductor"
+    version = "1.0"
+
+    @cast(since="1.0")
+    def heartbeat(self, report: Report) -> None:
+        """The guest's state, every few seconds and at once when it changes."""
+
+    @cast(since="1.0")
+    def job_changed(self, job: JobReport) -> None:
+        """A job ended or moved; repeated with each heartbeat until it is forgotten."""
+
+    @call(since="1.0", timeout=30)
+    def enrol(self, enrolment: Enrolment) -> Enrolled:
+        """Exchange the bootstrap credential for one that only the guest knows."""

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The values that cross the wire between the control plane and a guest.
+
+Each is a frozen dataclass. ``rpc/codec.py`` turns one into plain JSON values and back,
+strictly: a missing field, a wrong type, or a text over its bound is ``errors.Invalid``,
+and a field nobody declared never reaches anything. Nothing in a message names a class.
+"""
+
+import dataclasses
+import typing
+
+TEXT = 4096
+"""The longest text a message may carry unless its field says otherwise, in characters."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class JobReport:
+    """How one job of a guest stands. ``result`` is the job's own small dict."""
+
+    id: str
+    state: str
+    progress: int = 0
+    fault: str | None = None
+    result: dict[str, typing.Any] | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Report:
+    """A guest's heartbeat.
+
+    ``(boot, seq)`` only grows: boot counts the agent's starts, seq the reports since.
+    ``service`` is a ``model.states.Service`` value. Sizes are bytes.
+    """
+
+    boot: int
+    seq: int
+    service: str
+    why: str = ""
+    role: str | None = None
+    position: str | None = None
+    version: str | None = None
+    disk_used: int | None = None
+    disk_total: int | None = None
+    agent: str | None = None
+    rss: int | None = None
+    certificate_expires: str | None = None
+    jobs: tuple[JobReport, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Enrolment:
+    """A guest's first word, sent with its bootstrap credential.
+
+    ``password_hash`` is RabbitMQ's salted SHA-256 of a password that only the guest
+    knows; ``public_key`` (base64, X25519) is what secrets for it are sealed with; ``csr``
+    (PEM) asks for its server certificate, whose names the control plane decides.
+    """
+
+    password_hash: str
+    public_key: str
+    csr: str = dataclasses.field(metadata={"max": 8192})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Enrolled:
+    """The answer: the certificate and the deployment's CA, PEM."""
+
+    certificate: str = dataclasses.field(metadata={"max": 16384})
+    ca: str = dataclasses.field(metadata={"max": 16384})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DatabaseOrder:
+    """A database that must be there."""
+
+    name: str
+    character_set: str | None = None
+    collate: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plan:
+    """What a guest must become.
+
+    ``memory`` in MiB; ``device`` is where the data volume appears (None: no volume).
+    ``sealed`` is ``rpc.sealing.seal`` of ``{"users": [{"name", "host", "password",
+    "databases"}]}``: no password is ever readable in a queue.
+    """
+
+    datastore: str
+    version: str
+    memory: int
+    vcpus: int
+    server_id: int
+    device: str | None
+    fstype: str
+    databases: tuple[DatabaseOrder, ...] = ()
+    group: dict[str, typing.Any] = dataclasses.field(default_factory=dict)
+    sealed: str = dataclasses.field(default="", metadata={"max": 1048576})

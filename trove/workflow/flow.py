@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a long operation is: named steps in order, each with its undo.
+
+A step is called with a context (``flows/context.py``) and may run twice. It returns a
+dict of plain values (its output, written with its *done*), None, or a ``Wait`` when it
+is not finished; it never sleeps. After the step marked ``pivot`` there is no undo: the
+flow only goes forward (operations.md, rule 8).
+"""
+
+import dataclasses
+import typing
+
+Output = dict[str, typing.Any] | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Wait:
+    """Returned by a step that is not finished: call it again in ``seconds``."""
+
+    seconds: float
+    why: str = ""
+
+
+Deed = typing.Callable[[typing.Any], "Output | Wait"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Step:
+    """One deed, what takes it back, and how long it may stay unfinished (seconds)."""
+
+    do: Deed
+    undo: Deed | None = None
+    within: float | None = None
+    pivot: bool = False
+
+    @property
+    def name(self) -> str:
+        """The deed's own name: it is the step's identity in the journal."""
+        return self.do.__name__
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Flow:
+    """A kind of operation: its steps, and when it is overdue (seconds)."""
+
+    kind: str
+    steps: tuple[Step, ...]
+    deadline: float
+    version: int = 1
+    failed: Deed | None = None
+    """Runs in the transaction that ends a failed operation (the row's last word)."""
+
+    def __post_init__(self) -> None:
+        names = [step.name for step in self.steps]
+        if len(names) != len(set(names)):
+            raise ValueError(f"{self.kind}: two steps share a name")
+
+
+def minutes(count: float) -> float:
+    """Minutes as seconds."""
+    return count * 60.0
