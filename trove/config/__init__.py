@@ -1,1 +1,72 @@
 # SPDX-License-Identifier: Apache-2.0
+"""The options: registers the groups a process asks for, and lists them for samples.
+
+One module a group (``config/<group>.py``): ``GROUP``, an ``OptGroup`` or None for
+``[DEFAULT]``, and ``OPTS``. They are read in ``cmd/`` and by constructors only.
+"""
+
+import importlib
+import pkgutil
+import types
+import typing
+
+from oslo_config import cfg
+
+Listed = list[tuple[typing.Any, list[cfg.Opt]]]
+
+PROCESSES: dict[str, tuple[str, ...]] = {
+    "api": ("service", "api", "database", "rpc", "cloud", "quota"),
+    "taskmanager": ("service", "taskmanager", "database", "rpc", "cloud", "quota"),
+    "conductor": ("service", "conductor", "database", "rpc"),
+    "guestagent": ("guest",),
+    "manage": ("service", "database", "rpc", "cloud", "quota"),
+}
+"""Which groups each process reads; the sample files are made from the same table."""
+
+
+def _load(group: str) -> types.ModuleType:
+    return importlib.import_module(f"{__name__}.{group}")
+
+
+def register(conf: cfg.ConfigOpts, *groups: str) -> None:
+    """Make the options of these groups known to ``conf``; twice does no harm."""
+    for name in groups:
+        module = _load(name)
+        if module.GROUP is not None:
+            conf.register_group(module.GROUP)
+        conf.register_opts(module.OPTS, group=module.GROUP)
+
+
+def groups() -> list[str]:
+    """Every group there is a module for."""
+    return sorted(found.name for found in pkgutil.iter_modules(__path__))
+
+
+def _listed(names: typing.Iterable[str]) -> Listed:
+    modules = [_load(name) for name in names]
+    return [(module.GROUP, list(module.OPTS)) for module in modules]
+
+
+def list_opts() -> Listed:
+    """Every option, for oslo-config-generator and oslo-config-validator."""
+    return _listed(groups())
+
+
+def list_api_opts() -> Listed:
+    """What trove-api reads."""
+    return _listed(PROCESSES["api"])
+
+
+def list_taskmanager_opts() -> Listed:
+    """What trove-taskmanager reads."""
+    return _listed(PROCESSES["taskmanager"])
+
+
+def list_conductor_opts() -> Listed:
+    """What trove-conductor reads."""
+    return _listed(PROCESSES["conductor"])
+
+
+def list_guestagent_opts() -> Listed:
+    """What trove-guestagent reads, inside a guest."""
+    return _listed(PROCESSES["guestagent"])
