@@ -21,7 +21,15 @@ class Wait:
     why: str = ""
 
 
-Deed = typing.Callable[[typing.Any], "Output | Wait"]
+@dataclasses.dataclass(frozen=True, slots=True)
+class Settle:
+    """A step's output, with rows that change in the same transaction as its *done*."""
+
+    work: typing.Callable[[typing.Any], None]
+    output: dict[str, typing.Any] | None = None
+
+
+Deed = typing.Callable[[typing.Any], "Output | Wait | Settle"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,8 +55,8 @@ class Flow:
     steps: tuple[Step, ...]
     deadline: float
     version: int = 1
-    failed: Deed | None = None
-    """Runs in the transaction that ends a failed operation (the row's last word)."""
+    failed: typing.Callable[[typing.Any, typing.Any, str], None] | None = None
+    """``failed(ctx, tx, fault)`` runs in the transaction that ends a failed operation."""
 
     def __post_init__(self) -> None:
         names = [step.name for step in self.steps]
