@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What differs between SQLite, MariaDB and PostgreSQL: connecting, and their errors."""
+
+import os
+import time
+import typing
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
+BUSY_TIMEOUT = 20
+"""Seconds that SQLite waits for another writer, unless the caller's bound is shorter."""
+
+DRIVERS = {
+    "mysql": "mysql+pymysql",
+    "mariadb": "mariadb+pymysql",
+    "postgresql": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",
+}
+
+# Deadlock, lock wait timeout, "record has changed since last read", and a Galera node that
+# is not (yet) part of its cluster; a certification failure comes as a deadlock.
+MARIADB_LOST = frozenset({1213, 1205, 1020, 1047})
+# Could not connect, or the connection went: nothing was committed.
+MARIADB_GONE = frozenset({2002, 2003, 2006, 2013, 2055, 1040, 1053})
+# Serialisation failure, deadlock, lock_timeout, too many connections, and the server
+# going down or coming up.
+POSTGRESQL_LOST = frozenset({"40001", "40P01", "55P03", "53300"})
+POSTGRESQL_GONE = frozenset({"57P01", "57P02", "57P03"})
+
+
+def engine(
+    url: str,
+    pool: dict[str, typing.Any],
+    *,
+    timeout: float,
+    echo: bool,
+    clock: Callable[[], float] | None,
+) -> sa.Engine:
+    """An engine for ``url`` whose connections are set up as this module's docstrings say."""
+    parsed = sa.make_url(url)
+    parsed = parsed.set(drivername=DRIVERS.get(parsed.drivername, parsed.drivername))
+    name = parsed.get_backend_name()
+    # hide_parameters: an error's text may reach a log, and parameters may be secrets
+    options: dict[str, typing.Any] = {"echo": echo, "hide_parameters": True, **pool}
+    if name == "sqlite":
+        return _sqlite(parsed, options, timeout, clock or time.time)
+    if clock is not None:
+        raise ValueError("only SQLite's clock can be replaced")
+    options |= {"pool_pre_ping": True, "isolation_level": "READ COMMITTED"}
+    if name == "postgresql":
+        return _postgresql(parsed, options, timeout)
+    if name in ("mysql", "mariadb"):
+        return _mariadb(parsed, options, timeout)
+    raise ValueError(f"no such database is supported: {name}")
+
+
+def reading(engine: sa.Engine) -> sa.Engine:
+    """The same engine (one pool), whose transactions are for reading."""
+    return engine.execution_options(trove_reading=True, **_read_only(engine))
+
+
+def _read_only(engine: sa.Engine) -> dict[str, typing.Any]:
+    return {"postgresql_readonly": True} if engine.dialect.name == "postgresql" else {}
+
+
+def lost(error: sa.exc.DBAPIError) -> bool:
+    """Whether the database itself dropped the transaction: the whole may be tried again."""
+    if error.connection_invalidated:
+        return True
+    code = _code(error)
+    return code in (
+        MARIADB_LOST
+        | MARIADB_GONE
+        | POSTGRESQL_LOST
+        | POSTGRESQL_GONE
+        | {"locked", "gone"}
+    )
+
+
+def undecided(error: sa.exc.DBAPIError) -> bool:
+    """Whether an error *of COMMIT* leaves open if it happened.
+
+    A server that answered with a roll-back or a violated constraint has decided; silence,
+    a shutdown or a node thrown out of its cluster has not.
+    """
+    if isinstance(error, sa.exc.IntegrityError):
+        return False
+    if error.connection_invalidated:
+        return True
+    code = _code(error)
+    if code in MARIADB_GONE | POSTGRESQL_GONE | {"gone", 1047, 1180}:
+        return True
+    return isinstance(code, str) and code.startswith("08")
+
+
+def _code(error: sa.exc.DBAPIError) -> int | str | None:
+    """MariaDB's number, PostgreSQL's SQLSTATE, or "locked" or "gone" in plain."""
+    cause = error.orig
+    state = getattr(cause, "sqlstate", None)
+    if state is not None:
+        return str(state)
+    if cause is None:
+        return None
+    if type(cause).__module__.startswith("psycopg"):
+        # psycopg has no SQLSTATE for what libpq says without a server
+        return "gone" if isinstance(error, sa.exc.OperationalError) else None
+    first = cause.args[0] if cause.args else None
+    if isinstance(first, int):
+        return first
+    return "locked" if " is locked" in str(first) else None
+
+
+def _sqlite(
+    url: sa.URL,
+    options: dict[str, typing.Any],
+    timeout: float,
+    clock: Callable[[], float],
+) -> sa.Engine:
+    arguments: dict[str, typing.Any] = {"check_same_thread": False}
+    if url.database in (None, "", ":memory:"):
+        # there is one such database per connection: have one, and let others wait for it
+        options |= {"pool_size": 1, "max_overflow": 0, "pool_recycle": -1}
+    options["poolclass"] = sa.QueuePool
+    made = sa.create_engine(url, connect_args=arguments, **options)
+    busy = int(1000 * min(timeout or BUSY_TIMEOUT, BUSY_TIMEOUT))
+
+    @sa.event.listens_for(made, "do_connect")
+    def own_file(dialect: object, record: object, args: list[str], kw: object) -> None:
+        # it holds sealed passwords; journal and shared memory inherit the mode
+        path = args[0] if args else ""
+        if path and path != ":memory:" and not path.startswith("file:"):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+
+    @sa.event.listens_for(made, "connect")
+    def prepare(connection: typing.Any, record: object) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        connection.create_function("trove_now", 0, clock)
+        for pragma in (
+            f"busy_timeout = {busy}",
+            "journal_mode = WAL",
+            "synchronous = FULL",  # an accepted request survives a power cut
+            "foreign_keys = ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @sa.event.listens_for(made, "begin")
+    def begin(connection: sa.Connection) -> None:
+        only_reads = connection.get_execution_options().get("trove_reading")
+        connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
+
+    return made
+
+
+def _mariadb(url: sa.URL, options: dict[str, typing.Any], timeout: float) -> sa.Engine:
+    arguments: dict[str, typing.Any] = {"connect_timeout": 10, "charset": "utf8mb4"}
+    settings = ["sql_mode = 'TRADITIONAL'", "time_zone = '+00:00'"]
+    if timeout:
+        arguments |= {"read_timeout": timeout, "write_timeout": timeout}
+        settings.append(f"innodb_lock_wait_timeout = {max(1, int(timeout / 2))}")
+    made = sa.create_engine(url, connect_args=arguments, **options)
+
+    @sa.event.listens_for(made, "connect")
+    def prepare(connection: typing.Any, record: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET SESSION " + ", ".join(settings))
+
+    return made
+
+
+def _postgresql(
+    url: sa.URL, options: dict[str, typing.Any], timeout: float
+) -> sa.Engine:
+    arguments: dict[str, typing.Any] = {"connect_timeout": 10}
+    if timeout:
+        limits = {
+            "statement_timeout": timeout,
+            "lock_timeout": timeout / 2,
+            "idle_in_transaction_session_timeout": 2 * timeout,
+        }
+        arguments["options"] = " ".join(
+            f"-c {name}={int(1000 * seconds)}" for name, seconds in limits.items()
+        )
+    return sa.create_engine(url, connect_args=arguments, **options)
