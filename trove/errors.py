@@ -151,6 +151,18 @@ class GuestSilent(Unavailable):
     sentence = "The guest of instance {instance} does not answer; try again later."
 
 
+class CommandFailed(Internal):
+    """A program of a guest did not do its work."""
+
+    sentence = "{program} failed ({code}): {why}"
+
+
+class EngineFailed(Internal):
+    """The database engine of a guest did not do what it must."""
+
+    sentence = "The database engine failed: {why}"
+
+
 class LeaseLost(Internal):
     """Another worker owns the operation now: drop everything."""
 

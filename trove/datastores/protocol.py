@@ -4,11 +4,89 @@
 An agent package (``trove.datastores.<name>.agent``) has one function,
 ``engine(host) -> Engine``; ``host`` is ``guestagent.host.Host`` and the only way to run a
 program or write a file. Every method is an *ensure*: it looks, acts only where needed,
-and looks again, so that it may be called twice.
+and looks again, so that it may be called twice. What goes wrong is ``errors.Invalid``
+(the order cannot be met) or ``errors.EngineFailed`` (the engine's own words).
 """
 
 import dataclasses
 import typing
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Ran:
+    """A program that ended: its code (negative: the signal) and what it said."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+class Host(typing.Protocol):
+    """The machine under an engine; ``guestagent.host`` implements it for a guest.
+
+    Every path is absolute. ``owner`` is the name of an operating system user; its primary
+    group comes with it. What fails raises ``errors.CommandFailed`` (a program) or
+    ``OSError`` (a file).
+    """
+
+    def path(self, path: str) -> str:
+        """Where a path of the guest really is: itself in a guest, elsewhere in tests.
+
+        An engine asks once for each place it names; all other methods take the answer.
+        """
+
+    def run(
+        self,
+        argv: typing.Sequence[str],
+        *,
+        input: bytes | None = None,
+        timeout: float = 60.0,
+        user: str | None = None,
+        check: bool = True,
+    ) -> Ran:
+        """Runs a program to its end: no shell, a clean environment, bounded in time.
+
+        ``user``: as that user with its groups only. With ``check`` a code but 0 raises;
+        more than ``timeout`` seconds always does, after the whole group was killed.
+        Output is decoded as UTF-8 with replacement. ``input`` is never logged.
+        """
+
+    def write_file(
+        self, path: str, text: str, *, mode: int = 0o644, owner: str = "root"
+    ) -> bool:
+        """Has the file say exactly this; True when it did not before.
+
+        Atomic and durable: a new file beside it, fsync, rename; no link is followed.
+        """
+
+    def read_file(self, path: str) -> str | None:
+        """The text of a file; None when there is none."""
+
+    def make_directory(
+        self, path: str, *, mode: int = 0o755, owner: str = "root"
+    ) -> None:
+        """Has the directory be there, with this mode and owner (parents: root, 0755)."""
+
+    def exists(self, path: str) -> bool: ...
+
+    def rename(self, old: str, new: str) -> None:
+        """Moves a file or directory; raises when ``new`` is there already."""
+
+    def remove(self, path: str) -> None:
+        """Removes a file or a whole tree; nothing there is fine. No link is followed."""
+
+    def service(self, action: str, unit: str, *, timeout: float = 60.0) -> None:
+        """``systemctl ACTION UNIT``: start, stop, restart, reload, enable, disable.
+
+        ``daemon-reload`` comes first by itself when a unit file was written. A unit that
+        does not exist may be stopped or disabled.
+        """
+
+    def service_state(self, unit: str) -> str:
+        """``systemctl is-active``: active, activating, inactive, failed, ...; <= 1 s."""
+
+    def service_log(self, unit: str, lines: int = 50) -> str:
+        """The newest lines the unit's processes wrote, oldest first."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
