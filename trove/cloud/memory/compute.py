@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The memory cloud's servers and flavors."""
+
+from trove import errors
+from trove.cloud import protocol
+from trove.cloud.memory.volumes import seen as volume_seen
+from trove.cloud.memory.world import Made, Part, call
+
+
+class Compute(Part):
+    noun = "compute"
+
+    @call
+    def flavors(self) -> list[protocol.Flavor]:
+        return list(self.world.flavors.values())
+
+    @call
+    def flavor(self, id: str) -> protocol.Flavor:
+        if id not in self.world.flavors:
+            raise errors.FlavorNotFound(id=id)
+        return self.world.flavors[id]
+
+    @call
+    def find(self, key: str) -> list[protocol.Server]:
+        return [self._seen(t) for t in self._keyed("server", key)]
+
+    @call
+    def owned(self) -> list[protocol.Server]:
+        return [self._seen(t) for t in self._mine("server")]
+
+    @call
+    def boot(self, key: str, order: protocol.Boot) -> protocol.Server:
+        world = self.world
+        if order.flavor not in world.flavors or order.image not in world.images:
+            raise protocol.Refused("no such flavor or image", status=400)
+        ports = [world.must("port", id, status=400) for id in order.ports]
+        taken = [port.id for port in ports if port.server]
+        if taken:
+            raise protocol.CloudConflict(f"port {taken[0]} is in use")
+        held = list(ports)
+        if order.volume is not None:
+            volume = world.must("volume", order.volume, status=400)
+            if volume_seen(volume).status != "available":
+                # The twin ends here (operations.md, rule 5).
+                raise protocol.Refused(f"volume {volume.id} is in use", status=400)
+            held.append(volume)
+        server = self._new("server", key)
+        server.order, server.status = order, "ACTIVE"
+        server.passing, server.until = "BUILD", server.made + world.pace.boot
+        world.add(server)
+        for thing in held:
+            thing.server = server.id
+        world.pass_time()
+        return self._seen(server)
+
+    @call
+    def show(self, id: str) -> protocol.Server | None:
+        server = self.world.get("server", id)
+        return self._seen(server) if server else None
+
+    @call
+    def delete(self, id: str) -> None:
+        if server := self.world.get("server", id):
+            self.world.leave(server)
+
+    @call
+    def reboot(self, id: str, hard: bool = False) -> None:
+        server = self._idle(id)
+        if not hard and server.status != "ACTIVE":
+            raise protocol.CloudConflict(f"server {id} is {server.status}")
+        server.status, server.passing = "ACTIVE", "REBOOT"
+        server.until = self.world.clock() + self.world.pace.reboot
+
+    @call
+    def stop(self, id: str) -> None:
+        self._idle(id).status = "SHUTOFF"
+
+    @call
+    def start(self, id: str) -> None:
+        self._idle(id).status = "ACTIVE"
+
+    @call
+    def console(self, id: str, lines: int = 100) -> str:
+        order = self.world.must("server", id).order
+        return f"{order.name if order else id} login:"
+
+    def _idle(self, id: str) -> Made:
+        server = self.world.must("server", id)
+        if server.passing or server.gone_at is not None or server.status == "ERROR":
+            seen = server.passing or server.status
+            raise protocol.CloudConflict(f"server {id} is {seen}")
+        return server
+
+    def _seen(self, server: Made) -> protocol.Server:
+        held = [t for t in self.world.made.values() if t.server == server.id]
+        order = server.order
+        return protocol.Server(
+            server.id,
+            server.key,
+            order.name if order else "",
+            server.passing or server.status,
+            flavor=order.flavor if order else None,
+            fault=server.fault,
+            volumes=tuple(t.id for t in held if t.kind == "volume"),
+            addresses=tuple(a for t in held for a in t.addresses),
+            host="memory",
+        )

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The memory cloud's volumes."""
+
+from trove.cloud import protocol
+from trove.cloud.memory.world import Made, Part, call
+
+
+def seen(volume: Made) -> protocol.Volume:
+    servers = (volume.server,) if volume.server else ()
+    status = volume.status or ("in-use" if servers else "available")
+    if volume.gone_at is not None:
+        status = "deleting"
+    return protocol.Volume(
+        volume.id,
+        volume.key,
+        volume.passing or status,
+        volume.size,
+        type=volume.type,
+        servers=servers,
+    )
+
+
+class Volumes(Part):
+    noun = "volumes"
+
+    @call
+    def find(self, key: str) -> list[protocol.Volume]:
+        return [seen(t) for t in self._keyed("volume", key)]
+
+    @call
+    def owned(self) -> list[protocol.Volume]:
+        return [seen(t) for t in self._mine("volume")]
+
+    @call
+    def create(self, key: str, size: int, type: str | None = None) -> protocol.Volume:
+        if size < 1:
+            raise protocol.Refused(f"a volume of {size} GiB", status=400)
+        volume = self._new("volume", key)
+        volume.size, volume.type = size, type
+        volume.passing, volume.until = "creating", volume.made + self.world.pace.create
+        self.world.add(volume)
+        self.world.pass_time()
+        return seen(volume)
+
+    @call
+    def show(self, id: str) -> protocol.Volume | None:
+        volume = self.world.get("volume", id)
+        return seen(volume) if volume else None
+
+    @call
+    def delete(self, id: str) -> None:
+        volume = self.world.get("volume", id)
+        if volume is None:
+            return
+        status = seen(volume).status
+        if status not in ("available", "error", "deleting"):
+            raise protocol.CloudConflict(f"volume {id} is {status}")
+        self.world.leave(volume)
+
+    @call
+    def extend(self, id: str, size: int) -> None:
+        volume = self.world.must("volume", id)
+        if size in (volume.size, volume.target):
+            return
+        if size < volume.size:
+            raise protocol.Refused(f"volume {id} cannot shrink", status=400)
+        status = seen(volume).status
+        if status not in ("available", "in-use"):
+            raise protocol.CloudConflict(f"volume {id} is {status}")
+        volume.target, volume.passing = size, "extending"
+        volume.until = self.world.clock() + self.world.pace.extend
+
+    @call
+    def retain(self, id: str, why: str) -> None:
+        self.world.must("volume", id).retained = why
