@@ -12,14 +12,14 @@ OPTS = [
         "connection",
         default="sqlite:////var/lib/trove/trove.sqlite",
         secret=True,
-        help="URL of the database: sqlite:////path, mysql://user:password@host/name (also "
-        "for MariaDB) or postgresql://user:password@host/name.",
+        help="URL of the database: sqlite:////path, mysql://user:password@host/name "
+        "(MariaDB too) or postgresql://user:password@host/name.",
     ),
     cfg.StrOpt(
         "seal_keys",
         default="/etc/trove/seal-keys",
-        help="File with the keys that seal what must not be readable in the database, one "
-        "a line, newest first. 'trove-manage key create' makes one.",
+        help="File with the keys that seal what must not be readable in the database, "
+        "one a line, newest first. 'trove-manage key create' makes one.",
     ),
     cfg.IntOpt(
         "max_pool_size",
@@ -47,8 +47,8 @@ OPTS = [
         default=1800,
         min=1,
         max=86400,
-        help="Seconds after which a connection is replaced; less than the wait_timeout of "
-        "the server and of every proxy in between.",
+        help="Seconds after which a connection is replaced; less than the wait_timeout "
+        "of the server and of every proxy in between.",
     ),
     cfg.IntOpt(
         "statement_timeout",

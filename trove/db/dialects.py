@@ -9,7 +9,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 BUSY_TIMEOUT = 20
-"""Seconds that SQLite waits for another writer, unless the caller's bound is shorter."""
+"""Seconds that SQLite waits for another writer, unless the bound given is shorter."""
 
 DRIVERS = {
     "mysql": "mysql+pymysql",
@@ -18,8 +18,8 @@ DRIVERS = {
     "postgres": "postgresql+psycopg",
 }
 
-# Deadlock, lock wait timeout, "record has changed since last read", and a Galera node that
-# is not (yet) part of its cluster; a certification failure comes as a deadlock.
+# Deadlock, lock wait timeout, "record has changed since last read", and a Galera node
+# that is not (yet) part of its cluster; a certification failure comes as a deadlock.
 MARIADB_LOST = frozenset({1213, 1205, 1020, 1047})
 # Could not connect, or the connection went: nothing was committed.
 MARIADB_GONE = frozenset({2002, 2003, 2006, 2013, 2055, 1040, 1053})
@@ -37,7 +37,7 @@ def engine(
     echo: bool,
     clock: Callable[[], float] | None,
 ) -> sa.Engine:
-    """An engine for ``url`` whose connections are set up as this module's docstrings say."""
+    """An engine for ``url`` whose connections are set up for that kind of database."""
     parsed = sa.make_url(url)
     parsed = parsed.set(drivername=DRIVERS.get(parsed.drivername, parsed.drivername))
     name = parsed.get_backend_name()
@@ -65,7 +65,7 @@ def _read_only(engine: sa.Engine) -> dict[str, typing.Any]:
 
 
 def lost(error: sa.exc.DBAPIError) -> bool:
-    """Whether the database itself dropped the transaction: the whole may be tried again."""
+    """Whether the database dropped the transaction: the whole may be tried again."""
     if error.connection_invalidated:
         return True
     code = _code(error)
@@ -81,8 +81,8 @@ def lost(error: sa.exc.DBAPIError) -> bool:
 def undecided(error: sa.exc.DBAPIError) -> bool:
     """Whether an error *of COMMIT* leaves open if it happened.
 
-    A server that answered with a roll-back or a violated constraint has decided; silence,
-    a shutdown or a node thrown out of its cluster has not.
+    A server that answered with a roll-back or a violated constraint has decided;
+    silence, a shutdown or a node thrown out of its cluster has not.
     """
     if isinstance(error, sa.exc.IntegrityError):
         return False
@@ -119,7 +119,7 @@ def _sqlite(
 ) -> sa.Engine:
     arguments: dict[str, typing.Any] = {"check_same_thread": False}
     if url.database in (None, "", ":memory:"):
-        # there is one such database per connection: have one, and let others wait for it
+        # there is one such database per connection: have one, let others wait for it
         options |= {"pool_size": 1, "max_overflow": 0, "pool_recycle": -1}
     options["poolclass"] = sa.QueuePool
     made = sa.create_engine(url, connect_args=arguments, **options)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Database: the engine, transactions, what is tried again, and the database's clock.
 
-Every transaction is READ COMMITTED on a server and serial on SQLite, where a writing one
-takes the lock when it begins (``BEGIN IMMEDIATE``): one that reads first and writes later
-could otherwise only fail. Rows stay usable after their transaction, and nothing is ever
-loaded lazily, for no table has a relationship.
+Every transaction is READ COMMITTED on a server and serial on SQLite, where a writing
+one takes the lock when it begins (``BEGIN IMMEDIATE``): one that reads first and writes
+later could otherwise only fail. Rows stay usable after their transaction, and nothing
+is ever loaded lazily, for no table has a relationship.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ LONGEST_BACKOFF = 2.0
 
 
 class DatabaseUnavailable(errors.Unavailable):
-    """The control database could not carry a transaction out, and nothing was changed."""
+    """The control database could not carry a transaction out; nothing was changed."""
 
     sentence = "The control database does not answer at the moment; try again later."
 
@@ -36,7 +36,7 @@ class DatabaseUnavailable(errors.Unavailable):
 class CommitUnknown(errors.Unavailable):
     """The connection was lost while committing: it may or may not have happened.
 
-    Never simply try again: read back, by the fence or the id that the transaction wrote.
+    Never simply try again: read back, by the fence or id that the transaction wrote.
     """
 
     sentence = "The connection to the control database was lost while committing."
@@ -175,7 +175,7 @@ class Database:
         for attempt in range(attempts):
             if attempt:
                 ceiling = min(LONGEST_BACKOFF, BACKOFF * 2**attempt)
-                self._sleep(random.uniform(0, ceiling))
+                self._sleep(random.uniform(0, ceiling))  # noqa: S311 - no secret
             try:
                 with self.transaction() as session:
                     return work(session)
