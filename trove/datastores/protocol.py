@@ -2,10 +2,11 @@
 """The guest half of a datastore: the protocol an ``agent`` package implements.
 
 An agent package (``trove.datastores.<name>.agent``) has one function,
-``engine(host) -> Engine``; ``host`` is ``guestagent.host.Host`` and the only way to run a
-program or write a file. Every method is an *ensure*: it looks, acts only where needed,
-and looks again, so that it may be called twice. What goes wrong is ``errors.Invalid``
-(the order cannot be met) or ``errors.EngineFailed`` (the engine's own words).
+``engine(host) -> Engine``; ``host`` is ``guestagent.host.Host`` and the only way to run
+a program or write a file. Every method is an *ensure*: it looks, acts only where
+needed, and looks again, so that it may be called twice. What goes wrong is
+``errors.Invalid`` (the order cannot be met) or ``errors.EngineFailed`` (in the
+engine's own words).
 """
 
 import dataclasses
@@ -24,9 +25,9 @@ class Ran:
 class Host(typing.Protocol):
     """The machine under an engine; ``guestagent.host`` implements it for a guest.
 
-    Every path is absolute. ``owner`` is the name of an operating system user; its primary
-    group comes with it. What fails raises ``errors.CommandFailed`` (a program) or
-    ``OSError`` (a file).
+    Every path is absolute. ``owner`` is the name of an operating system user; its
+    primary group comes with it. What fails raises ``errors.CommandFailed`` (a program)
+    or ``OSError`` (a file).
     """
 
     def path(self, path: str) -> str:
@@ -65,7 +66,7 @@ class Host(typing.Protocol):
     def make_directory(
         self, path: str, *, mode: int = 0o755, owner: str = "root"
     ) -> None:
-        """Has the directory be there, with this mode and owner (parents: root, 0755)."""
+        """Has the directory be there, so owned (missing parents: root, 0755)."""
 
     def exists(self, path: str) -> bool: ...
 
@@ -73,17 +74,17 @@ class Host(typing.Protocol):
         """Moves a file or directory; raises when ``new`` is there already."""
 
     def remove(self, path: str) -> None:
-        """Removes a file or a whole tree; nothing there is fine. No link is followed."""
+        """Removes a file or a tree; nothing there is fine. No link is followed."""
 
     def service(self, action: str, unit: str, *, timeout: float = 60.0) -> None:
         """``systemctl ACTION UNIT``: start, stop, restart, reload, enable, disable.
 
-        ``daemon-reload`` comes first by itself when a unit file was written. A unit that
-        does not exist may be stopped or disabled.
+        ``daemon-reload`` comes first by itself when a unit file was written. A unit
+        that does not exist may be stopped or disabled.
         """
 
     def service_state(self, unit: str) -> str:
-        """``systemctl is-active``: active, activating, inactive, failed, ...; <= 1 s."""
+        """``systemctl is-active``: active, activating, inactive, failed...; <= 1 s."""
 
     def service_log(self, unit: str, lines: int = 50) -> str:
         """The newest lines the unit's processes wrote, oldest first."""

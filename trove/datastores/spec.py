@@ -27,11 +27,30 @@ class Can:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Budget:
+    """A bound on a name in which some characters weigh more than one.
+
+    An engine that writes a name down in another form (a directory, a pattern with
+    escapes) runs out of room at another length for every name.
+    """
+
+    limit: int
+    dear: str = ""
+    """A regular expression for one dear character; empty: there is none."""
+    each: int = 1
+
+    def holds(self, name: str) -> bool:
+        """Whether the name fits."""
+        dear = len(re.findall(self.dear, name)) if self.dear else 0
+        return len(name) + dear * (self.each - 1) <= self.limit
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Naming:
     """The legal names of users and databases.
 
     ``max_user``/``max_database`` are bytes in UTF-8; ``forbidden`` are characters that
-    the *engine* cannot store; reserved names are compared without case.
+    the *engine* cannot store; reserved names and prefixes are compared without case.
     """
 
     max_user: int
@@ -40,29 +59,50 @@ class Naming:
     forbidden: str = "\x00"
     reserved_users: frozenset[str] = frozenset()
     reserved_databases: frozenset[str] = frozenset()
+    reserved_user_prefixes: tuple[str, ...] = ()
+    reserved_database_prefixes: tuple[str, ...] = ()
+    highest: str = "\U0010ffff"
+    """The last character of Unicode that a name may have."""
+    user_budgets: tuple[Budget, ...] = ()
+    database_budgets: tuple[Budget, ...] = ()
     hosts: bool = True
     """Whether an account is a name *and* a host pattern."""
 
     def check_user(self, name: str) -> None:
         """Raises ``errors.Invalid`` with the reason."""
-        self._check("User", name, self.max_user, self.reserved_users)
+        self._check("User", name, self.max_user, self.user_budgets)
+        self._refuse("User", name, self.reserved_users, self.reserved_user_prefixes)
 
     def check_database(self, name: str) -> None:
         """Raises ``errors.Invalid`` with the reason."""
-        self._check("Database", name, self.max_database, self.reserved_databases)
+        self._check("Database", name, self.max_database, self.database_budgets)
+        self._refuse(
+            "Database",
+            name,
+            self.reserved_databases,
+            self.reserved_database_prefixes,
+        )
 
     def check_password(self, password: str) -> None:
         """Raises ``errors.Invalid``; the sentence never repeats the password."""
+        try:
+            size = len(password.encode())
+        except UnicodeEncodeError:
+            raise errors.Invalid(why="A password is not valid Unicode.") from None
         if not password:
             raise errors.Invalid(why="A password must not be empty.")
-        if len(password.encode()) > self.max_password:
+        if size > self.max_password:
             raise errors.Invalid(
                 why=f"A password must have at most {self.max_password} bytes."
             )
         if any(c in password for c in self.forbidden):
-            raise errors.Invalid(why="A password has a character that cannot be stored.")
+            raise errors.Invalid(
+                why="A password has a character that cannot be stored."
+            )
 
-    def _check(self, what: str, name: str, limit: int, reserved: frozenset[str]) -> None:
+    def _check(
+        self, what: str, name: str, limit: int, budgets: tuple[Budget, ...]
+    ) -> None:
         try:
             size = len(name.encode())
         except UnicodeEncodeError:
@@ -73,11 +113,22 @@ class Naming:
             )
         if size > limit:
             raise errors.Invalid(why=f"{what} name must have at most {limit} bytes.")
-        if re.search(r"[\x00-\x1f\x7f]", name) or any(c in name for c in self.forbidden):
+        if not all(budget.holds(name) for budget in budgets):
+            raise errors.Invalid(
+                why=f"{what} name is too long for the characters it has."
+            )
+        if re.search(r"[\x00-\x1f\x7f]", name) or any(
+            c in self.forbidden or c > self.highest for c in name
+        ):
             raise errors.Invalid(
                 why=f"{what} name has a character that cannot be stored."
             )
-        if name.casefold() in reserved:
+
+    def _refuse(
+        self, what: str, name: str, reserved: frozenset[str], prefixes: tuple[str, ...]
+    ) -> None:
+        folded = name.casefold()
+        if folded in reserved or (prefixes and folded.startswith(prefixes)):
             raise errors.Invalid(why=f"{what} name {name} is reserved.")
 
 

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the control plane must know of MariaDB."""
+
+from trove.datastores.spec import Budget, Can, Datastore, Naming, parameters
+
+CHARACTER_SETS = (
+    "armscii8 ascii big5 binary cp1250 cp1251 cp1256 cp1257 cp850 cp852 cp866 cp932 "
+    "dec8 eucjpms euckr gb2312 gbk geostd8 greek hebrew hp8 keybcs2 koi8r koi8u latin1 "
+    "latin2 latin5 latin7 macce macroman sjis swe7 tis620 ucs2 ujis utf16 utf16le "
+    "utf32 utf8 utf8mb3 utf8mb4"
+)
+
+NAMING = Naming(
+    max_user=128 * 3,
+    max_database=64 * 3,
+    # Names live in columns of three-byte UTF-8. A user's name beyond it would be stored
+    # with "?" for the letter, without a word: another user.
+    highest="\uffff",
+    user_budgets=(Budget(128),),
+    database_budgets=(
+        Budget(64),
+        # A database is a directory, in which all but these take five characters.
+        Budget(255, dear="[^A-Za-z0-9_]", each=5),
+        # A grant holds the name as a pattern, 64 long, with these escaped.
+        Budget(64, dear=r"[_%\\]", each=2),
+    ),
+    reserved_users=frozenset(
+        "os_admin root mysql mariadb.sys public trove_admin trove_backup trove_monitor "
+        "trove_replication".split()
+    ),
+    reserved_databases=frozenset(
+        "mysql information_schema performance_schema sys trove_internal".split()
+    ),
+    # The engine takes what follows for the raw name of a directory.
+    reserved_database_prefixes=("#mysql50#",),
+    hosts=True,
+)
+
+DATASTORE = Datastore(
+    name="mariadb",
+    port=3306,
+    user="mysql",
+    data="/srv/mariadb",
+    can=Can(),
+    naming=NAMING,
+    agent="trove.datastores.mariadb.agent",
+    parameters=parameters(__package__),
+    character_sets=frozenset(CHARACTER_SETS.split()),
+)
