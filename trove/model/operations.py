@@ -6,6 +6,7 @@ sealed at rest and wiped when the operation ends, so a password may be in it.
 """
 
 import dataclasses
+import secrets
 import typing
 
 INSTANCE = "instance"
@@ -52,6 +53,10 @@ class CreateInstance:
     databases: tuple[NewDatabase, ...] = ()
     users: tuple[NewUser, ...] = ()
     locality: str | None = None
+    bootstrap: str = dataclasses.field(
+        default_factory=lambda: secrets.token_urlsafe(24), repr=False
+    )
+    """The guest's one-time broker password."""
 
     def to_dict(self) -> dict[str, typing.Any]:
         """Plain JSON values."""

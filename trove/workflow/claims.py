@@ -36,6 +36,7 @@ class StepRow:
     state: str
     begun_at: float
     output: dict[str, typing.Any] | None
+    attempt: int = 0
 
 
 def matched(result: typing.Any) -> int:
@@ -155,6 +156,21 @@ class Claim:
         self.write(lambda tx: self._mark(tx, name, StepState.UNDONE, None))
         self.steps[name].state = StepState.UNDONE
 
+    def once(self, name: str) -> bool:
+        """True the first time it is asked of a step, in the operation's whole life."""
+        row = self.steps[name]
+        if row.attempt:
+            return False
+        counted = (
+            sa.update(OperationStep)
+            .where(OperationStep.operation_id == self.id, OperationStep.name == name)
+            .values(attempt=1)
+            .execution_options(synchronize_session=False)
+        )
+        self.write(lambda tx: typing.cast(None, tx.execute(counted)))
+        row.attempt = 1
+        return True
+
     def _begin(self, tx: orm.Session, name: str, seq: int) -> None:
         moment = now(tx)
         tx.add(
@@ -236,7 +252,11 @@ class Claim:
         """Forward is not possible and back is not allowed: an operator must look."""
         self.write(
             lambda tx: self._set(
-                tx, state=OperationState.STUCK, fault=fault, lease_until=None, owner=None
+                tx,
+                state=OperationState.STUCK,
+                fault=fault,
+                lease_until=None,
+                owner=None,
             )
         )
 
@@ -263,7 +283,9 @@ class Claim:
         )
         follower = journal.queued(tx, self.id)
         if follower is not None:
-            follower.lock_key = journal.lock_of(follower.object_type, follower.object_id)
+            follower.lock_key = journal.lock_of(
+                follower.object_type, follower.object_id
+            )
             follower.due = now(tx)
             tx.flush()
         journal.event(
@@ -309,7 +331,9 @@ class Claims:
         def claim(tx: orm.Session) -> None:
             taken.clear()
             row = tx.scalar(
-                sa.select(Operation).where(Operation.id == operation_id, *self._claimable())
+                sa.select(Operation).where(
+                    Operation.id == operation_id, *self._claimable()
+                )
             )
             if row is None:
                 return
@@ -343,7 +367,9 @@ class Claims:
     def _hand(self, tx: orm.Session, row: Operation, before: float) -> Claim:
         tx.refresh(row)
         steps = {
-            step.name: StepRow(step.name, step.state, step.begun_at, step.output)
+            step.name: StepRow(
+                step.name, step.state, step.begun_at, step.output, step.attempt
+            )
             for step in tx.scalars(
                 sa.select(OperationStep).where(OperationStep.operation_id == row.id)
             )
@@ -366,5 +392,7 @@ class Claims:
             Operation.state.in_(LIVE),
             Operation.due <= epoch_now(),
             Operation.lock_key.is_not(None),
-            sa.or_(Operation.lease_until.is_(None), Operation.lease_until < epoch_now()),
+            sa.or_(
+                Operation.lease_until.is_(None), Operation.lease_until < epoch_now()
+            ),
         ]

@@ -92,7 +92,9 @@ def open(
 def live(tx: Transaction, object_type: str, object_id: str) -> Operation | None:
     """The operation that holds the object now, if any."""
     return tx.scalar(
-        sa.select(Operation).where(Operation.lock_key == lock_of(object_type, object_id))
+        sa.select(Operation).where(
+            Operation.lock_key == lock_of(object_type, object_id)
+        )
     )
 
 
@@ -176,7 +178,9 @@ def event(
     request_id: str | None = None,
 ) -> None:
     """Adds an object's next event; the sequence has no gap (INV-19)."""
-    last = tx.scalar(sa.select(sa.func.max(Event.seq)).where(Event.object_id == object_id))
+    last = tx.scalar(
+        sa.select(sa.func.max(Event.seq)).where(Event.object_id == object_id)
+    )
     tx.add(
         Event(
             object_id=object_id,

@@ -11,6 +11,7 @@ import typing
 import sqlalchemy as sa
 from sqlalchemy import orm
 
+from trove import errors
 from trove.db.session import now
 from trove.db.tables import CloudThing
 from trove.model import naming
@@ -73,9 +74,9 @@ class Ledger:
             made = make()
         except MayHaveLanded as lost:
             return Wait(min(2.0, self._grace), f"{key}: {lost}")
-        except BaseException:
-            # a definite no: nothing is on its way. (A crash does not come through here
-            # with the row changed: the process is gone before the next line.)
+        except errors.TroveError:
+            # a definite no, in the cloud's own words: nothing is on its way. Anything
+            # else (a bug of ours) leaves the post on record, as a crash would.
             self._forget_post(key)
             raise
         self._created(key, made)
@@ -98,7 +99,9 @@ class Ledger:
         if row is None:
             return None
         self._claim.guard(self._call_timeout)
-        ids = list(dict.fromkeys([*find(), *([row.external_id] if row.external_id else [])]))
+        ids = list(
+            dict.fromkeys([*find(), *([row.external_id] if row.external_id else [])])
+        )
         for id in ids:
             self._claim.guard(self._call_timeout)
             if retain is not None:

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a step is handed: its operation, the rows, the cloud, the broker, the guests."""
+
+import dataclasses
+import typing
+
+from sqlalchemy import orm
+
+from trove import errors
+from trove.cloud import protocol as cloud
+from trove.context import Context
+from trove.datastores import registry
+from trove.datastores.spec import Datastore
+from trove.db.queries import datastores, instances
+from trove.db.session import Database
+from trove.db.tables import DatastoreVersion, Instance, Operation
+from trove.model import naming
+from trove.workflow.claims import Claim
+from trove.workflow.flow import Wait
+from trove.workflow.ledger import Ledger, MayHaveLanded
+
+
+class GuestUsers(typing.Protocol):
+    """The broker's users, one a guest (``rpc/broker.py``)."""
+
+    def add_guest(self, instance: str, password: str) -> None: ...
+
+    def remove_guest(self, instance: str) -> None: ...
+
+    def guests(self) -> list[str]: ...
+
+
+class GuestCaller(typing.Protocol):
+    """Makes the caller's end of ``rpc.guest.Guest`` for one instance."""
+
+    def __call__(self, instance: str, context: Context) -> typing.Any: ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Settings:
+    """What the operator decided, as the flows need it.
+
+    ``brokers`` are ``(address, port)`` as *guests* reach the broker; ``grace`` is how
+    long a new thing may stay invisible (s); ``call_timeout`` bounds one outside call (s).
+    """
+
+    deployment: str
+    management_network: str
+    brokers: tuple[tuple[str, int], ...]
+    guests_vhost: str
+    broker_ca: str
+    heartbeat_interval: int = 10
+    grace: float = 20.0
+    call_timeout: float = 20.0
+    fstype: str = "xfs"
+    device: str = "/dev/vdb"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Everything outside that steps act on."""
+
+    database: Database
+    cloud: cloud.Cloud
+    users: GuestUsers
+    guests: GuestCaller
+    settings: Settings
+
+
+class StepContext:
+    """Handed to every step of one operation."""
+
+    def __init__(self, claim: Claim, around: Surroundings) -> None:
+        self.claim = claim
+        self.cloud = around.cloud
+        self.users = around.users
+        self.settings = around.settings
+        self._around = around
+        self.ledger = Ledger(
+            claim,
+            grace=around.settings.grace,
+            call_timeout=around.settings.call_timeout,
+        )
+
+    # -- rows ----------------------------------------------------------------------
+
+    @property
+    def operation(self) -> Operation:
+        return self.claim.operation
+
+    @property
+    def object_id(self) -> str:
+        """The instance (or other object) that this is about."""
+        return self.claim.operation.object_id
+
+    @property
+    def context(self) -> Context:
+        """Who asked, for messages and the cloud's logs."""
+        operation = self.claim.operation
+        request = operation.request_id
+        if request is None:
+            return Context(project=operation.project)
+        return Context(project=operation.project, request_id=request)
+
+    def instance(self) -> Instance:
+        """The instance's row as it is now, deleted or not."""
+        with self.claim.database.reading() as tx:
+            row = instances.get(tx, self.object_id)
+        if row is None:
+            raise errors.InstanceNotFound(id=self.object_id)
+        return row
+
+    def version(self, instance: Instance) -> DatastoreVersion:
+        """The datastore version's row of an instance."""
+        with self.claim.database.reading() as tx:
+            return datastores.version(tx, instance.version_id)
+
+    def datastore(self, instance: Instance) -> Datastore:
+        """What the instance's datastore declares."""
+        return registry.get(self.version(instance).manager)
+
+    def output(self, step: typing.Callable[..., typing.Any]) -> dict[str, typing.Any]:
+        """What an earlier step of this operation left."""
+        row = self.claim.steps.get(step.__name__)
+        return (row.output if row else None) or {}
+
+    def write(self, work: typing.Callable[[orm.Session], None]) -> None:
+        """One fenced transaction."""
+        self.claim.write(work)
+
+    # -- things outside ------------------------------------------------------------
+
+    def key(self, role: str, attempt: int = 0) -> str:
+        return naming.key(self.object_id, role, attempt)
+
+    def guest(self) -> typing.Any:
+        """The instance's agent: a proxy of ``rpc.guest.Guest``."""
+        return self._around.guests(self.object_id, self.context)
+
+    def ensure(
+        self,
+        kind: str,
+        key: str,
+        find: typing.Callable[[str], typing.Sequence[typing.Any]],
+        make: typing.Callable[[str], typing.Any],
+        data_bearing: bool = False,
+    ) -> str | Wait:
+        """``Ledger.ensure`` with the cloud's words: finders and makers of things."""
+
+        def made() -> str:
+            try:
+                return str(make(key).id)
+            except cloud.Unknown as lost:
+                raise MayHaveLanded(lost.message) from lost
+
+        return self.ledger.ensure(
+            key,
+            kind,
+            find=lambda: [thing.id for thing in find(key)],
+            make=made,
+            data_bearing=data_bearing,
+        )
+
+    def absent(
+        self,
+        key: str,
+        find: typing.Callable[[str], typing.Sequence[typing.Any]],
+        delete: typing.Callable[[str], None],
+        show: typing.Callable[[str], typing.Any],
+        retain: typing.Callable[[str], None] | None = None,
+    ) -> Wait | None:
+        """``Ledger.absent`` with the cloud's words."""
+        return self.ledger.absent(
+            key,
+            find=lambda: [thing.id for thing in find(key)],
+            delete=delete,
+            there=lambda id: show(id) is not None,
+            retain=retain,
+        )
+
+
+def passing(fault: BaseException) -> float | None:
+    """Seconds that the other side asked for, 0 if it did not say, None if it is final."""
+    if isinstance(fault, cloud.Passing):
+        return fault.retry_after or 0.0
+    if isinstance(fault, errors.Unavailable):
+        return 0.0
+    return None

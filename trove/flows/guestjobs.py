@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A guest's long work: sent until it is acknowledged, then waited for.
+
+The job's id is ``<operation>/<method>``: the agent enters it in its own ledger before it
+acts, so sending it again is harmless (operations.md, rule 11). The conductor writes what
+the guest says of it and wakes the operation: the waits here are only the safety net.
+"""
+
+import typing
+
+from sqlalchemy import orm
+
+from trove import errors
+from trove.db.session import now
+from trove.db.tables import GuestJob
+from trove.flows.context import StepContext
+from trove.model.states import JobState
+from trove.workflow.flow import Wait
+
+AGAIN = 15.0
+"""Seconds after which a job that nobody acknowledged is sent once more."""
+
+PROBE = 60.0
+"""Seconds after which a job that says nothing new is asked for by sending it again."""
+
+
+class JobFailed(errors.Upstream):
+    """The guest tried, and could not."""
+
+    def __init__(self, method: str, fault: str) -> None:
+        super().__init__(f"The guest could not {method.replace('_', ' ')}: {fault}")
+
+
+def carry(
+    ctx: StepContext, method: str, **arguments: typing.Any
+) -> dict[str, typing.Any] | Wait:
+    """The job's result, or Wait. Raises ``JobFailed`` when the guest says so."""
+    id = f"{ctx.operation.id}/{method}"
+    row = _row(ctx, id)
+    if row is not None and row.state == JobState.DONE:
+        return row.result or {}
+    if row is not None and row.state == JobState.FAILED:
+        raise JobFailed(method, row.fault or "it gave no reason")
+    if row is None or _silent(ctx, row):
+        if row is None:
+            ctx.write(lambda tx: _enter(tx, ctx, id, method))
+        ctx.claim.guard(ctx.settings.call_timeout)
+        getattr(ctx.guest(), method)(job=id, **arguments)
+        ctx.write(lambda tx: _sent(tx, id))
+    return Wait(10, f"the guest's job {id}")
+
+
+def _row(ctx: StepContext, id: str) -> GuestJob | None:
+    with ctx.claim.database.reading() as tx:
+        return tx.get(GuestJob, id)
+
+
+def _silent(ctx: StepContext, row: GuestJob) -> bool:
+    """Whether it is time to send the job again."""
+    if row.sent_at is None:
+        return True
+    patience = AGAIN if row.state in (JobState.SENT, JobState.LOST) else PROBE
+    return ctx.claim.now() - max(row.sent_at, row.updated) > patience
+
+
+def _enter(tx: orm.Session, ctx: StepContext, id: str, method: str) -> None:
+    moment = now(tx)
+    tx.add(
+        GuestJob(
+            id=id,
+            instance_id=ctx.object_id,
+            method=method,
+            state=JobState.SENT,
+            progress=0,
+            deadline=ctx.operation.deadline,
+            updated=moment,
+        )
+    )
+
+
+def _sent(tx: orm.Session, id: str) -> None:
+    row = tx.get(GuestJob, id)
+    if row is not None:
+        row.sent_at = now(tx)

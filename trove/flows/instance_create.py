@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From nothing to ACTIVE, or back to nothing but a row that says why."""
+
+from sqlalchemy import orm
+
+from trove.db.queries import instances, quotas
+from trove.db.session import now
+from trove.db.tables import Guest, GuestReport
+from trove.flows import guestjobs, things
+from trove.flows.context import StepContext
+from trove.model import operations, states
+from trove.rpc import sealing
+from trove.rpc.messages import DatabaseOrder, Plan
+from trove.workflow.flow import Flow, Settle, Step, Wait, minutes
+
+
+def make_broker_user(ctx: StepContext) -> dict[str, str] | Wait:
+    """First, so that it is there when the guest looks for the broker."""
+    made = things.user(ctx, order(ctx).bootstrap)
+    return made if isinstance(made, Wait) else {"user": made}
+
+
+def remove_broker_user(ctx: StepContext) -> Wait | None:
+    return things.no_user(ctx)
+
+
+def make_security_group(ctx: StepContext) -> dict[str, str] | Wait:
+    made = things.group(ctx, ctx.instance())
+    return made if isinstance(made, Wait) else {"group": made}
+
+
+def delete_security_group(ctx: StepContext) -> Wait | None:
+    return things.no_group(ctx)
+
+
+def make_ports(ctx: StepContext) -> Settle | Wait:
+    """The addresses are known from here on; lists show them without a call."""
+    group = ctx.output(make_security_group)["group"]
+    made = things.ports(ctx, ctx.instance(), group)
+    if isinstance(made, Wait):
+        return made
+    port = ctx.cloud.network.show_port(made[things.PORT])
+    if port is None or not port.addresses:
+        return Wait(1, "the port has no address yet")
+    addresses = [
+        {"address": address, "type": "private", "network": port.network}
+        for address in port.addresses
+    ]
+    return Settle(
+        lambda tx: instances.changes(tx, ctx.object_id, addresses=addresses),
+        {"ports": made},
+    )
+
+
+def delete_ports(ctx: StepContext) -> Wait | None:
+    return things.no_ports(ctx)
+
+
+def make_volume(ctx: StepContext) -> Settle | Wait | None:
+    instance = ctx.instance()
+    if instance.volume_size is None:
+        return None
+    made = things.volume(ctx, instance)
+    if isinstance(made, Wait):
+        return made
+    return Settle(
+        lambda tx: instances.changes(tx, ctx.object_id, volume_id=made),
+        {"volume": made},
+    )
+
+
+def delete_volume(ctx: StepContext) -> Wait | None:
+    """Nobody's data: it is kept when the instance was ever ACTIVE."""
+    return things.no_volume(ctx, keep=ctx.instance().was_active)
+
+
+def boot_server(ctx: StepContext) -> Settle | Wait:
+    """The machine the database lives in; ACTIVE by the cloud's word."""
+    ordered = order(ctx)
+    made = things.server(
+        ctx,
+        ctx.instance(),
+        things.Order(
+            ordered.image,
+            ordered.bootstrap,
+            ctx.output(make_ports)["ports"],
+            ctx.output(make_volume).get("volume"),
+        ),
+    )
+    if isinstance(made, Wait):
+        return made
+    return Settle(
+        lambda tx: instances.changes(tx, ctx.object_id, server_id=made),
+        {"server": made},
+    )
+
+
+def delete_server(ctx: StepContext) -> Wait | None:
+    return things.no_server(ctx)
+
+
+def wait_for_guest(ctx: StepContext) -> dict[str, str] | Wait:
+    """The agent's first word: from then on secrets can be sealed for it."""
+    with ctx.claim.database.reading() as tx:
+        guest = tx.get(Guest, ctx.object_id)
+    if guest is None or guest.public_key is None:
+        return Wait(10, "the guest has not enrolled yet")
+    return {"public_key": guest.public_key}
+
+
+def prepare_guest(ctx: StepContext) -> dict[str, str] | Wait:
+    """The agent makes of the machine what the user asked for."""
+    done = guestjobs.carry(ctx, "prepare", plan=_plan(ctx))
+    return done if isinstance(done, Wait) else {}
+
+
+def wait_for_health(ctx: StepContext) -> dict[str, str] | Wait:
+    """Only the write probe's word counts, not that of the job."""
+    with ctx.claim.database.reading() as tx:
+        report = tx.get(GuestReport, ctx.object_id)
+    if report is None or report.service != states.Service.HEALTHY:
+        said = report.service if report else "silent"
+        return Wait(5, f"the database is {said}")
+    return {}
+
+
+def settle(ctx: StepContext) -> Settle:
+    """BUILDING -> NONE and reserved -> used, with the step's own *done*."""
+    cost = order(ctx).cost
+
+    def work(tx: orm.Session) -> None:
+        instances.move(tx, ctx.object_id, states.Task.NONE)
+        instances.changes(tx, ctx.object_id, was_active=True, updated=now(tx))
+        quotas.settle(tx, ctx.operation.project, cost)
+
+    return Settle(work)
+
+
+def failed(ctx: StepContext, tx: orm.Session, fault: str) -> None:
+    """The row stays with its fault, owning nothing; the quota is given back."""
+    quotas.release(tx, ctx.operation.project, order(ctx).cost)
+    row = instances.get(tx, ctx.object_id)
+    if row is None:
+        return
+    if row.task == states.Task.BUILDING:
+        instances.move(tx, ctx.object_id, states.Task.FAILED)
+    instances.changes(
+        tx,
+        ctx.object_id,
+        fault=fault,
+        fault_at=now(tx),
+        server_id=None,
+        volume_id=None if not row.was_active else row.volume_id,
+        addresses=None,
+        updated=now(tx),
+    )
+
+
+def order(ctx: StepContext) -> operations.CreateInstance:
+    """What was asked for, beside the row."""
+    return operations.CreateInstance.from_dict(ctx.operation.input)
+
+
+def _plan(ctx: StepContext) -> Plan:
+    ordered, instance = order(ctx), ctx.instance()
+    secrets = {
+        "users": [
+            {
+                "name": user.name,
+                "host": user.host,
+                "password": user.password,
+                "databases": list(user.databases),
+            }
+            for user in ordered.users
+        ]
+    }
+    return Plan(
+        datastore=ordered.datastore,
+        version=ordered.version,
+        memory=instance.ram,
+        vcpus=ordered.vcpus,
+        server_id=instance.server_number,
+        device=ctx.settings.device if instance.volume_size else None,
+        fstype=ctx.settings.fstype,
+        databases=tuple(
+            DatabaseOrder(d.name, d.character_set, d.collate) for d in ordered.databases
+        ),
+        sealed=sealing.seal(ctx.output(wait_for_guest)["public_key"], secrets),
+    )
+
+
+FLOW = Flow(
+    operations.CREATE,
+    (
+        Step(make_broker_user, undo=remove_broker_user, within=minutes(5)),
+        Step(make_security_group, undo=delete_security_group, within=minutes(5)),
+        Step(make_ports, undo=delete_ports, within=minutes(5)),
+        Step(make_volume, undo=delete_volume, within=minutes(15)),
+        Step(boot_server, undo=delete_server, within=minutes(20)),
+        Step(wait_for_guest, within=minutes(15)),
+        Step(prepare_guest, within=minutes(30)),
+        Step(wait_for_health, within=minutes(10)),
+        Step(settle),
+    ),
+    deadline=minutes(75),
+    failed=failed,
+)

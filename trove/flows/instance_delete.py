@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""To nothing, whatever was there: there is no way back, and it never gives up."""
+
+from sqlalchemy import orm
+
+from trove.db.queries import instances, quotas
+from trove.db.session import now
+from trove.db.tables import Guest, GuestJob, GuestReport
+from trove.flows import guestjobs, things
+from trove.flows.context import StepContext
+from trove.model import operations, quotas as costs, states
+from trove.workflow.flow import Flow, Settle, Step, Wait, minutes
+
+PATIENCE = 30.0
+"""Seconds that a database gets to stop in good order before its machine goes."""
+
+
+def stop_database(ctx: StepContext) -> dict[str, str] | Wait:
+    """In good order where the guest answers; nothing depends on it."""
+    instance = ctx.instance()
+    begun = ctx.claim.steps[stop_database.__name__].begun_at
+    if not instance.was_active or ctx.claim.now() - begun > PATIENCE:
+        return {}
+    with ctx.claim.database.reading() as tx:
+        report = tx.get(GuestReport, instance.id)
+    if report is None or ctx.claim.now() - report.received_at > PATIENCE:
+        return {}
+    try:
+        done = guestjobs.carry(ctx, "stop_database")
+    except guestjobs.JobFailed:
+        return {}
+    return Wait(min(done.seconds, 5), done.why) if isinstance(done, Wait) else {}
+
+
+def remove_broker_user(ctx: StepContext) -> Wait | None:
+    """Before the machine: from here on nothing it says is heard."""
+    return things.no_user(ctx)
+
+
+def delete_server(ctx: StepContext) -> Wait | None:
+    return things.no_server(ctx)
+
+
+def delete_ports(ctx: StepContext) -> Wait | None:
+    return things.no_ports(ctx)
+
+
+def delete_security_group(ctx: StepContext) -> Wait | None:
+    return things.no_group(ctx)
+
+
+def delete_volume(ctx: StepContext) -> Wait | None:
+    """The user asked for it: the data goes with the instance."""
+    return things.no_volume(ctx, keep=False)
+
+
+def settle(ctx: StepContext) -> Settle:
+    """The row is marked, the quota given back, what the guest said is forgotten."""
+
+    def work(tx: orm.Session) -> None:
+        row = instances.get(tx, ctx.object_id)
+        if row is None or row.deleted_at is not None:
+            return
+        if row.was_active:
+            cost = costs.cost_of_instance(row.ram, row.volume_size)
+            quotas.give_back(tx, row.project, cost)
+        row.deleted_at = row.updated = now(tx)
+        row.server_id = row.volume_id = row.addresses = None
+        for table in (Guest, GuestReport):
+            gone = tx.get(table, ctx.object_id)
+            if gone is not None:
+                tx.delete(gone)
+        tx.query(GuestJob).filter(GuestJob.instance_id == ctx.object_id).delete()
+        tx.flush()
+
+    return Settle(work)
+
+
+FLOW = Flow(
+    operations.DELETE,
+    (
+        Step(stop_database, pivot=True, within=minutes(2)),
+        Step(remove_broker_user),
+        Step(delete_server),
+        Step(delete_ports),
+        Step(delete_security_group),
+        Step(delete_volume),
+        Step(settle),
+    ),
+    deadline=minutes(24 * 60),
+)

@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An instance's things in the cloud: how each is made, and made absent.
+
+Every maker is *ensure* by key, every remover *absent* by key and id, so each may run
+any number of times. The order of making lets the cloud refuse a twin (operations.md,
+rule 5): port, data volume, wait until it is available, then the server with the volume.
+"""
+
+from trove import errors
+from trove.cloud.protocol import Boot, Refused, Rule
+from trove.db.tables import Instance
+from trove.flows import userdata
+from trove.flows.context import StepContext
+from trove.model.states import ThingState
+from trove.workflow.flow import Wait
+
+USER, GROUP, PORT, MANAGEMENT, VOLUME, SERVER = (
+    "user",
+    "group",
+    "port",
+    "mgmt",
+    "volume",
+    "server",
+)
+
+TRIES = 2
+"""A thing that the cloud puts in ERROR is made this often in all."""
+
+
+class _Named:
+    """A broker user, in the shape of a cloud's thing."""
+
+    def __init__(self, id: str) -> None:
+        self.id = id
+
+
+# -- the broker's user -------------------------------------------------------------
+
+
+def user(ctx: StepContext, password: str) -> str | Wait:
+    """The guest's own broker user, with its one-time credential."""
+
+    def find(key: str) -> list[_Named]:
+        there = ctx.object_id in ctx.users.guests()
+        return [_Named(ctx.object_id)] if there else []
+
+    def make(key: str) -> _Named:
+        ctx.users.add_guest(ctx.object_id, password)
+        return _Named(ctx.object_id)
+
+    return ctx.ensure("user", ctx.key(USER), find, make)
+
+
+def no_user(ctx: StepContext) -> Wait | None:
+    """The broker closes the guest's live connection with its user."""
+    return ctx.ledger.absent(
+        ctx.key(USER),
+        find=lambda: [ctx.object_id],
+        delete=ctx.users.remove_guest,
+        there=lambda id: False,
+    )
+
+
+# -- network -----------------------------------------------------------------------
+
+
+def rules(ctx: StepContext, instance: Instance) -> tuple[Rule, ...]:
+    """The database's port from outside; outwards the broker, and nothing else."""
+    port = ctx.datastore(instance).port
+    cidrs = (instance.access or {}).get("allowed_cidrs") or ["0.0.0.0/0"]
+    inward = [Rule("ingress", "tcp", port, cidr) for cidr in cidrs]
+    outward = [
+        Rule("egress", "tcp", number, f"{address}/32")
+        for address, number in ctx.settings.brokers
+    ]
+    return (*inward, *outward)
+
+
+def group(ctx: StepContext, instance: Instance) -> str | Wait:
+    """The instance's security group."""
+    network = ctx.cloud.network
+    wanted = rules(ctx, instance)
+    return ctx.ensure(
+        "group",
+        ctx.key(GROUP),
+        network.find_groups,
+        lambda key: network.create_group(key, wanted),
+    )
+
+
+def no_group(ctx: StepContext) -> Wait | None:
+    network = ctx.cloud.network
+    key = ctx.key(GROUP)
+    return ctx.ledger.absent(
+        key,
+        find=lambda: [thing.id for thing in network.find_groups(key)],
+        delete=network.delete_group,
+        there=lambda id: any(thing.id == id for thing in network.find_groups(key)),
+    )
+
+
+def management_network(ctx: StepContext) -> str:
+    """The id of the network that guests reach the broker on."""
+    wanted = ctx.settings.management_network
+    for network in ctx.cloud.network.networks():
+        if wanted in (network.id, network.name):
+            return network.id
+    raise errors.Upstream(why=f"the management network {wanted} does not exist")
+
+
+def ports(ctx: StepContext, instance: Instance, group: str) -> dict[str, str] | Wait:
+    """Role -> port id: the user's own network first, where one was asked for."""
+    management = management_network(ctx)
+    nic = instance.nic or {}
+    asked = nic.get("network") or management
+    orders = {PORT: (asked, nic.get("address"), nic.get("subnet"))}
+    if asked != management:
+        orders[MANAGEMENT] = (management, None, None)
+    network = ctx.cloud.network
+    made = {}
+    for role, (where, address, subnet) in orders.items():
+        id = ctx.ensure(
+            "port",
+            ctx.key(role),
+            network.find_ports,
+            lambda key, where=where, address=address, subnet=subnet: (
+                network.create_port(key, where, (group,), address, subnet)
+            ),
+        )
+        if isinstance(id, Wait):
+            return id
+        made[role] = id
+    return made
+
+
+def no_ports(ctx: StepContext) -> Wait | None:
+    network = ctx.cloud.network
+    for role in (PORT, MANAGEMENT):
+        wait = ctx.absent(
+            ctx.key(role), network.find_ports, network.delete_port, network.show_port
+        )
+        if wait is not None:
+            return wait
+    return None
+
+
+# -- the data volume ---------------------------------------------------------------
+
+
+def volume(ctx: StepContext, instance: Instance) -> str | Wait:
+    """The id of the data volume, available to be attached."""
+    volumes = ctx.cloud.volumes
+    for attempt in range(TRIES):
+        key = ctx.key(VOLUME, attempt)
+        if attempt == 0 and _given_up(ctx, key):
+            continue
+        id = ctx.ensure(
+            "volume",
+            key,
+            volumes.find,
+            lambda key: volumes.create(key, instance.volume_size, instance.volume_type),
+            data_bearing=True,
+        )
+        if isinstance(id, Wait):
+            return id
+        found = volumes.show(id)
+        if found is not None and found.status in ("available", "in-use"):
+            return id
+        if found is not None and found.status != "error":
+            return Wait(1, f"volume {id} is {found.status}")
+        wait = ctx.absent(key, volumes.find, volumes.delete, volumes.show)
+        if wait is not None:
+            return wait
+    raise Refused(f"the data volume could not be made ({TRIES} tries)")
+
+
+def no_volume(ctx: StepContext, keep: bool) -> Wait | None:
+    """``keep``: mark it as retained, and leave it."""
+    volumes = ctx.cloud.volumes
+    why = f"instance {ctx.object_id}"
+    for attempt in range(TRIES):
+        wait = ctx.absent(
+            ctx.key(VOLUME, attempt),
+            volumes.find,
+            volumes.delete,
+            volumes.show,
+            retain=(lambda id: volumes.retain(id, why)) if keep else None,
+        )
+        if wait is not None:
+            return wait
+    return None
+
+
+# -- the server --------------------------------------------------------------------
+
+
+def server(ctx: StepContext, instance: Instance, order: "Order") -> str | Wait:
+    """The id of the server once the cloud calls it ACTIVE."""
+    compute = ctx.cloud.compute
+    fault: str | None = None
+    for attempt in range(TRIES):
+        key = ctx.key(SERVER, attempt)
+        if attempt == 0 and _given_up(ctx, key):
+            continue
+        try:
+            id = ctx.ensure(
+                "server",
+                key,
+                compute.find,
+                lambda key: compute.boot(key, order.boot(ctx, instance)),
+            )
+        except Refused as refused:
+            # the volume may be in use by a twin whose answer was lost: look again
+            if refused.status == 400 and ctx.claim.once("boot_server"):
+                return Wait(ctx.settings.grace + 1, refused.message)
+            raise
+        if isinstance(id, Wait):
+            return id
+        found = compute.show(id)
+        if found is not None and found.status == "ACTIVE":
+            return id
+        if found is not None and found.status not in ("ERROR", "UNKNOWN"):
+            return Wait(1, f"server {id} is {found.status}")
+        fault = found.fault if found is not None else "it vanished"
+        wait = ctx.absent(key, compute.find, compute.delete, compute.show)
+        if wait is not None:
+            return wait
+    raise Refused(f"the server could not be made ({TRIES} tries): {fault}")
+
+
+def no_server(ctx: StepContext) -> Wait | None:
+    compute = ctx.cloud.compute
+    for attempt in range(TRIES):
+        wait = ctx.absent(
+            ctx.key(SERVER, attempt), compute.find, compute.delete, compute.show
+        )
+        if wait is not None:
+            return wait
+    return None
+
+
+def _given_up(ctx: StepContext, key: str) -> bool:
+    """Whether this attempt's thing came out in ERROR before, and was removed."""
+    row = ctx.ledger.row(key)
+    return row is not None and row.state == ThingState.GONE
+
+
+class Order:
+    """What the server is booted with; made when it is needed, not before."""
+
+    def __init__(
+        self, image: str, password: str, ports: dict[str, str], volume: str | None
+    ) -> None:
+        self._image, self._password = image, password
+        self._ports, self._volume = ports, volume
+
+    def boot(self, ctx: StepContext, instance: Instance) -> Boot:
+        return Boot(
+            name=instance.name,
+            image=self._image,
+            flavor=instance.flavor_id,
+            ports=tuple(self._ports.values()),
+            volume=self._volume,
+            user_data=userdata.render(
+                ctx.settings, instance.id, ctx.version(instance).manager, self._password
+            ),
+            availability_zone=instance.availability_zone,
+        )

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a guest is born with: its id, the broker, a credential that works once.
+
+The text is a cloud-config document (JSON is YAML), so cloud-init writes the files where
+there is one, and the agent itself where there is none. Nothing in it outlives the first
+contact: the broker's password is exchanged then (messaging.md).
+"""
+
+import configparser
+import io
+import json
+
+from trove.flows.context import Settings
+from trove.model import naming
+
+CONFIG = "/etc/trove/guest.conf"
+CA = "/etc/trove/broker-ca.pem"
+
+
+def render(settings: Settings, instance: str, datastore: str, password: str) -> str:
+    """The user data of an instance's server."""
+    files = [
+        {
+            "path": CONFIG,
+            "permissions": "0600",
+            "content": _config(settings, instance, datastore, password),
+        },
+        {"path": CA, "permissions": "0644", "content": settings.broker_ca},
+    ]
+    return "#cloud-config\n" + json.dumps({"write_files": files})
+
+
+def _config(settings: Settings, instance: str, datastore: str, password: str) -> str:
+    parser = configparser.ConfigParser(interpolation=None)
+    parser["guest"] = {
+        "instance": instance,
+        "datastore": datastore,
+        "heartbeat_interval": str(settings.heartbeat_interval),
+    }
+    parser["broker"] = {
+        "hosts": ",".join(f"{address}:{port}" for address, port in settings.brokers),
+        "vhost": settings.guests_vhost,
+        "user": naming.guest_user(instance),
+        "password": password,
+        "ca_file": CA,
+    }
+    text = io.StringIO()
+    parser.write(text)
+    return text.getvalue()
