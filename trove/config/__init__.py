@@ -11,17 +11,21 @@ import types
 import typing
 
 from oslo_config import cfg
+from oslo_log import log
 
 Listed = list[tuple[typing.Any, list[cfg.Opt]]]
 
 PROCESSES: dict[str, tuple[str, ...]] = {
-    "api": ("service", "api", "database", "rpc", "cloud", "quota"),
-    "taskmanager": ("service", "taskmanager", "database", "rpc", "cloud", "quota"),
-    "conductor": ("service", "conductor", "database", "rpc"),
-    "guestagent": ("guest",),
-    "manage": ("service", "database", "rpc", "cloud", "quota"),
+    "api": ("service", "listen", "database"),
+    "taskmanager": ("service", "manager", "taskmanager", "database"),
+    "conductor": ("service", "conductor", "database"),
+    "guestagent": ("guest", "broker"),
+    "manage": ("service", "database"),
+    "status": ("service", "database"),
 }
 """Which groups each process reads; the sample files are made from the same table."""
+
+QUIETER = ("oslo_service=WARN", "oslo.service=WARN", "urllib3=WARN")
 
 
 def _load(group: str) -> types.ModuleType:
@@ -35,6 +39,21 @@ def register(conf: cfg.ConfigOpts, *groups: str) -> None:
         if module.GROUP is not None:
             conf.register_group(module.GROUP)
         conf.register_opts(module.OPTS, group=module.GROUP)
+
+
+def parse(
+    process: str, argv: typing.Sequence[str], conf: cfg.ConfigOpts = cfg.CONF
+) -> cfg.ConfigOpts:
+    """A process's options from its files and command line; logging set up by them.
+
+    The global set by default: oslo.messaging looks some of its own up only there.
+    """
+    log.register_options(conf)
+    log.set_defaults(default_log_levels=[*log.get_default_log_levels(), *QUIETER])
+    register(conf, *PROCESSES[process])
+    conf(list(argv), project="trove", prog=f"trove-{process}")
+    log.setup(conf, "trove")
+    return conf
 
 
 def groups() -> list[str]:

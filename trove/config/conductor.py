@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the conductor receives what guests report."""
+
+from oslo_config import cfg
+
+GROUP = cfg.OptGroup("conductor", title="Conductor")
+
+OPTS = [
+    cfg.FloatOpt(
+        "flush_interval",
+        default=1.0,
+        min=0.05,
+        max=30,
+        help="Seconds that an unchanged report may wait in memory to be written with "
+        "others. A changed one is written at once.",
+    ),
+]
