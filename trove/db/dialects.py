@@ -7,6 +7,8 @@ import typing
 from collections.abc import Callable
 
 import sqlalchemy as sa
+from sqlalchemy import orm
+from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 BUSY_TIMEOUT = 20
 """Seconds that SQLite waits for another writer, unless the bound given is shorter."""
@@ -92,6 +94,29 @@ def undecided(error: sa.exc.DBAPIError) -> bool:
     if code in MARIADB_GONE | POSTGRESQL_GONE | {"gone", 1047, 1180}:
         return True
     return isinstance(code, str) and code.startswith("08")
+
+
+def matched(result: typing.Any) -> int:
+    """How many rows an UPDATE matched (on MariaDB too, changed or not)."""
+    return int(typing.cast("sa.CursorResult[typing.Any]", result).rowcount)
+
+
+def insert_missing(tx: orm.Session, table: type[typing.Any], **values: object) -> None:
+    """Inserts a row unless there is one with that key.
+
+    Never an INSERT whose failure is caught: on MariaDB a duplicate key leaves a shared
+    lock behind, and two such transactions deadlock at their next update. (Who must know
+    which it was updates the row next, with a condition.)
+    """
+    name = tx.get_bind().dialect.name
+    if name == "sqlite":
+        tx.execute(sqlite.insert(table).values(**values).on_conflict_do_nothing())
+    elif name == "postgresql":
+        tx.execute(postgresql.insert(table).values(**values).on_conflict_do_nothing())
+    else:
+        key = sa.inspect(table).primary_key[0]
+        insert = mysql.insert(table).values(**values)
+        tx.execute(insert.on_duplicate_key_update({key.name: key}))
 
 
 def _code(error: sa.exc.DBAPIError) -> int | str | None:

@@ -168,10 +168,13 @@ class Database:
         """``work`` in a transaction; the whole again when the database lost it.
 
         That is: on a deadlock, a lock's timeout, a serialisation or certification
-        failure, "database is locked", or a connection lost before COMMIT. ``work`` must
-        do nothing but SQL. Raises ``DatabaseUnavailable`` when it never succeeded and
-        ``CommitUnknown`` when nobody can tell.
+        failure, "database is locked", or a connection lost before COMMIT; and once
+        after a violated constraint, for another's insert may have come between our look
+        and ours. ``work`` must do nothing but SQL. Raises ``DatabaseUnavailable`` when it
+        never succeeded and ``CommitUnknown`` when nobody can tell.
         """
+        raced = False
+        last: sa.exc.DBAPIError | None = None
         for attempt in range(attempts):
             if attempt:
                 ceiling = min(LONGEST_BACKOFF, BACKOFF * 2**attempt)
@@ -181,6 +184,10 @@ class Database:
                     return work(session)
             except sa.exc.TimeoutError as error:  # no free connection: it waited enough
                 raise DatabaseUnavailable() from error
+            except sa.exc.IntegrityError as error:
+                if raced:
+                    raise
+                raced, last = True, error
             except sa.exc.DBAPIError as error:
                 if not dialects.lost(error):
                     raise

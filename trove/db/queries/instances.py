@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Instances: load, list with all that a view needs, move, change.
+
+A list costs one statement for the page and one for its replicas, however long it is.
+Whoever acts for a user passes ``project``: another project's instance is not found.
+"""
+
+import dataclasses
+import typing
+
+import sqlalchemy as sa
+from sqlalchemy import orm
+
+from trove import errors
+from trove.db import dialects
+from trove.db.session import epoch_now
+from trove.db.tables import (
+    Datastore,
+    DatastoreVersion,
+    GuestReport,
+    Instance,
+    Operation,
+)
+from trove.model import operations, states
+
+Source = orm.aliased(Instance, name="sources")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Seen:
+    """An instance with all that its views and its status are made of.
+
+    ``age`` is the seconds since the last report, by the database's clock; ``live`` is
+    the kind of the operation that holds the instance and ``live_state`` its state;
+    ``source`` and ``replicas`` are ids of instances that are not deleted.
+    """
+
+    instance: Instance
+    version: DatastoreVersion | None
+    datastore: Datastore | None
+    report: GuestReport | None
+    age: float | None
+    live: str | None
+    live_state: str | None
+    source: str | None
+    replicas: tuple[str, ...]
+
+
+def load(tx: orm.Session, id: str, project: str | None = None) -> Instance:
+    """An instance that is not deleted; raises ``InstanceNotFound``."""
+    wanted = _of(project, deleted=False)
+    row = tx.scalar(sa.select(Instance).where(Instance.id == id, *wanted))
+    if row is None:
+        raise errors.InstanceNotFound(id=id)
+    return row
+
+
+def get(tx: orm.Session, id: str) -> Instance | None:
+    """An instance, deleted or not, whoever's: for workers, never for a user."""
+    return tx.get(Instance, id)
+
+
+def seen(
+    tx: orm.Session,
+    id: str,
+    project: str | None = None,
+    deleted: bool | None = False,
+) -> Seen:
+    """One instance as ``page`` shows it; raises ``InstanceNotFound``."""
+    found = _seen(tx, _everything(project, deleted).where(Instance.id == id))
+    if not found:
+        raise errors.InstanceNotFound(id=id)
+    return found[0]
+
+
+def page(
+    tx: orm.Session,
+    *,
+    project: str | None = None,
+    limit: int,
+    marker: str | None = None,
+) -> list[Seen]:
+    """Up to ``limit`` instances after ``marker`` (an id), by id; deleted ones are out.
+
+    Ask for one more than a page to know whether there is another.
+    """
+    statement = _everything(project, deleted=False)
+    if marker is not None:
+        statement = statement.where(Instance.id > marker)
+    return _seen(tx, statement.order_by(Instance.id).limit(limit))
+
+
+def managed(
+    tx: orm.Session,
+    *,
+    project: str | None = None,
+    deleted: bool | None = None,
+    limit: int,
+    offset: int = 0,
+) -> list[Seen]:
+    """An administrator's list, last changed first; ``deleted`` None means both."""
+    statement = _everything(project, deleted)
+    statement = statement.order_by(Instance.updated.desc(), Instance.id)
+    return _seen(tx, statement.limit(limit).offset(offset))
+
+
+def move(
+    tx: orm.Session, id: str, to: states.Task | str, **columns: typing.Any
+) -> None:
+    """Moves an instance to a task, if ``states.MOVES`` allows it from where it is.
+
+    Raises ``InstanceBusy`` when it does not, and ``InstanceNotFound``. ``columns``
+    change with it. (Architecture, rule 8.)
+    """
+    task = states.Task(to)
+    moved = tx.execute(
+        sa.update(Instance)
+        .where(
+            Instance.id == id,
+            Instance.deleted_at.is_(None),
+            Instance.task.in_(states.origins(task)),
+        )
+        .values(task=task, updated=epoch_now(), **columns)
+        .execution_options(synchronize_session=False)
+    )
+    if not dialects.matched(moved):
+        present = load(tx, id).task
+        raise errors.InstanceBusy(instance=id, task=present)
+    _refresh(tx, id)
+
+
+def changes(tx: orm.Session, id: str, **columns: typing.Any) -> None:
+    """Changes columns other than the task; raises ``InstanceNotFound``.
+
+    Values may be SQL (``epoch_now()``). ``deleted_at`` buries the instance.
+    """
+    if "task" in columns:
+        raise errors.Internal(why="a task is changed by move() only.")
+    changed = tx.execute(
+        sa.update(Instance)
+        .where(Instance.id == id)
+        .values(**{"updated": epoch_now(), **columns})
+        .execution_options(synchronize_session=False)
+    )
+    if not dialects.matched(changed):
+        raise errors.InstanceNotFound(id=id)
+    _refresh(tx, id)
+
+
+def _refresh(tx: orm.Session, id: str) -> None:
+    """The caller may hold the row: it must not go on with what was."""
+    held = tx.identity_map.get(orm.util.identity_key(Instance, id))
+    if held is not None:
+        tx.refresh(held)
+
+
+def _of(project: str | None, deleted: bool | None) -> list[sa.ColumnElement[bool]]:
+    wanted: list[sa.ColumnElement[bool]] = []
+    if project is not None:
+        wanted.append(Instance.project == project)
+    if deleted is not None:
+        gone = Instance.deleted_at
+        wanted.append(gone.is_not(None) if deleted else gone.is_(None))
+    return wanted
+
+
+def _everything(project: str | None, deleted: bool | None) -> sa.Select[typing.Any]:
+    """The one statement of every view. Never a whole operation: its input is sealed."""
+    lock = sa.literal(f"{operations.INSTANCE}:", sa.String()) + Instance.id
+    return (
+        sa.select(
+            Instance,
+            DatastoreVersion,
+            Datastore,
+            GuestReport,
+            (epoch_now() - GuestReport.received_at).label("age"),
+            Operation.kind,
+            Operation.state,
+            Source.id,
+        )
+        .outerjoin(DatastoreVersion, DatastoreVersion.id == Instance.version_id)
+        .outerjoin(Datastore, Datastore.id == DatastoreVersion.datastore_id)
+        .outerjoin(GuestReport, GuestReport.instance_id == Instance.id)
+        .outerjoin(Operation, Operation.lock_key == lock)
+        .outerjoin(
+            Source,
+            sa.and_(Source.id == Instance.source_id, Source.deleted_at.is_(None)),
+        )
+        .where(*_of(project, deleted))
+    )
+
+
+def _seen(tx: orm.Session, statement: sa.Select[typing.Any]) -> list[Seen]:
+    rows = tx.execute(statement).all()
+    replicas: dict[str, list[str]] = {row[0].id: [] for row in rows}
+    if rows:
+        followers = (
+            sa.select(Instance.source_id, Instance.id)
+            .where(Instance.source_id.in_(replicas), Instance.deleted_at.is_(None))
+            .order_by(Instance.id)
+        )
+        for source, replica in tx.execute(followers):
+            replicas[typing.cast(str, source)].append(replica)
+    return [Seen(*row, tuple(replicas[row[0].id])) for row in rows]
