@@ -170,8 +170,8 @@ class Database:
         That is: on a deadlock, a lock's timeout, a serialisation or certification
         failure, "database is locked", or a connection lost before COMMIT; and once
         after a violated constraint, for another's insert may have come between our look
-        and ours. ``work`` must do nothing but SQL. Raises ``DatabaseUnavailable`` when it
-        never succeeded and ``CommitUnknown`` when nobody can tell.
+        and ours. ``work`` must do nothing but SQL. Raises ``DatabaseUnavailable`` when
+        it never succeeded and ``CommitUnknown`` when nobody can tell.
         """
         raced = False
         last: sa.exc.DBAPIError | None = None

@@ -191,7 +191,7 @@ def _everything(project: str | None, deleted: bool | None) -> sa.Select[typing.A
 
 
 def _seen(tx: orm.Session, statement: sa.Select[typing.Any]) -> list[Seen]:
-    rows = tx.execute(statement).all()
+    rows: list[tuple[typing.Any, ...]] = [tuple(row) for row in tx.execute(statement)]
     replicas: dict[str, list[str]] = {row[0].id: [] for row in rows}
     if rows:
         followers = (

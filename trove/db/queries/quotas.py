@@ -53,13 +53,10 @@ def give_back(tx: orm.Session, project: str, cost: Cost) -> None:
 
 def limits(tx: orm.Session, project: str, defaults: dict[str, int]) -> dict[str, int]:
     """The limit of every resource for this project; -1 is unlimited."""
-    own = dict(
-        tx.execute(
-            sa.select(Quota.resource, Quota.limit).where(Quota.project == project)
-        )
-        .tuples()
-        .all()
-    )
+    own = {
+        row.resource: row.limit
+        for row in tx.scalars(sa.select(Quota).where(Quota.project == project))
+    }
     return {
         resource: own.get(resource, defaults.get(resource, UNLIMITED))
         for resource in RESOURCES
