@@ -191,7 +191,7 @@ def _everything(project: str | None, deleted: bool | None) -> sa.Select[typing.A
 
 
 def _seen(tx: orm.Session, statement: sa.Select[typing.Any]) -> list[Seen]:
-    rows: list[tuple[typing.Any, ...]] = [tuple(row) for row in tx.execute(statement)]
+    rows = tx.execute(statement).all()
     replicas: dict[str, list[str]] = {row[0].id: [] for row in rows}
     if rows:
         followers = (
@@ -201,4 +201,8 @@ def _seen(tx: orm.Session, statement: sa.Select[typing.Any]) -> list[Seen]:
         )
         for source, replica in tx.execute(followers):
             replicas[typing.cast(str, source)].append(replica)
-    return [Seen(*row, tuple(replicas[row[0].id])) for row in rows]
+    shown = [field.name for field in dataclasses.fields(Seen)][:-1]
+    return [
+        Seen(**dict(zip(shown, row, strict=True)), replicas=tuple(replicas[row[0].id]))
+        for row in rows
+    ]
