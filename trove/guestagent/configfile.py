@@ -28,7 +28,7 @@ class Layers:
         suffix: str,
         *,
         mode: int = 0o640,
-        owner: str | None = None,
+        owner: str = "root",
     ) -> None:
         self._host = host
         self._directory = pathlib.PurePath(directory)
@@ -48,18 +48,15 @@ class Layers:
 
     def put(self, name: str, content: str) -> bool:
         """Sets a layer; True if that changed anything."""
-        if self.read(name) == content:
-            return False
-        self._host.write_file(
+        return self._host.write_file(
             self.path(name), content, mode=self._mode, owner=self._owner
         )
-        return True
 
     def take(self, name: str) -> bool:
         """Removes a layer; True if it was there."""
         if self.read(name) is None:
             return False
-        self._host.remove_file(self.path(name))
+        self._host.remove(self.path(name))
         return True
 
     @contextlib.contextmanager

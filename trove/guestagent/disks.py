@@ -87,10 +87,10 @@ class Disks:
         asked = ["blkid", "--probe", "--output", "export", "--", device]
         # 2: nothing found. 8 (two answers) is an error: nobody may guess here
         found = self._host.run(asked, timeout=30, ok=(0, 2))
-        if found.code == 2:
+        if found.returncode == 2:
             return Signature()
         words = dict(
-            line.split("=", 1) for line in found.text.splitlines() if "=" in line
+            line.split("=", 1) for line in found.stdout.splitlines() if "=" in line
         )
         kind = words.get("TYPE") or words.get("PTTYPE") or words.get("USAGE") or "?"
         return Signature(kind, words.get("LABEL", ""), words.get("UUID", ""))
@@ -243,7 +243,7 @@ class Disks:
             return
         if there is not None:
             raise DiskError(device=device, why=f"{there.source} is mounted at {point}")
-        self._host.make_directory(point, mode=0o755)
+        self._host.make_directory(point)
         options = "noatime,nodev,nosuid"
         self._host.run(
             ["mount", "-t", volume.fstype, "-o", options, "--", device, point],

@@ -178,9 +178,43 @@ def remove(path: pathlib.PurePath) -> None:
 
 
 def remove_tree(path: pathlib.PurePath) -> None:
-    """Removes a directory and all below it, following no link."""
-    with contextlib.suppress(FileNotFoundError), parent(path) as here:
-        shutil.rmtree(pathlib.PurePath(path).name, dir_fd=here)
+    """Removes a file, or a directory and all below it, following no link."""
+    path = pathlib.PurePath(path)
+    try:
+        with parent(path) as here:
+            try:
+                os.unlink(path.name, dir_fd=here)
+            except IsADirectoryError:
+                shutil.rmtree(path.name, dir_fd=here)
+            os.fsync(here)
+    except FileNotFoundError:
+        return
+
+
+def rename(old: pathlib.PurePath, new: pathlib.PurePath) -> None:
+    """Moves a file or directory; ``FileExistsError`` when ``new`` is there."""
+    old, new = pathlib.PurePath(old), pathlib.PurePath(new)
+    with parent(old) as here, parent(new) as there:
+        try:
+            os.stat(new.name, dir_fd=there, follow_symlinks=False)
+        except FileNotFoundError:
+            os.rename(old.name, new.name, src_dir_fd=here, dst_dir_fd=there)
+            os.fsync(there)
+            os.fsync(here)
+            return
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(new))
+
+
+def same(path: pathlib.PurePath, data: bytes, mode: int, owner: str) -> bool:
+    """Whether a plain file is there with this content, mode and owner."""
+    try:
+        if read(path, max(LIMIT, len(data))) != data:
+            return False
+    except (OSError, UnsafePath):
+        return False
+    found = os.stat(path, follow_symlinks=False)
+    who = (found.st_uid, found.st_gid)
+    return stat.S_IMODE(found.st_mode) == mode and who == owner_ids(owner)
 
 
 def text(path: pathlib.PurePath) -> str | None:

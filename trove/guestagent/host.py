@@ -6,7 +6,6 @@ made from nothing. Secrets go in by ``input`` (a pipe), never as a word; an erro
 the exit code and the end of what the program said, with every secret taken out.
 """
 
-import dataclasses
 import os
 import pathlib
 import re
@@ -15,6 +14,7 @@ import subprocess
 import typing
 
 from trove import errors
+from trove.datastores.protocol import Ran
 from trove.guestagent import files
 
 ENVIRONMENT = {
@@ -26,73 +26,71 @@ ENVIRONMENT = {
 TAIL = 500
 """How much of a program's complaint an error repeats, in characters."""
 
+UNITS = ("/etc/systemd/system/", "/run/systemd/system/")
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Result:
-    """What a program left: its exit code and its two outputs."""
-
-    code: int
-    output: bytes
-    complaint: bytes
-
-    @property
-    def text(self) -> str:
-        """Standard output as text; what is not UTF-8 is replaced."""
-        return self.output.decode("utf-8", "replace")
+Owner = str
+"""``user`` (its primary group comes with it) or ``user:group``."""
 
 
-class HostError(errors.Internal):
+class HostError(errors.CommandFailed):
     """A program ended badly. ``code`` is its exit code; None: it ran out of time."""
 
-    sentence = "{program} failed ({how}): {tail}"
-
-    def __init__(self, program: str, code: int | None, tail: str, **facts: object):
+    def __init__(self, program: str, code: int | None, tail: str) -> None:
         self.code = code
         self.tail = tail
-        how = "no answer in time" if code is None else f"exit code {code}"
-        super().__init__(program=program, how=how, tail=tail, **facts)
+        how = "no end in time" if code is None else f"exit code {code}"
+        super().__init__(program=program, code=how, why=tail)
 
 
-def scrub(said: bytes, hide: typing.Iterable[str] = ()) -> str:
+def scrub(said: str, hide: typing.Iterable[str] = ()) -> str:
     """The end of what a program said, on one line, fit for a log and for a fault.
 
     What the caller calls secret is taken out, and whatever follows the word password.
     """
-    line = said.decode("utf-8", "replace")
     for secret in sorted(filter(None, hide), key=len, reverse=True):
-        line = line.replace(secret, "***")
-    line = re.sub(
+        said = said.replace(secret, "***")
+    said = re.sub(
         r"(?i)(password|passwd|identified by|secret)(\s*[=:]?\s*)(\"[^\"]*\"|'[^']*'|\S+)",
         r"\1\2***",
-        line,
+        said,
     )
-    line = re.sub(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]+", " ", line).strip()
-    return line[-TAIL:]
+    # no control character, no half of a pair: a fault is shown in many places
+    said = re.sub(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]+", " ", said).strip()
+    return said[-TAIL:]
 
 
 class Host:
-    """Programs, files and services of this machine. Engines get one of these."""
+    """Programs, files and services of this machine (``datastores.protocol.Host``)."""
+
+    def __init__(self) -> None:
+        self._units_changed = False
+
+    def path(self, path: str) -> str:
+        """Where a path of the guest really is: here."""
+        return path
+
+    # -- programs
 
     def run(
         self,
         argv: typing.Sequence[str | os.PathLike[str]],
         *,
         input: str | bytes | None = None,
-        timeout: float = 60,
+        timeout: float = 60.0,
         user: str | None = None,
-        env: typing.Mapping[str, str] | None = None,
+        check: bool = True,
         ok: typing.Container[int] = (0,),
         hide: typing.Iterable[str] = (),
-        cwd: str = "/",
-    ) -> Result:
+    ) -> Ran:
         """Runs a program to its end, as ``user``, in a session of its own.
 
-        Raises ``HostError`` for an exit code not in ``ok``, and after killing the whole
-        session when the time is over. ``hide`` are secrets to take out of an error.
+        Raises ``HostError`` for an exit code not in ``ok`` unless ``check`` is off, and
+        always after killing the whole session because the time was over. ``hide`` are
+        secrets to take out of the error.
         """
         words = [os.fspath(word) for word in argv]
         data = input.encode() if isinstance(input, str) else input
-        process = self._spawn(words, data is not None, user, env, cwd)
+        process = _spawn(words, data is not None, user)
         try:
             output, complaint = process.communicate(data, timeout=timeout)
         except subprocess.TimeoutExpired:
@@ -101,48 +99,21 @@ class Host:
         except BaseException:
             _kill_session(process)
             raise
-        result = Result(process.returncode, output, complaint)
-        if result.code not in ok:
-            said = complaint or output
-            raise HostError(words[0], result.code, scrub(said, hide))
-        return result
-
-    def _spawn(
-        self,
-        words: list[str],
-        fed: bool,
-        user: str | None,
-        env: typing.Mapping[str, str] | None,
-        cwd: str,
-    ) -> subprocess.Popen[bytes]:
-        who: dict[str, typing.Any] = {}
-        if user is not None:
-            uid, gid = files.owner_ids(user)
-            who = {
-                "user": uid,
-                "group": gid,
-                "extra_groups": os.getgrouplist(user, gid),
-            }
-        try:
-            return subprocess.Popen(  # noqa: S603 - a list of words, never a shell
-                words,
-                stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env={**ENVIRONMENT, **(env or {})},
-                cwd=cwd,
-                close_fds=True,
-                start_new_session=True,
-                umask=0o077,
-                **who,
+        ran = Ran(
+            process.returncode,
+            output.decode("utf-8", "replace"),
+            complaint.decode("utf-8", "replace"),
+        )
+        if check and ran.returncode not in ok:
+            raise HostError(
+                words[0], ran.returncode, scrub(ran.stderr or ran.stdout, hide)
             )
-        except OSError as error:
-            raise HostError(words[0], 127, error.strerror or "cannot be run") from None
+        return ran
 
     def start(self, argv: typing.Sequence[str], env: typing.Mapping[str, str]) -> int:
-        """Starts a program that outlives the agent, in its own session; its process id.
+        """Starts a program that may outlive the agent; its process id.
 
-        Whoever starts it reaps it (``os.waitpid``), if he lives that long.
+        It has its own session. Who starts it reaps it (``os.waitpid``), if he lives.
         """
         return os.posix_spawn(
             argv[0],
@@ -157,62 +128,102 @@ class Host:
     def write_file(
         self,
         path: str | os.PathLike[str],
-        content: str | bytes,
+        text: str | bytes,
         *,
-        mode: int = 0o600,
-        owner: str | None = None,
-    ) -> None:
-        """Replaces a file in one move. ``owner`` is ``user`` or ``user:group``."""
-        files.write(pathlib.PurePath(path), content, mode=mode, owner=owner)
+        mode: int = 0o644,
+        owner: Owner = "root",
+    ) -> bool:
+        """Has the file say exactly this, so owned; True when it did not before."""
+        path = pathlib.PurePath(path)
+        data = text.encode() if isinstance(text, str) else text
+        if files.same(path, data, mode, owner):
+            return False
+        files.write(path, data, mode=mode, owner=owner)
+        if str(path).startswith(UNITS):
+            self._units_changed = True
+        return True
 
     def read_file(self, path: str | os.PathLike[str]) -> str | None:
-        """A small text file's content, or None when there is no such file."""
+        """The text of a file, or None when there is none."""
         return files.text(pathlib.PurePath(path))
 
     def make_directory(
         self,
         path: str | os.PathLike[str],
         *,
-        mode: int = 0o700,
-        owner: str | None = None,
+        mode: int = 0o755,
+        owner: Owner = "root",
     ) -> None:
-        """Makes a directory, or gives the one that is there this mode and owner."""
+        """Has the directory be there, so owned; missing parents are root's, 0755."""
         files.directory(pathlib.PurePath(path), mode=mode, owner=owner)
 
-    def remove_file(self, path: str | os.PathLike[str]) -> None:
-        """Removes a file; nothing to do when there is none."""
-        files.remove(pathlib.PurePath(path))
+    def exists(self, path: str | os.PathLike[str]) -> bool:
+        """Whether anything is there; a link counts as itself."""
+        return os.path.lexists(path)
+
+    def rename(self, old: str, new: str) -> None:
+        """Moves a file or directory; ``FileExistsError`` when ``new`` is there."""
+        files.rename(pathlib.PurePath(old), pathlib.PurePath(new))
+
+    def remove(self, path: str | os.PathLike[str]) -> None:
+        """Removes a file or a tree; nothing there is fine. No link is followed."""
+        files.remove_tree(pathlib.PurePath(path))
+        if str(path).startswith(UNITS):
+            self._units_changed = True
 
     # -- services
 
-    def service(
-        self, verb: str, unit: str, *, timeout: float = 60, wait: bool = True
-    ) -> None:
-        """``systemctl <verb> <unit>``: start, stop, restart, reload, enable, kill..."""
-        words = ["systemctl", "--no-ask-password", verb]
-        if not wait:
-            words.append("--no-block")
-        self.run([*words, "--", unit], timeout=timeout)
+    def service(self, action: str, unit: str, *, timeout: float = 60.0) -> None:
+        """``systemctl ACTION UNIT``; stopping or disabling what is not there is fine."""
+        if self._units_changed or self._shown(unit, "NeedDaemonReload") == "yes":
+            self.run(["systemctl", "daemon-reload"], timeout=60)
+            self._units_changed = False
+        words = ["systemctl", "--no-ask-password", action, "--", unit]
+        try:
+            self.run(words, timeout=timeout)
+        except HostError as error:
+            gone = self._shown(unit, "LoadState") == "not-found"
+            if error.code is None or action not in ("stop", "disable") or not gone:
+                raise
 
     def service_state(self, unit: str) -> str:
-        """active, activating, deactivating, inactive, failed, or unknown."""
-        asked = ["systemctl", "show", "--property=ActiveState", "--value", "--", unit]
+        """active, activating, inactive, failed...; unknown if systemd is too busy."""
+        return self._shown(unit, "ActiveState") or "unknown"
+
+    def service_log(self, unit: str, lines: int = 50) -> str:
+        """The newest lines the unit's processes wrote, oldest first."""
+        words = ["journalctl", "--quiet", "--no-pager", "--output=cat"]
+        words += [f"--lines={int(lines)}", f"--unit={unit}"]
+        return self.run(words, timeout=10, check=False).stdout
+
+    def _shown(self, unit: str, name: str) -> str:
+        """One property of a unit, or nothing."""
+        words = ["systemctl", "show", f"--property={name}", "--value", "--", unit]
         try:
-            return self.run(asked, timeout=5).text.strip() or "unknown"
+            return self.run(words, timeout=1).stdout.strip()
         except HostError:
-            return "unknown"
+            return ""
 
-    def service_pid(self, unit: str) -> int:
-        """The service's main process, or 0."""
-        asked = ["systemctl", "show", "--property=MainPID", "--value", "--", unit]
-        try:
-            return int(self.run(asked, timeout=5).text.strip() or 0)
-        except (HostError, ValueError):
-            return 0
 
-    def reload_units(self) -> None:
-        """Makes systemd read its unit files again."""
-        self.run(["systemctl", "daemon-reload"], timeout=60)
+def _spawn(words: list[str], fed: bool, user: str | None) -> subprocess.Popen[bytes]:
+    who: dict[str, typing.Any] = {}
+    if user is not None:
+        uid, gid = files.owner_ids(user)
+        who = {"user": uid, "group": gid, "extra_groups": os.getgrouplist(user, gid)}
+    try:
+        return subprocess.Popen(
+            words,
+            stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=ENVIRONMENT,
+            cwd="/",
+            start_new_session=True,
+            umask=0o077,
+            **who,
+        )
+    except OSError as error:
+        raise HostError(words[0], 127, error.strerror or "cannot be run") from None
 
 
 def _kill_session(process: subprocess.Popen[bytes]) -> None:

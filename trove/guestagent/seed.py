@@ -98,7 +98,7 @@ def _from_drive(places: Places, host: Host, disks: Disks) -> bytes | None:
     device = disks.labelled(DRIVE_LABEL)
     if device is None:
         return None
-    host.make_directory(places.drive)
+    host.make_directory(places.drive, mode=0o700)
     point = str(places.drive)
     host.run(["mount", "-o", "ro,nodev,nosuid,noexec", "--", device, point])
     try:
@@ -139,5 +139,3 @@ def _copies(places: Places) -> typing.Iterator[pathlib.Path]:
         for server in sorted((places.cloud / "instances").iterdir()):
             for name in names:
                 yield server / name
-
-

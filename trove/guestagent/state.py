@@ -102,9 +102,7 @@ def save_course(places: Places, course: Course) -> None:
     save_json(places.course, dataclasses.asdict(course))
 
 
-def next_boot(
-    places: Places, clock: typing.Callable[[], float] = time.time
-) -> int:
+def next_boot(places: Places, clock: typing.Callable[[], float] = time.time) -> int:
     """Counts this start of the agent; the number only ever grows."""
     content = files.text(places.boot)
     try:
