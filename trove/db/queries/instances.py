@@ -164,7 +164,7 @@ def _of(project: str | None, deleted: bool | None) -> list[sa.ColumnElement[bool
     return wanted
 
 
-def _everything(project: str | None, deleted: bool | None) -> sa.Select[typing.Any]:
+def _everything(project: str | None, deleted: bool | None) -> sa.Select[*tuple[typing.Any, ...]]:
     """The one statement of every view. Never a whole operation: its input is sealed."""
     lock = sa.literal(f"{operations.INSTANCE}:", sa.String()) + Instance.id
     return (
@@ -190,7 +190,7 @@ def _everything(project: str | None, deleted: bool | None) -> sa.Select[typing.A
     )
 
 
-def _seen(tx: orm.Session, statement: sa.Select[typing.Any]) -> list[Seen]:
+def _seen(tx: orm.Session, statement: sa.Select[*tuple[typing.Any, ...]]) -> list[Seen]:
     rows = tx.execute(statement).all()
     replicas: dict[str, list[str]] = {row[0].id: [] for row in rows}
     if rows:
