@@ -67,6 +67,7 @@ def _quieten() -> None:
     warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
     warnings.filterwarnings("ignore", message=r"Using fork\(\) is a bad idea")
     warnings.filterwarnings("ignore", message=r"Eventlet usages are deprecated")
+    warnings.filterwarnings("ignore", message=r"eventletutils module is deprecated")
 
 
 def is_green() -> bool:

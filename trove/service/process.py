@@ -34,8 +34,13 @@ class Part(typing.Protocol):
     def stop(self, within: float) -> bool:
         """Take nothing new, finish what was begun; False if it took too long."""
 
+
+@typing.runtime_checkable
+class Watched(Part, typing.Protocol):
+    """A part that can tell whether it still does its work."""
+
     def alive(self) -> bool:
-        """Whether it still does its work: the watchdog asks."""
+        """The watchdog asks; while one says no, systemd hears nothing."""
 
 
 class Process:
@@ -125,8 +130,11 @@ class Process:
                     LOG.info("%s was told to stop", self._name)
                     return
                 self._read_again()
-            if every is not None and all(part.alive() for part in self._parts):
+            if every is not None and self._alive():
                 notify.alive()
+
+    def _alive(self) -> bool:
+        return all(part.alive() for part in self._parts if isinstance(part, Watched))
 
     def _read_again(self) -> None:
         notify.reloading()

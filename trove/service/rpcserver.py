@@ -21,12 +21,12 @@ class RpcServer:
 
     def __init__(
         self,
-        transport: oslo_messaging.RPCTransport,
+        transport: typing.Any,
         topic: str,
         server: str,
         endpoints: typing.Sequence[object],
         *,
-        serializer: oslo_messaging.Serializer | None = None,
+        serializer: typing.Any = None,
     ) -> None:
         self._topic = topic
         with warnings.catch_warnings():
