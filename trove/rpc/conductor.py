@@ -14,6 +14,7 @@ class Conductor(Interface):
 
     topic = "trove-conductor"
     version = "1.0"
+    from_guests = True
 
     @cast(since="1.0")
     def heartbeat(self, report: Report) -> None:

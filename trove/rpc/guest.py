@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guest: every method of an agent, its version, cast or call, its time-out (seconds).
 
-A cast that changes something carries the job's id (operation/step): the agent writes it
-to its ledger before it acts, and the same id twice is one deed (operations.md, rule 11).
+A cast that changes something carries the job's id (operation/step): the agent writes
+it to its ledger before it acts, and the same id twice is one deed.
 """
 
 from trove.rpc.interface import Interface, call, cast
@@ -14,6 +14,7 @@ class Guest(Interface):
 
     topic = "guestagent"
     version = "1.0"
+    own_topic = True
 
     @cast(since="1.0")
     def prepare(self, job: str, plan: Plan) -> None:

@@ -10,7 +10,7 @@ import dataclasses
 import typing
 
 TEXT = 4096
-"""The longest text a message may carry unless its field says otherwise, in characters."""
+"""The longest text of a message unless its field says otherwise, in characters."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,8 +52,9 @@ class Enrolment:
     """A guest's first word, sent with its bootstrap credential.
 
     ``password_hash`` is RabbitMQ's salted SHA-256 of a password that only the guest
-    knows; ``public_key`` (base64, X25519) is what secrets for it are sealed with; ``csr``
-    (PEM) asks for its server certificate, whose names the control plane decides.
+    knows; ``public_key`` (base64, X25519) is what secrets for it are sealed with;
+    ``csr`` (PEM) asks for its server certificate, whose names the control plane
+    decides.
     """
 
     password_hash: str
