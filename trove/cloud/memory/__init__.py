@@ -57,6 +57,6 @@ class MemoryCloud(View):
             thing.passing, thing.fault = "", fault
 
 
-def connect(**settings: typing.Any) -> MemoryCloud:
-    """What the registry calls."""
-    return MemoryCloud(**settings)
+def connect(*, deployment: str = "memory", **_: object) -> protocol.Cloud:
+    """What the registry calls; where a real cloud is does not matter here."""
+    return MemoryCloud(deployment=deployment)

@@ -60,13 +60,13 @@ class Volumes(Part):
     @call
     def extend(self, id: str, size: int) -> None:
         volume = self.world.must("volume", id)
-        if size in (volume.size, volume.target):
-            return
-        if size < volume.size:
-            raise protocol.Refused(f"volume {id} cannot shrink", status=400)
         status = seen(volume).status
         if status not in ("available", "in-use"):
             raise protocol.CloudConflict(f"volume {id} is {status}")
+        if size == volume.size:
+            return
+        if size < volume.size:
+            raise protocol.Refused(f"volume {id} cannot shrink", status=400)
         volume.target, volume.passing = size, "extending"
         volume.until = self.world.clock() + self.world.pace.extend
 

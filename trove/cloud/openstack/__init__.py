@@ -1,1 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
+"""An OpenStack cloud: Nova, Cinder, Neutron and Glance behind a Keystone."""
+
+import typing
+
+from trove.cloud import protocol
+from trove.cloud.openstack.compute import Compute
+from trove.cloud.openstack.images import Images
+from trove.cloud.openstack.network import Network
+from trove.cloud.openstack.session import Access, Settings
+from trove.cloud.openstack.volumes import Volumes
+
+
+class OpenstackCloud:
+    """One region, with the service's own credentials."""
+
+    def __init__(self, settings: Settings) -> None:
+        access = Access(settings)
+        self.compute: protocol.Compute = Compute(access)
+        self.volumes: protocol.Volumes = Volumes(access)
+        self.network: protocol.Networking = Network(access)
+        self.images: protocol.Images = Images(access)
+
+
+def connect(**settings: typing.Any) -> protocol.Cloud:
+    """What the registry calls. Nothing is asked of the cloud before the first call."""
+    return OpenstackCloud(Settings(**settings))

@@ -19,7 +19,6 @@ def test_a_volume_has_its_new_size_when_it_has_grown(cloud, clock):
     volume = cloud.volumes.create("a.volume", 2)
     clock.turn(4)
     cloud.volumes.extend(volume.id, 3)
-    cloud.volumes.extend(volume.id, 3)
     shown = cloud.volumes.show(volume.id)
     assert (shown.status, shown.size) == ("extending", 2)
     with pytest.raises(protocol.CloudConflict):

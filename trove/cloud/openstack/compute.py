@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Servers and flavors, through python-novaclient.
+
+A server carries its key and its deployment as Nova tags, given with the order itself,
+so there is no moment at which it exists without them.
+"""
+
+import time
+import typing
+
+from trove import errors
+from trove.cloud import protocol
+from trove.cloud.openstack import faults
+from trove.cloud.openstack.session import Access
+from trove.model import naming
+
+_STATUS = {
+    "BUILD": "BUILD",
+    "ACTIVE": "ACTIVE",
+    "REBOOT": "REBOOT",
+    "HARD_REBOOT": "REBOOT",
+    "RESIZE": "RESIZE",
+    "MIGRATING": "RESIZE",
+    "REVERT_RESIZE": "RESIZE",
+    "VERIFY_RESIZE": "VERIFY_RESIZE",
+    "SHUTOFF": "SHUTOFF",
+    "ERROR": "ERROR",
+}
+_NAMES_AGE = 60.0
+_PAGE = 1000
+
+
+class Compute:
+    """Nova, as the protocol wants it."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._names: dict[str, str] = {}
+        self._named_at = -_NAMES_AGE
+
+    def flavors(self) -> list[protocol.Flavor]:
+        """Every flavor of the service's project, cheapest first."""
+        with self._access.using("compute.flavors") as clients:
+            found: list[protocol.Flavor] = []
+            while True:
+                marker = found[-1].id if found else None
+                page = clients.nova.flavors.list(marker=marker, limit=_PAGE)
+                found += [_flavor(flavor.to_dict()) for flavor in page]
+                if len(page) < _PAGE:
+                    return sorted(found, key=lambda flavor: (flavor.ram, flavor.id))
+
+    def flavor(self, id: str) -> protocol.Flavor:
+        """Raises ``errors.FlavorNotFound``."""
+        with faults.UnlessAbsent(), self._access.using("compute.flavor") as clients:
+            return _flavor(clients.nova.flavors.get(faults.plain(id)).to_dict())
+        raise errors.FlavorNotFound(id=id)
+
+    def find(self, key: str) -> list[protocol.Server]:
+        """Servers of this deployment with this key, oldest first."""
+        return self._tagged(naming.tags(key, self._access.settings.deployment))
+
+    def owned(self) -> list[protocol.Server]:
+        """Every server that carries this deployment's tag."""
+        deployment = self._access.settings.deployment
+        return self._tagged((naming.DEPLOYMENT_TAG + deployment,))
+
+    def boot(self, key: str, order: protocol.Boot) -> protocol.Server:
+        """Orders a server whose root is the image's; the volume is its data disk."""
+        tags = naming.tags(key, self._access.settings.deployment)
+        hints = {"group": order.server_group} if order.server_group else None
+        with self._access.using("compute.boot", making=True) as clients:
+            made = clients.nova.servers.create(
+                order.name.strip() or key,
+                order.image,
+                order.flavor,
+                nics=[{"port-id": port} for port in order.ports],
+                block_device_mapping_v2=_disks(order.volume),
+                userdata=order.user_data,
+                config_drive=True,
+                tags=list(tags),
+                availability_zone=order.availability_zone,
+                scheduler_hints=hints,
+            )
+            id = str(made.to_dict()["id"])
+        # Nova's answer to an order is the id alone, and to look again could fail.
+        return protocol.Server(
+            id,
+            key,
+            order.name,
+            "BUILD",
+            flavor=order.flavor,
+            volumes=(order.volume,) if order.volume else (),
+        )
+
+    def show(self, id: str) -> protocol.Server | None:
+        """A server, or None when there is none (any more)."""
+        with faults.UnlessAbsent(), self._access.using("compute.show") as clients:
+            server = clients.nova.servers.get(faults.plain(id)).to_dict()
+            return self._seen(server, self._flavors_by_name(clients, [server]))
+        return None
+
+    def delete(self, id: str) -> None:
+        """Asks for a server's end, which takes a while."""
+        with faults.UnlessAbsent(), self._access.using("compute.delete") as clients:
+            clients.nova.servers.delete(faults.plain(id))
+
+    def reboot(self, id: str, hard: bool = False) -> None:
+        """Asks for a reboot."""
+        with self._access.using("compute.reboot") as clients:
+            kind = "HARD" if hard else "SOFT"
+            clients.nova.servers.reboot(faults.plain(id), reboot_type=kind)
+
+    def stop(self, id: str) -> None:
+        """Asks for a server to be shut off; one that is, is left as it is."""
+        self._turn("stop", id, already="SHUTOFF")
+
+    def start(self, id: str) -> None:
+        """Asks for a server to be started; one that is, is left as it is."""
+        self._turn("start", id, already="ACTIVE")
+
+    def console(self, id: str, lines: int = 100) -> str:
+        """The last lines of the console."""
+        with self._access.using("compute.console") as clients:
+            return str(clients.nova.servers.get_console_output(faults.plain(id), lines))
+
+    def _turn(self, verb: str, id: str, already: str) -> None:
+        try:
+            with self._access.using(f"compute.{verb}") as clients:
+                getattr(clients.nova.servers, verb)(faults.plain(id))
+        except protocol.CloudConflict:
+            # The reply to an earlier attempt may have been lost.
+            server = self.show(id)
+            if server is None or server.status != already:
+                raise
+
+    def _tagged(self, tags: tuple[str, ...]) -> list[protocol.Server]:
+        with self._access.using("compute.list") as clients:
+            found = [
+                server.to_dict()
+                for server in clients.nova.servers.list(
+                    search_opts={"tags": ",".join(tags)}, limit=-1
+                )
+            ]
+            # To adopt another's server would be worse than to find none.
+            mine = [server for server in found if set(tags) <= set(server["tags"])]
+            mine.sort(key=lambda server: (server.get("created") or "", server["id"]))
+            names = self._flavors_by_name(clients, mine)
+        return [self._seen(server, names) for server in mine]
+
+    def _flavors_by_name(
+        self, clients: typing.Any, servers: list[dict[str, typing.Any]]
+    ) -> dict[str, str]:
+        # Since 2.47 a server tells its flavor by name only; names are unique in Nova.
+        wanted = {_flavor_name(server) for server in servers} - {None}
+        old = time.monotonic() - self._named_at > _NAMES_AGE
+        if not wanted <= self._names.keys() and old:
+            flavors = clients.nova.flavors.list(is_public=None)
+            self._names = {flavor.name: flavor.id for flavor in flavors}
+            self._named_at = time.monotonic()
+        return self._names
+
+    def _seen(
+        self, server: dict[str, typing.Any], names: dict[str, str]
+    ) -> protocol.Server:
+        keys = [t for t in server.get("tags", ()) if t.startswith(naming.KEY_TAG)]
+        name = _flavor_name(server)
+        fault = server.get("fault") or {}
+        return protocol.Server(
+            str(server["id"]),
+            keys[0].removeprefix(naming.KEY_TAG) if keys else None,
+            server["name"],
+            _STATUS.get(server["status"], "UNKNOWN"),
+            flavor=server["flavor"].get("id") or (names.get(name) if name else None),
+            fault=fault.get("message"),
+            volumes=tuple(
+                volume["id"]
+                for volume in server.get("os-extended-volumes:volumes_attached", ())
+            ),
+            addresses=tuple(
+                address["addr"]
+                for network in (server.get("addresses") or {}).values()
+                for address in network
+            ),
+            host=server.get("OS-EXT-SRV-ATTR:host") or server.get("hostId") or None,
+        )
+
+
+def _disks(volume: str | None) -> list[dict[str, typing.Any]] | None:
+    if volume is None:
+        return None
+    return [
+        {
+            "uuid": volume,
+            "source_type": "volume",
+            "destination_type": "volume",
+            "boot_index": -1,
+            # The data outlives the server; only a flow deletes it.
+            "delete_on_termination": False,
+        }
+    ]
+
+
+def _flavor(flavor: dict[str, typing.Any]) -> protocol.Flavor:
+    return protocol.Flavor(
+        str(flavor["id"]),
+        flavor["name"],
+        int(flavor["ram"]),
+        int(flavor["vcpus"]),
+        int(flavor["disk"]),
+        int(flavor.get("OS-FLV-EXT-DATA:ephemeral") or 0),
+    )
+
+
+def _flavor_name(server: dict[str, typing.Any]) -> str | None:
+    name = server["flavor"].get("original_name")
+    return str(name) if name else None

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Networks, ports and security groups, through openstacksdk.
+
+The name of a thing is its key, and its description names the deployment: both are given
+when it is made, while Neutron's tags are a second request that may be lost.
+"""
+
+import ipaddress
+import typing
+
+from trove.cloud import protocol
+from trove.cloud.openstack import faults
+from trove.cloud.openstack.session import Access
+from trove.model import naming
+
+_Filter = tuple[str, str | None, int | None, int | None, str | None, str]
+"""Direction, protocol, first port, last port, range, and kind of address."""
+
+
+class Network:
+    """Neutron, as the protocol wants it."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._mark = naming.DEPLOYMENT_TAG + access.settings.deployment
+
+    def network(self, id: str) -> protocol.Network | None:
+        """A network that the service may see, or None."""
+        with faults.UnlessAbsent(), self._access.using("network.network") as clients:
+            network = clients.sdk.network.get_network(faults.plain(id))
+            subnets = clients.sdk.network.subnets(network_id=id)
+            return _network(network, [s for s in subnets if s.network_id == id])
+        return None
+
+    def networks(self) -> list[protocol.Network]:
+        """Every network that the service may see."""
+        with self._access.using("network.networks") as clients:
+            ranges: dict[str, list[typing.Any]] = {}
+            for subnet in clients.sdk.network.subnets():
+                ranges.setdefault(subnet.network_id, []).append(subnet)
+            return [
+                _network(network, ranges.get(network.id, []))
+                for network in clients.sdk.network.networks()
+            ]
+
+    def find_ports(self, key: str) -> list[protocol.Port]:
+        """Ports of this deployment with this key, oldest first."""
+        return self._ports(name=key)
+
+    def owned_ports(self) -> list[protocol.Port]:
+        """Every port of this deployment."""
+        return self._ports()
+
+    def create_port(
+        self,
+        key: str,
+        network: str,
+        groups: tuple[str, ...],
+        address: str | None = None,
+        subnet: str | None = None,
+    ) -> protocol.Port:
+        """Makes a port in exactly these groups."""
+        order: dict[str, typing.Any] = {
+            "name": key,
+            "description": self._mark,
+            "network_id": network,
+            "security_group_ids": list(groups),
+        }
+        place = {"ip_address": address, "subnet_id": subnet}
+        if fixed := {name: value for name, value in place.items() if value}:
+            order["fixed_ips"] = [fixed]
+        with self._access.using("network.create_port", making=True) as clients:
+            return _port(clients.sdk.network.create_port(**order))
+
+    def show_port(self, id: str) -> protocol.Port | None:
+        """A port, or None."""
+        with faults.UnlessAbsent(), self._access.using("network.show_port") as clients:
+            return _port(clients.sdk.network.get_port(faults.plain(id)))
+        return None
+
+    def delete_port(self, id: str) -> None:
+        """Ends a port."""
+        with (
+            faults.UnlessAbsent(),
+            self._access.using("network.delete_port") as clients,
+        ):
+            clients.sdk.network.delete_port(faults.plain(id), ignore_missing=False)
+
+    def find_groups(self, key: str) -> list[protocol.Group]:
+        """Groups of this deployment with this key, oldest first."""
+        return self._groups(name=key)
+
+    def owned_groups(self) -> list[protocol.Group]:
+        """Every group of this deployment."""
+        return self._groups()
+
+    def create_group(
+        self, key: str, rules: tuple[protocol.Rule, ...]
+    ) -> protocol.Group:
+        """A group with exactly ``rules``, also when an earlier call was cut short.
+
+        Neutron makes a group with rules of its own, and ours one by one. So a group of
+        this key that is there is taken, what is not wanted is removed from it (first,
+        for too little is safer than too much), and what is missing is added.
+        """
+        there = self.find_groups(key)
+        if there:
+            id = there[0].id
+        else:
+            with self._access.using("network.create_group", making=True) as clients:
+                made = clients.sdk.network.create_security_group(
+                    name=key, description=self._mark
+                )
+                id = _told(made)
+        wanted = {filter for rule in rules for filter in _filters(rule)}
+        with self._access.using("network.set_rules") as clients:
+            present = set()
+            for rule in clients.sdk.network.security_group_rules(security_group_id=id):
+                if rule.security_group_id != id:
+                    continue
+                if _filter(rule) in wanted:
+                    present.add(_filter(rule))
+                else:
+                    clients.sdk.network.delete_security_group_rule(rule.id)
+        for filter in sorted(wanted - present, key=str):
+            self._add(id, filter)
+        return protocol.Group(id, key, rules)
+
+    def delete_group(self, id: str) -> None:
+        """Ends a group that no port is in."""
+        with (
+            faults.UnlessAbsent(),
+            self._access.using("network.delete_group") as clients,
+        ):
+            clients.sdk.network.delete_security_group(
+                faults.plain(id), ignore_missing=False
+            )
+
+    def _add(self, group: str, filter: _Filter) -> None:
+        direction, kind, first, last, range, ether_type = filter
+        order = {
+            "security_group_id": group,
+            "direction": direction,
+            "protocol": kind,
+            "port_range_min": first,
+            "port_range_max": last,
+            "remote_ip_prefix": range,
+            "ether_type": ether_type,
+        }
+        given = {name: value for name, value in order.items() if value is not None}
+        try:
+            with self._access.using("network.add_rule", making=True) as clients:
+                _told(clients.sdk.network.create_security_group_rule(**given))
+        except protocol.CloudConflict:
+            # It is there: the reply to an earlier attempt was lost. Neutron knows one
+            # rule of a kind only; the next look at the group would tell.
+            return
+
+    def _ports(self, **query: str) -> list[protocol.Port]:
+        with self._access.using("network.list_ports") as clients:
+            found = clients.sdk.network.ports(description=self._mark, **query)
+            return [_port(port) for port in self._mine(found, query)]
+
+    def _groups(self, **query: str) -> list[protocol.Group]:
+        with self._access.using("network.list_groups") as clients:
+            found = clients.sdk.network.security_groups(description=self._mark, **query)
+            return [_group(group) for group in self._mine(found, query)]
+
+    def _mine(
+        self, found: typing.Iterable[typing.Any], query: dict[str, str]
+    ) -> list[typing.Any]:
+        # To adopt another's thing would be worse than to find none.
+        mine = [
+            thing
+            for thing in found
+            if thing.description == self._mark
+            and thing.name == query.get("name", thing.name)
+        ]
+        return sorted(mine, key=lambda thing: (thing.created_at or "", thing.id))
+
+
+def _told(thing: typing.Any) -> str:
+    """The id that a reply tells of; openstacksdk takes an empty reply for one too."""
+    if not thing.id:
+        raise ValueError("the reply tells of nothing")
+    return str(thing.id)
+
+
+def _network(network: typing.Any, subnets: list[typing.Any]) -> protocol.Network:
+    ranges = tuple(subnet.cidr for subnet in subnets)
+    return protocol.Network(_told(network), network.name or "", ranges)
+
+
+def _port(port: typing.Any) -> protocol.Port:
+    return protocol.Port(
+        _told(port),
+        port.name or None,
+        port.network_id,
+        addresses=tuple(fixed["ip_address"] for fixed in port.fixed_ips or ()),
+        server=port.device_id or None,
+        groups=tuple(port.security_group_ids or ()),
+    )
+
+
+def _group(group: typing.Any) -> protocol.Group:
+    rules: dict[protocol.Rule, None] = {}
+    for rule in group.security_group_rules or ():
+        first = rule["port_range_min"]
+        range = rule["remote_ip_prefix"]
+        seen = protocol.Rule(rule["direction"], rule["protocol"], first, range)
+        # "From anywhere" is two rules in Neutron, and one here.
+        rules[seen] = None
+    return protocol.Group(_told(group), group.name or None, tuple(rules))
+
+
+def _filters(rule: protocol.Rule) -> list[_Filter]:
+    range = None
+    kinds = ["IPv4", "IPv6"]
+    if rule.cidr is not None:
+        network = ipaddress.ip_network(rule.cidr, strict=False)
+        range, kinds = str(network), [f"IPv{network.version}"]
+    return [
+        (rule.direction, rule.protocol, rule.port, rule.port, range, kind)
+        for kind in kinds
+    ]
+
+
+def _filter(rule: typing.Any) -> _Filter:
+    return (
+        rule.direction,
+        rule.protocol,
+        rule.port_range_min,
+        rule.port_range_max,
+        rule.remote_ip_prefix,
+        rule.ether_type,
+    )

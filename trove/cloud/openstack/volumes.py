@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Volumes, through python-cinderclient.
+
+A volume carries its key and its deployment as metadata, given when it is created. Its
+name is the key too, until it is retained.
+"""
+
+import typing
+
+from trove.cloud import protocol
+from trove.cloud.openstack import faults
+from trove.cloud.openstack.session import Access
+
+KEY = "trove_key"
+DEPLOYMENT = "trove_deployment"
+RETAINED = "trove_retained"
+
+_STATUS = {
+    "creating": "creating",
+    "downloading": "creating",
+    "available": "available",
+    "extending": "extending",
+    "deleting": "deleting",
+}
+"""Besides these: error, error_*: ``error``; what is being worked on: ``in-use``."""
+
+_LONGEST = 255
+
+
+class Volumes:
+    """Cinder, as the protocol wants it."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+
+    def find(self, key: str) -> list[protocol.Volume]:
+        """Volumes of this deployment with this key, oldest first."""
+        return self._marked({KEY: key, DEPLOYMENT: self._access.settings.deployment})
+
+    def owned(self) -> list[protocol.Volume]:
+        """Every volume of this deployment, retained ones too."""
+        return self._marked({DEPLOYMENT: self._access.settings.deployment})
+
+    def create(self, key: str, size: int, type: str | None = None) -> protocol.Volume:
+        """Orders an empty volume."""
+        marks = {KEY: key, DEPLOYMENT: self._access.settings.deployment}
+        with self._access.using("volumes.create", making=True) as clients:
+            made = clients.cinder.volumes.create(
+                size, name=key, volume_type=type, metadata=marks
+            )
+            return _seen(made.to_dict())
+
+    def show(self, id: str) -> protocol.Volume | None:
+        """A volume, or None when there is none (any more)."""
+        with faults.UnlessAbsent(), self._access.using("volumes.show") as clients:
+            return _seen(clients.cinder.volumes.get(faults.plain(id)).to_dict())
+        return None
+
+    def delete(self, id: str) -> None:
+        """Asks for a volume's end, which takes a while."""
+        try:
+            with (
+                faults.UnlessAbsent(),
+                self._access.using("volumes.delete") as clients,
+            ):
+                clients.cinder.volumes.delete(faults.plain(id))
+        except protocol.Refused as refused:
+            # Cinder says 400 where others say 409: in use, or being deleted already.
+            if refused.status != 400:
+                raise
+            volume = self.show(id)
+            if volume is not None and volume.status != "deleting":
+                raise protocol.CloudConflict(f"{refused}") from refused
+
+    def extend(self, id: str, size: int) -> None:
+        """Asks for a volume to grow to ``size``; one of that size is left as it is."""
+        volume = self.show(id)
+        if volume is None:
+            raise protocol.Refused(f"volume {id} could not be found", status=404)
+        if volume.status not in ("available", "in-use"):
+            raise protocol.CloudConflict(f"volume {id} is {volume.status}")
+        if volume.size == size:
+            return
+        if volume.size > size:
+            raise protocol.Refused(f"volume {id} cannot shrink", status=400)
+        try:
+            with self._access.using("volumes.extend") as clients:
+                clients.cinder.volumes.extend(id, size)
+        except protocol.Refused as refused:
+            if refused.status != 400:
+                raise
+            # The size was looked at above, so it is the state that is refused.
+            raise protocol.CloudConflict(f"{refused}") from refused
+
+    def retain(self, id: str, why: str) -> None:
+        """Marks a volume as kept on purpose, by metadata and by name."""
+        with self._access.using("volumes.retain") as clients:
+            volume = clients.cinder.volumes.get(faults.plain(id)).to_dict()
+            key = (volume.get("metadata") or {}).get(KEY) or id
+            clients.cinder.volumes.set_metadata(id, {RETAINED: why[:_LONGEST]})
+            clients.cinder.volumes.update(id, name=f"retained {key}"[:_LONGEST])
+
+    def _marked(self, marks: dict[str, str]) -> list[protocol.Volume]:
+        with self._access.using("volumes.list") as clients:
+            found = [
+                volume.to_dict()
+                for volume in clients.cinder.volumes.list(
+                    search_opts={"metadata": marks}
+                )
+            ]
+            # To adopt another's volume would be worse than to find none.
+            mine = [
+                volume
+                for volume in found
+                if marks.items() <= (volume.get("metadata") or {}).items()
+            ]
+            mine.sort(key=lambda volume: (volume.get("created_at") or "", volume["id"]))
+            return [_seen(volume) for volume in mine]
+
+
+def _seen(volume: dict[str, typing.Any]) -> protocol.Volume:
+    said = volume["status"]
+    status = "error" if said.startswith("error") else _STATUS.get(said, "in-use")
+    return protocol.Volume(
+        str(volume["id"]),
+        (volume.get("metadata") or {}).get(KEY),
+        status,
+        int(volume["size"]),
+        type=volume.get("volume_type"),
+        servers=tuple(
+            attachment["server_id"] for attachment in volume.get("attachments") or ()
+        ),
+    )
