@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The systemd unit an engine runs in: start, stop, and what a silent engine is."""
+
+import re
+
+from trove import errors
+from trove.datastores.protocol import Health, Host
+from trove.model.states import Service
+
+START_TIMEOUT = 600.0
+"""Seconds; crash recovery of a large redo log takes its time."""
+STOP_TIMEOUT = 600.0
+
+SECRETS = re.compile(r"\*[0-9A-Fa-f]{40}|SCRAM-SHA-256\$[^\s'\"]+")
+
+SILENT = {
+    "inactive": (Service.STOPPED, "the database is stopped"),
+    "deactivating": (Service.STOPPED, "the database is stopping"),
+    "failed": (Service.CRASHED, "the database ended by itself"),
+    "activating": (Service.STARTING, "the database is starting"),
+    "reloading": (Service.STARTING, "the database is starting"),
+}
+
+
+def scrub(text: str, limit: int = 400) -> str:
+    """The text on one line, without anything derived from a password, and short."""
+    return SECRETS.sub("***", " ".join(text.split()))[:limit]
+
+
+class Unit:
+    """One unit. ``complaint`` finds the engine's own error lines in its log."""
+
+    def __init__(self, host: Host, name: str, path: str, complaint: str) -> None:
+        self.name = name
+        self._host = host
+        self._path = path
+        self._complaint = re.compile(complaint)
+
+    def install(self, text: str) -> None:
+        """Has the unit file say this, in place of the package's own."""
+        self._host.write_file(self._path, text)
+
+    def start(self) -> None:
+        """Starts it and waits until it says that it is ready."""
+        self._do("start", START_TIMEOUT)
+
+    def stop(self) -> None:
+        """Stops it in good order."""
+        self._do("stop", STOP_TIMEOUT)
+
+    def restart(self) -> None:
+        """Stops it in good order, and starts it."""
+        self._do("restart", STOP_TIMEOUT + START_TIMEOUT)
+
+    def silent(self, why: str) -> Health:
+        """What an engine is that does not answer."""
+        state, reason = SILENT.get(
+            self._host.service_state(self.name), (Service.RUNNING, why)
+        )
+        return Health(state=state, why=reason)
+
+    def complaint(self) -> str:
+        """The last error line the engine wrote; empty when there is none."""
+        lines = self._host.service_log(self.name).splitlines()
+        for line in reversed(lines):
+            if self._complaint.search(line):
+                return scrub(line)
+        return ""
+
+    def _do(self, action: str, timeout: float) -> None:
+        try:
+            self._host.service(action, self.name, timeout=timeout)
+        except errors.CommandFailed as failed:
+            why = self.complaint() or scrub(failed.message)
+            raise errors.EngineFailed(why=why) from failed
