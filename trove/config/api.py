@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The options of the API: where it listens, its links, pages and rates."""
+
+from oslo_config import cfg
+
+GROUP = cfg.OptGroup("api", title="The API")
+
+
+def _page(what: str) -> cfg.Opt:
+    return cfg.IntOpt(
+        f"{what}_page_size",
+        default=20,
+        min=1,
+        max=1000,
+        help=f"{what.capitalize()} in one page of a list, at the most.",
+    )
+
+
+def _rate(name: str, what: str) -> cfg.Opt:
+    return cfg.IntOpt(
+        f"{name}_rate",
+        default=200,
+        min=0,
+        help=f"{what} requests a minute for each project and API process; 0 means "
+        "no limit.",
+    )
+
+
+OPTS = [
+    cfg.HostAddressOpt("host", default="0.0.0.0", help="Address to listen on."),  # noqa: S104
+    cfg.PortOpt("port", default=8779, help="Port to listen on."),
+    cfg.IntOpt(
+        "workers", default=2, min=1, max=256, help="Processes that answer requests."
+    ),
+    cfg.IntOpt(
+        "threads", default=16, min=1, max=1024, help="Requests a process answers at once."
+    ),
+    cfg.IntOpt(
+        "backlog", default=512, min=1, help="Connections that may wait to be accepted."
+    ),
+    cfg.IntOpt(
+        "drain",
+        default=60,
+        min=1,
+        max=3600,
+        help="Seconds that requests under way may take to end when the API is stopped.",
+    ),
+    cfg.StrOpt("certificate", help="Certificate chain (PEM); set, the API speaks TLS."),
+    cfg.StrOpt("key", help="Private key (PEM) of the certificate."),
+    cfg.StrOpt(
+        "client_ca", help="CA (PEM) that clients' certificates must be signed by."
+    ),
+    cfg.StrOpt(
+        "paste_config",
+        default="/etc/trove/api-paste.ini",
+        help="The file with the API's pipeline.",
+    ),
+    cfg.StrOpt(
+        "public_endpoint",
+        help="What links begin with (https://host:port) when that differs from how the "
+        "request came in.",
+    ),
+    cfg.StrOpt("region", default="RegionOne", help="The region shown for instances."),
+    cfg.StrOpt(
+        "default_datastore",
+        help="Name or id of the datastore of an instance that names none.",
+    ),
+    cfg.IntOpt(
+        "max_volume_size",
+        default=1000,
+        min=1,
+        help="The largest volume (GiB) that may be asked for.",
+    ),
+    cfg.IntOpt(
+        "create_deadline",
+        default=3600,
+        min=60,
+        help="Seconds after which an unfinished create is undone.",
+    ),
+    cfg.IntOpt(
+        "restart_deadline",
+        default=900,
+        min=60,
+        help="Seconds after which an unfinished restart is given up.",
+    ),
+    cfg.IntOpt(
+        "delete_deadline",
+        default=3600,
+        min=60,
+        help="Seconds after which an unfinished delete raises an alarm.",
+    ),
+    cfg.IntOpt(
+        "flavor_cache",
+        default=60,
+        min=0,
+        max=3600,
+        help="Seconds for which the cloud's list of flavors is believed.",
+    ),
+    cfg.IntOpt(
+        "heartbeat_expiry",
+        default=90,
+        min=5,
+        max=3600,
+        help="Seconds without a report after which a guest counts as silent.",
+    ),
+    cfg.IntOpt(
+        "connect_timeout",
+        default=3,
+        min=1,
+        max=30,
+        help="Seconds that the health check waits for the broker.",
+    ),
+    _page("instances"),
+    _page("databases"),
+    _page("users"),
+    _page("backups"),
+    _page("configurations"),
+    _page("clusters"),
+    _page("modules"),
+    _rate("post", "POST"),
+    _rate("put", "PUT"),
+    _rate("delete", "DELETE"),
+    _rate("get", "GET"),
+    _rate("mgmt_post", "POST (to /mgmt)"),
+]
