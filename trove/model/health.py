@@ -79,7 +79,7 @@ def status(
     """``(status, operating_status)``.
 
     ``service`` and ``age`` (seconds) are of the guest's last report, None when there
-    was none. ``fault``: one is recorded; it stays recorded after the instance recovered,
+    was none. ``fault``: one is recorded; it stays so after the instance recovered,
     so it counts only while the instance is still being built. ``live`` is the kind of
     the operation that holds the instance, ``live_state`` its state.
     """
