@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The agent's layers of a guest image: its libraries, and its half of this package."""
+
+import importlib.metadata
+import pathlib
+import shutil
+import sys
+import typing
+
+import trove
+from trove.localcloud import programs
+
+SITE = "opt/trove/site"
+PYTHON = "3.11"
+"""The interpreter inside the guest, whatever runs out here."""
+
+# The guest's half of the package, and nothing else: no database, cloud or web code.
+MODULES = ("__init__.py", "errors.py", "context.py", "cmd/__init__.py")
+COMMAND = "cmd/guestagent.py"
+PACKAGES = ("config", "model", "service", "rpc", "storage", "datastores", "guestagent")
+KEPT_OUT = frozenset({"concurrency.py", "greenworkers.py", "wsgiserver.py"})
+"""Of ``service``: what only the control plane runs on."""
+
+UNIT = """\
+[Unit]
+Description=Trove guest agent
+After=network.target
+
+[Service]
+Type=notify
+NotifyAccess=main
+Environment=PYTHONPATH=/opt/trove/site
+Environment=PYTHONDONTWRITEBYTECODE=1
+ExecStart=/usr/bin/python3 -m trove.cmd.guestagent
+Restart=always
+RestartSec=2
+TimeoutStartSec=120
+TimeoutStopSec=30
+MemoryMax=192M
+OOMScoreAdjust=-500
+StateDirectory=trove
+StateDirectoryMode=0700
+KillMode=mixed
+
+[Install]
+WantedBy=multi-user.target
+"""
+RECIPE = repr((UNIT, SITE, MODULES, PACKAGES, 1))
+
+Progress = typing.Callable[[str], None]
+Sources = dict[str, pathlib.Path]
+
+
+def requirements() -> str:
+    """The pinned closure of what the agent imports."""
+    return (pathlib.Path(__file__).parent / "guest-requirements.txt").read_text()
+
+
+def sources(package: pathlib.Path | None = None) -> Sources:
+    """Each file of the guest's half, by its path below ``trove/``."""
+    top = package or pathlib.Path(trove.__file__).parent
+    names = [*MODULES, COMMAND]
+    found = {name: top / name for name in names if (top / name).exists()}
+    for name in PACKAGES:
+        for path in sorted((top / name).rglob("*")):
+            if path.is_dir() or "__pycache__" in path.parts:
+                continue
+            if not (name == "service" and path.name in KEPT_OUT):
+                found[str(path.relative_to(top))] = path
+    return found
+
+
+def content(files: Sources) -> list[str | bytes]:
+    """What the agent's layer is named after."""
+    parts: list[str | bytes] = [_entry_points()]
+    for name, path in files.items():
+        parts += [name, path.read_bytes()]
+    return parts
+
+
+def install(
+    root: pathlib.Path, base: pathlib.Path, host: programs.Runner, progress: Progress
+) -> None:
+    """The libraries, from this host's package index, for the guest's interpreter."""
+    progress("guest image: the agent's libraries")
+    site = root / SITE
+    site.mkdir(parents=True)
+    listed = root / "requirements.txt"
+    listed.write_text(requirements())
+    host.run(
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-compile",
+        "--disable-pip-version-check",
+        "--root-user-action=ignore",
+        "--only-binary=:all:",
+        f"--python-version={PYTHON}",
+        f"--target={site}",
+        f"--requirement={listed}",
+        within=900,
+    )
+    listed.unlink()
+    for unwanted in ("bin", "share"):
+        shutil.rmtree(site / unwanted, ignore_errors=True)
+    for tests in [*site.glob("*/tests"), *site.glob("*/test")]:
+        shutil.rmtree(tests)
+    _compile(root, base, host)
+
+
+def copy(
+    root: pathlib.Path,
+    base: pathlib.Path,
+    files: Sources,
+    host: programs.Runner,
+    progress: Progress,
+) -> None:
+    """The agent itself, its entry points and its unit."""
+    progress("guest image: the agent")
+    for name, path in files.items():
+        target = root / SITE / "trove" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    described = root / SITE / "trove_dbaas-0.dist-info"
+    described.mkdir()
+    (described / "METADATA").write_text("Metadata-Version: 2.1\nName: trove-dbaas\n"
+                                        "Version: 0\n")
+    (described / "entry_points.txt").write_text(_entry_points())
+    _compile(root, base, host)
+    units = root / "etc/systemd/system"
+    (units / "multi-user.target.wants").mkdir(parents=True)
+    (units / "trove-guestagent.service").write_text(UNIT)
+    if COMMAND in files:
+        wanted = units / "multi-user.target.wants/trove-guestagent.service"
+        wanted.symlink_to("/etc/systemd/system/trove-guestagent.service")
+
+
+def _entry_points() -> str:
+    """The plug-ins that oslo.messaging finds by entry point, as this package has them."""
+    found = importlib.metadata.entry_points(group="oslo.messaging.drivers")
+    mine = [point for point in found if point.value.startswith("trove.")]
+    lines = sorted(f"{point.name} = {point.value}" for point in mine)
+    return "\n".join(["[oslo.messaging.drivers]", *lines, ""])
+
+
+def _compile(root: pathlib.Path, base: pathlib.Path, host: programs.Runner) -> None:
+    """Byte code for the guest's interpreter, by that interpreter, run from out here."""
+    libraries = next(base.glob("usr/lib/*-linux-gnu"))
+    # Not by /lib64: that is a link to the host's own.
+    loader = next(libraries.glob("ld-linux-*.so.*"))
+    host.run(
+        "env",
+        "-i",
+        f"PYTHONHOME={base / 'usr'}",
+        str(loader),
+        "--library-path",
+        str(libraries),
+        str(base / f"usr/bin/python{PYTHON}"),
+        "-m",
+        "compileall",
+        "-q",
+        "-j1",
+        # The layer never changes: the source need not be looked at when it is loaded.
+        "--invalidation-mode=unchecked-hash",
+        "-s",
+        str(root),
+        "-p",
+        "/",
+        str(root / SITE),
+        within=300,
+    )

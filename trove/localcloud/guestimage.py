@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The guest image: a Debian root file system, the agent's libraries, and the agent.
+
+Three layers, topmost last here. The root file system takes a minute and changes with this
+module; the libraries change with ``guest-requirements.txt``; the agent changes with the
+code and takes a second. The packages come from this host's own apt sources and the
+libraries from this host's own pip settings: no mirror is named here.
+"""
+
+import dataclasses
+import pathlib
+import shutil
+import sys
+import typing
+
+from trove import errors
+from trove.localcloud import agentlayer, layers, programs
+
+SUITE = "bookworm"
+PACKAGES = (
+    "ca-certificates",
+    "dbus",
+    "e2fsprogs",
+    "iproute2",
+    "kmod",
+    "mariadb-backup",
+    "mariadb-client",
+    "mariadb-server",
+    "openssl",
+    "postgresql",
+    "postgresql-client",
+    "procps",
+    "python3",
+    "systemd-sysv",
+    "util-linux",
+    "xfsprogs",
+    "zstd",
+)
+LEFT_OUT = ("man", "doc", "locale", "info", "lintian")
+
+# What a database's machine does not need, or cannot have in a container.
+MASKED = (
+    "apt-daily-upgrade.timer",
+    "apt-daily.timer",
+    "console-getty.service",
+    "dev-hugepages.mount",
+    "dev-mqueue.mount",
+    "dpkg-db-backup.timer",
+    "e2scrub_all.timer",
+    "e2scrub_reap.service",
+    "fstrim.timer",
+    "getty-static.service",
+    "getty.target",
+    "kmod-static-nodes.service",
+    "modprobe@.service",
+    "proc-sys-fs-binfmt_misc.automount",
+    "sys-kernel-config.mount",
+    "sys-kernel-debug.mount",
+    "sys-kernel-tracing.mount",
+    "systemd-binfmt.service",
+    "systemd-firstboot.service",
+    "systemd-logind.service",
+    "systemd-modules-load.service",
+    "systemd-pstore.service",
+    "systemd-random-seed.service",
+    "systemd-timesyncd.service",
+    "systemd-update-utmp-runlevel.service",
+    "systemd-update-utmp.service",
+)
+# The engines are started by the agent, once their data directory is on the volume.
+DISABLED = ("mariadb.service", "postgresql.service")
+EMPTIED = ("var/lib/mysql", "var/lib/postgresql", "var/cache/apt", "var/lib/apt/lists")
+
+JOURNAL = "[Journal]\nStorage=volatile\nRuntimeMaxUse=8M\n"
+POSTGRESQL = """\
+[Unit]
+Description=PostgreSQL, without the wrapper that waits two seconds
+After=network.target
+
+[Service]
+Type=notify
+User=postgres
+RuntimeDirectory=postgresql
+RuntimeDirectoryMode=2775
+ExecStart=/usr/lib/postgresql/15/bin/postgres -D /var/lib/postgresql/15/main \
+-c config_file=/etc/postgresql/15/main/postgresql.conf
+ExecReload=/bin/kill -HUP $MAINPID
+KillMode=mixed
+KillSignal=SIGINT
+TimeoutSec=infinity
+OOMScoreAdjust=-900
+"""
+FILES = {
+    "etc/systemd/journald.conf.d/trove.conf": JOURNAL,
+    "etc/systemd/system/trove-postgresql.service": POSTGRESQL,
+    "etc/machine-id": "",
+    "etc/resolv.conf": "",
+}
+RECIPE = repr((SUITE, PACKAGES, LEFT_OUT, MASKED, DISABLED, EMPTIED, FILES, 1))
+
+SOURCES = (
+    pathlib.Path("/etc/apt/sources.list.d/debian.sources"),
+    pathlib.Path("/etc/apt/sources.list"),
+)
+
+Progress = typing.Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class GuestImage:
+    """The directories of an image, topmost first, as an overlay wants them."""
+
+    layers: tuple[pathlib.Path, ...]
+
+    @property
+    def name(self) -> str:
+        """The same content, the same name."""
+        return layers.digest(*(layer.name for layer in self.layers))
+
+
+def build(
+    cache: pathlib.Path,
+    host: programs.Runner,
+    progress: Progress,
+    package: pathlib.Path | None = None,
+) -> GuestImage:
+    """The image of the code in ``package`` (the running one), built where missing."""
+    store = layers.Layers(cache / "images")
+    base = store.have(
+        "base", layers.digest(RECIPE), lambda root: _base(root, host, progress)
+    )
+    wanted = agentlayer.requirements()
+    site = store.have(
+        "site",
+        layers.digest(base.name, wanted),
+        lambda root: agentlayer.install(root, base, host, progress),
+    )
+    sources = agentlayer.sources(package)
+    agent = store.have(
+        "agent",
+        layers.digest(base.name, agentlayer.RECIPE, *agentlayer.content(sources)),
+        lambda root: agentlayer.copy(root, base, sources, host, progress),
+    )
+    return GuestImage((agent, site, base))
+
+
+def _base(root: pathlib.Path, host: programs.Runner, progress: Progress) -> None:
+    progress(f"guest image: {len(PACKAGES)} Debian packages and what they need")
+    sources = next((path for path in SOURCES if path.exists()), None)
+    if sources is None:
+        raise errors.Upstream(why="this host has no apt sources to build an image from")
+    options = [
+        f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in LEFT_OUT
+    ]
+    host.run(
+        "mmdebstrap",
+        "--quiet",
+        "--variant=apt",
+        "--skip=check/empty",
+        f"--include={','.join(PACKAGES)}",
+        *options,
+        SUITE,
+        str(root),
+        "-",
+        given=sources.read_text(),
+        within=1800,
+    )
+    progress("guest image: units, data directories, journal")
+    _customise(root)
+
+
+def _customise(root: pathlib.Path) -> None:
+    units = root / "etc/systemd/system"
+    for unit in MASKED:
+        _link(units / unit, "/dev/null")
+    _link(units / "default.target", "/lib/systemd/system/multi-user.target")
+    for unit in DISABLED:
+        for wanted in units.glob(f"*.wants/{unit}"):
+            wanted.unlink()
+    for name in EMPTIED:
+        for found in (root / name).iterdir():
+            if found.is_dir() and not found.is_symlink():
+                shutil.rmtree(found)
+            else:
+                found.unlink()
+    for name in ("hostname", "apt/sources.list.d/0000debian.sources"):
+        (root / "etc" / name).unlink(missing_ok=True)
+    for path in (root / "etc/apt/sources.list.d").iterdir():
+        path.unlink()
+    for name, text in FILES.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        path.write_text(text)
+
+
+def _link(path: pathlib.Path, to: str) -> None:
+    path.unlink(missing_ok=True)
+    path.symlink_to(to)
+
+
+def printed(text: str) -> None:
+    """Progress for a terminal."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Things: what the local cloud keeps, as plain rows of plain values."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(slots=True)
+class Thing:
+    """What every row has. ``created`` and ``updated`` are seconds since the epoch."""
+
+    id: str
+    project: str
+    name: str
+    created: float
+    updated: float
+
+
+@dataclasses.dataclass(slots=True)
+class Flavor(Thing):
+    """A size of server; ``ram`` in MiB, ``disk`` in GiB."""
+
+    ram: int
+    vcpus: int
+    disk: int
+
+
+@dataclasses.dataclass(slots=True)
+class Image(Thing):
+    """What a server boots from: directories, topmost first."""
+
+    layers: list[str]
+    tags: list[str]
+
+
+@dataclasses.dataclass(slots=True)
+class Network(Thing):
+    """A network on this host; ``bridge`` is its interface."""
+
+    bridge: str
+    shared: bool = True
+    tags: list[str] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(slots=True)
+class Subnet(Thing):
+    """The addresses of a network."""
+
+    network: str
+    cidr: str
+    gateway: str
+    first: str
+    last: str
+    tags: list[str] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(slots=True)
+class Port(Thing):
+    """A place on a network. ``made_by_server``: it goes when its server goes."""
+
+    network: str
+    subnet: str
+    mac: str
+    address: str
+    groups: list[str]
+    server: str = ""
+    owner: str = ""
+    made_by_server: bool = False
+    admin_up: bool = True
+    description: str = ""
+    tags: list[str] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(slots=True)
+class Group(Thing):
+    """A security group."""
+
+    description: str = ""
+    tags: list[str] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(slots=True)
+class Rule(Thing):
+    """A rule of a security group, in Neutron's words."""
+
+    group: str
+    direction: str
+    ethertype: str = "IPv4"
+    protocol: str | None = None
+    low: int | None = None
+    high: int | None = None
+    remote_cidr: str | None = None
+    remote_group: str | None = None
+    description: str = ""
+
+    def says(self) -> tuple[object, ...]:
+        """What makes two rules of a group the same."""
+        ends = (self.remote_cidr, self.remote_group)
+        return (self.direction, self.ethertype, self.protocol, self.low, self.high, ends)
+
+
+@dataclasses.dataclass(slots=True)
+class Volume(Thing):
+    """A block device; ``size`` in GiB. ``status`` is Cinder's word.
+
+    While ``status`` is creating, deleting or extending, the keeper has work to do.
+    """
+
+    size: int
+    status: str
+    description: str = ""
+    type: str = "local"
+    zone: str = "nova"
+    user: str = ""
+    metadata: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(slots=True)
+class Attachment(Thing):
+    """A volume in a server, as ``node``. ``state``: attaching, attached, detaching.
+
+    The row is named after the volume: a volume is in one server at most.
+    """
+
+    server: str
+    node: str
+    state: str
+    delete_with_server: bool = False
+
+
+@dataclasses.dataclass(slots=True)
+class Server(Thing):
+    """A server. ``status`` is Nova's word; ``doing`` is the keeper's work, or None.
+
+    ``wanted`` is ``running`` or ``stopped``: what the machine is made to be after the
+    host or this process came back.
+    """
+
+    user: str
+    flavor: str
+    image: str
+    layers: list[str]
+    status: str = "BUILD"
+    doing: str | None = "building"
+    wanted: str = "running"
+    metadata: dict[str, str] = dataclasses.field(default_factory=dict)
+    tags: list[str] = dataclasses.field(default_factory=list)
+    zone: str = "nova"
+    group: str | None = None
+    user_data: str | None = None
+    config_drive: bool = False
+    old_flavor: str | None = None
+    fault: dict[str, object] | None = None
+    launched: float | None = None
+    deleted: float | None = None
+
+
+@dataclasses.dataclass(slots=True)
+class ServerGroup(Thing):
+    """Servers that are to be kept apart, or together."""
+
+    policy: str
+    user: str = ""
