@@ -13,7 +13,6 @@ context.configure(
     transactional_ddl=connection.dialect.name in ("sqlite", "postgresql"),
     # SQLite changes a column by copying its table
     render_as_batch=connection.dialect.name == "sqlite",
-    transaction_per_migration=True,
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -4,6 +4,7 @@
 import contextlib
 import pathlib
 import sys
+import typing
 from collections.abc import Iterator
 
 import sqlalchemy as sa
@@ -71,19 +72,24 @@ def _alone(database: Database) -> Iterator[config.Config]:
     settings = _settings()
     with database.engine.connect() as connection:
         name = connection.dialect.name
+        unlock: sa.FunctionElement[typing.Any] | None = None
         if name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_lock(LOCK)))
+            unlock = sa.func.pg_advisory_unlock(LOCK)
         elif name in ("mysql", "mariadb"):
             got = connection.scalar(
                 sa.select(sa.func.get_lock(f"trove-{LOCK}", PATIENCE))
             )
             if not got:
                 raise errors.Conflict("Another process is migrating this database.")
+            unlock = sa.func.release_lock(f"trove-{LOCK}")
         connection.commit()  # both locks belong to the session, not to a transaction
         settings.attributes["connection"] = connection
         try:
             yield settings
         finally:
             connection.rollback()
-            # the lock must not stay with a pooled connection
-            connection.invalidate()
+            # the pool's connection must not keep it
+            if unlock is not None:
+                connection.execute(sa.select(unlock))
+                connection.commit()

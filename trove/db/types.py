@@ -11,6 +11,7 @@ import typing
 
 import sqlalchemy as sa
 from cryptography import fernet
+from sqlalchemy.dialects import mysql
 
 from trove import errors
 
@@ -21,7 +22,9 @@ def use_keys(path: str | pathlib.Path) -> None:
     """Loads the seal keys, one a line, newest first (``trove-manage key create``)."""
     lines = pathlib.Path(path).read_text(encoding="ascii").split()
     if not lines:
-        raise errors.Internal(why=f"{path} holds no key; run 'trove-manage key create'.")
+        raise errors.Internal(
+            why=f"{path} holds no key; run 'trove-manage key create'."
+        )
     _ring["keys"] = fernet.MultiFernet([fernet.Fernet(line) for line in lines])
 
 
@@ -39,15 +42,22 @@ def _keys() -> fernet.MultiFernet:
 class Sealed(sa.types.TypeDecorator[typing.Any]):
     """A JSON value that is unreadable at rest. NULL stays NULL."""
 
-    impl = sa.Text(length=16777215)
+    impl = sa.Text
     cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> typing.Any:
+        # MariaDB's TEXT ends at 64 KiB
+        roomy = dialect.name in ("mysql", "mariadb")
+        return dialect.type_descriptor(mysql.MEDIUMTEXT() if roomy else sa.Text())
 
     def process_bind_param(self, value: typing.Any, dialect: sa.Dialect) -> str | None:
         if value is None:
             return None
         return _keys().encrypt(json.dumps(value).encode()).decode("ascii")
 
-    def process_result_value(self, value: typing.Any, dialect: sa.Dialect) -> typing.Any:
+    def process_result_value(
+        self, value: typing.Any, dialect: sa.Dialect
+    ) -> typing.Any:
         if value is None:
             return None
         return json.loads(_keys().decrypt(value.encode("ascii")))

@@ -23,6 +23,7 @@ from trove.db.tables import (
 )
 from trove.model import operations, states
 
+Rows = sa.Select[*tuple[typing.Any, ...]]
 Source = orm.aliased(Instance, name="sources")
 
 
@@ -164,7 +165,9 @@ def _of(project: str | None, deleted: bool | None) -> list[sa.ColumnElement[bool
     return wanted
 
 
-def _everything(project: str | None, deleted: bool | None) -> sa.Select[*tuple[typing.Any, ...]]:
+def _everything(
+    project: str | None, deleted: bool | None
+) -> sa.Select[*tuple[typing.Any, ...]]:
     """The one statement of every view. Never a whole operation: its input is sealed."""
     lock = sa.literal(f"{operations.INSTANCE}:", sa.String()) + Instance.id
     return (
@@ -190,7 +193,7 @@ def _everything(project: str | None, deleted: bool | None) -> sa.Select[*tuple[t
     )
 
 
-def _seen(tx: orm.Session, statement: sa.Select[*tuple[typing.Any, ...]]) -> list[Seen]:
+def _seen(tx: orm.Session, statement: Rows) -> list[Seen]:
     rows = tx.execute(statement).all()
     replicas: dict[str, list[str]] = {row[0].id: [] for row in rows}
     if rows:

@@ -3,7 +3,13 @@
 
 from trove.db.tables.datastores import Datastore, DatastoreVersion
 from trove.db.tables.instances import Guest, GuestReport, Instance
-from trove.db.tables.operations import CloudThing, Event, GuestJob, Operation, OperationStep
+from trove.db.tables.operations import (
+    CloudThing,
+    Event,
+    GuestJob,
+    Operation,
+    OperationStep,
+)
 from trove.db.tables.quotas import Quota, Usage
 from trove.db.tables.record import Record
 from trove.db.tables.services import ServiceProcess

@@ -8,7 +8,7 @@ from trove.db.tables.record import TABLE, Id, Key, Moment, Name, Record
 
 
 class Datastore(Record):
-    """A datastore that users can choose. ``manager`` of its versions names the plug-in."""
+    """A datastore that users can choose. Its versions' ``manager`` is the plug-in."""
 
     __tablename__ = "datastores"
     __table_args__ = (sa.UniqueConstraint("name", name="uq_datastores_name"), TABLE)

@@ -6,11 +6,21 @@ import typing
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from trove.db.tables.record import TABLE, Document, Id, Key, Moment, Name, Record, Text, Word
+from trove.db.tables.record import (
+    TABLE,
+    Document,
+    Id,
+    Key,
+    Moment,
+    Name,
+    Record,
+    Text,
+    Word,
+)
 
 
 class Instance(Record):
-    """A user's database instance. A deleted one keeps its row: ``deleted_at`` is set."""
+    """A user's database instance. A deleted one keeps its row, with ``deleted_at``."""
 
     __tablename__ = "instances"
     __table_args__ = (
@@ -36,7 +46,9 @@ class Instance(Record):
     """``{"network", "subnet"?, "address"?}`` as asked for."""
     access: orm.Mapped[Document | None]
     """``{"is_public": bool, "allowed_cidrs": [..]}`` as stored."""
-    addresses: orm.Mapped[list[dict[str, typing.Any]] | None] = orm.mapped_column(sa.JSON())
+    addresses: orm.Mapped[list[dict[str, typing.Any]] | None] = orm.mapped_column(
+        sa.JSON()
+    )
     """``[{"address", "type", "network"?}]`` as the cloud gave them."""
     hostname: orm.Mapped[str | None] = orm.mapped_column(sa.String(255))
     server_id: orm.Mapped[str | None] = orm.mapped_column(sa.String(64))

@@ -6,7 +6,17 @@ import typing
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from trove.db.tables.record import TABLE, Document, Id, Key, Moment, Name, Record, Text, Word
+from trove.db.tables.record import (
+    TABLE,
+    Document,
+    Id,
+    Key,
+    Moment,
+    Name,
+    Record,
+    Text,
+    Word,
+)
 from trove.db.types import Sealed
 
 

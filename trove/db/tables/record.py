@@ -18,7 +18,11 @@ NAMES = {
     "pk": "pk_%(table_name)s",
 }
 
-TABLE = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
+TABLE = {
+    "mysql_engine": "InnoDB",
+    "mysql_charset": "utf8mb4",
+    "mysql_collate": "utf8mb4_bin",
+}
 
 Id = typing.Annotated[str, orm.mapped_column(sa.String(36))]
 Key = typing.Annotated[str, orm.mapped_column(sa.String(36), primary_key=True)]
