@@ -30,7 +30,7 @@ print(socket.socket.__module__)
 
 def run(*arguments: str) -> list[str]:
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", LOOK, *arguments],
+        [sys.executable, "-c", LOOK, *arguments],
         capture_output=True,
         text=True,
         cwd=pathlib.Path(__file__).parents[3],
