@@ -35,7 +35,7 @@ class MariaDB:
         self._host = host
         self._port = port
         self._places = places(host)
-        self._unit = Unit(host, UNIT, self._places.unit, r"\[ERROR\]")
+        self._unit = Unit(host, UNIT, self._places.unit, r"\[ERROR\] (?!Aborting)")
         self._pulse = Pulse(self._places.socket, self._unit)
 
     def initialise(self, sizing: Sizing, tls: Tls) -> None:

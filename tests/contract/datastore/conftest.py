@@ -1,0 +1,362 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every engine on a machine where a unit is an ordinary process below a new root."""
+
+import contextlib
+import dataclasses
+import datetime
+import importlib
+import ipaddress
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import tempfile
+import time
+import typing
+
+import psycopg
+import pymysql
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from trove import errors
+from trove.datastores import registry
+from trove.datastores.protocol import Account, Database, Engine, Sizing, Tls
+from trove.guestagent.host import Host
+
+SIZING = Sizing(memory=512, vcpus=1)
+
+
+class Machine(Host):
+    """The agent's own host, but below ``root``, and with processes for units."""
+
+    def __init__(self, root: pathlib.Path) -> None:
+        super().__init__()
+        self.root = root
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.ended: dict[str, str] = {}
+        self.make_directory(self.path("/etc/systemd/system"))
+
+    def path(self, path: str) -> str:
+        return f"{self.root}{path}"
+
+    def service(self, action: str, unit: str, *, timeout: float = 60.0) -> None:
+        match action:
+            case "start":
+                self._start(unit, timeout)
+            case "stop":
+                self._stop(unit, timeout)
+            case "restart":
+                self._stop(unit, timeout)
+                self._start(unit, timeout)
+
+    def service_state(self, unit: str) -> str:
+        if unit not in self.processes:
+            return self.ended.get(unit, "inactive")
+        return "active" if self.processes[unit].poll() is None else "failed"
+
+    def service_log(self, unit: str, lines: int = 50) -> str:
+        with contextlib.suppress(FileNotFoundError):
+            text = self._log(unit).read_text(errors="replace")
+            return "\n".join(text.splitlines()[-lines:])
+        return ""
+
+    def close(self) -> None:
+        for process in self.processes.values():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGCONT)
+            process.kill()
+            process.wait()
+
+    def _log(self, unit: str) -> pathlib.Path:
+        return self.root / f"{unit}.log"
+
+    def _settings(self, unit: str) -> dict[str, str]:
+        text = pathlib.Path(self.path(f"/etc/systemd/system/{unit}")).read_text()
+        pairs = (line.partition("=") for line in text.splitlines())
+        return {key: value for key, _, value in pairs if value}
+
+    def _start(self, unit: str, timeout: float) -> None:
+        if self.service_state(unit) == "active":
+            return
+        settings = self._settings(unit)
+        if not os.path.isdir(settings["AssertPathIsDirectory"]):
+            raise errors.CommandFailed(program="systemctl", code=1, why="assertion")
+        user = settings["User"]
+        runtime = self.path(f"/run/{settings['RuntimeDirectory']}")
+        self.make_directory(runtime, owner=user)
+        address = str(self.root / "notify")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(address)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notices:
+            notices.bind(address)
+            os.chmod(address, 0o777)
+            notices.settimeout(0.2)
+            with self._log(unit).open("ab") as log:
+                # The server must not outlive the tests, whatever happens to them.
+                words = ["setpriv", "--pdeathsig=KILL", f"--reuid={user}"]
+                words += [f"--regid={user}", "--clear-groups", "--"]
+                self.processes[unit] = subprocess.Popen(
+                    words + settings["ExecStart"].split(),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env={"NOTIFY_SOCKET": address, "PATH": os.environ["PATH"]},
+                    cwd="/",
+                    start_new_session=True,
+                )
+            self._wait(unit, notices, time.monotonic() + timeout)
+
+    def _wait(self, unit: str, notices: socket.socket, end: float) -> None:
+        while time.monotonic() < end and self.service_state(unit) == "active":
+            with contextlib.suppress(TimeoutError):
+                if b"READY=1" in notices.recv(4096):
+                    return
+        raise errors.CommandFailed(program="systemctl", code=1, why="not ready")
+
+    def _stop(self, unit: str, timeout: float) -> None:
+        process = self.processes.get(unit)
+        if process is None:
+            return
+        number = getattr(signal, self._settings(unit)["KillSignal"])
+        if process.poll() is None:
+            process.send_signal(number)
+        process.wait(timeout)
+        del self.processes[unit]
+        self.ended[unit] = "inactive"
+
+
+class Refused(Exception):
+    """The server refused a log-in or a statement."""
+
+
+class MariaDBClient:
+    """A tenant's and an administrator's view of MariaDB."""
+
+    unit = "mariadb.service"
+    memory = "SELECT @@innodb_buffer_pool_size"
+    superuser = "root"
+
+    def __init__(self, machine: Machine, port: int, ca: str) -> None:
+        self._socket = machine.path("/run/mysqld/mysqld.sock")
+        self._port = port
+        self.ca = ca
+
+    @contextlib.contextmanager
+    def login(
+        self, user: str, password: str, database: str | None = None, tls: bool = True
+    ) -> typing.Iterator[typing.Callable[[str], list[tuple[typing.Any, ...]]]]:
+        context = ssl.create_default_context(cafile=self.ca) if tls else None
+        where: dict[str, typing.Any] = {"host": "127.0.0.1", "port": self._port}
+        yield from self._talk(
+            **where,
+            user=user,
+            password=password.encode(),
+            database=database,
+            ssl=context,
+            ssl_disabled=not tls,
+        )
+
+    def admin(self, statement: str) -> list[tuple[typing.Any, ...]]:
+        with contextlib.contextmanager(self._talk)(
+            unix_socket=self._socket, user="root"
+        ) as run:
+            return run(statement)
+
+    def users(self) -> dict[str, str]:
+        rows = self.admin("SELECT User, Host, Priv FROM mysql.global_priv")
+        grants = self.admin("SELECT User, Host, Db, Select_priv FROM mysql.db")
+        return {
+            user: f"{host} {priv} {sorted(g for g in grants if g[0] == user)}"
+            for user, host, priv in rows
+        }
+
+    def databases(self) -> set[str]:
+        return {name for (name,) in self.admin("SHOW DATABASES")}
+
+    def log_everything(self, path: str) -> None:
+        self.admin(f"SET GLOBAL general_log_file = '{path}'")
+        self.admin("SET GLOBAL general_log = ON")
+
+    def _talk(self, **how: typing.Any) -> typing.Iterator[typing.Any]:
+        try:
+            connection = pymysql.connect(charset="utf8mb4", autocommit=True, **how)
+        except pymysql.MySQLError as failed:
+            raise Refused(str(failed)) from failed
+
+        def run(statement: str) -> list[tuple[typing.Any, ...]]:
+            try:
+                with connection.cursor() as cursor:
+                    cursor.execute(statement)
+                    return list(cursor.fetchall())
+            except pymysql.MySQLError as failed:
+                raise Refused(str(failed)) from failed
+
+        with contextlib.closing(connection):
+            yield run
+
+
+class PostgreSQLClient:
+    """A tenant's and an administrator's view of PostgreSQL."""
+
+    unit = "trove-postgresql.service"
+    memory = "SELECT pg_size_bytes(current_setting('shared_buffers'))"
+    superuser = "postgres"
+
+    def __init__(self, machine: Machine, port: int, ca: str) -> None:
+        self._socket = machine.path("/run/postgresql")
+        self._port = port
+        self.ca = ca
+
+    @contextlib.contextmanager
+    def login(
+        self, user: str, password: str, database: str | None = None, tls: bool = True
+    ) -> typing.Iterator[typing.Callable[[str], list[tuple[typing.Any, ...]]]]:
+        yield from self._talk(
+            host="127.0.0.1",
+            user=user,
+            password=password,
+            dbname=database or "postgres",
+            sslmode="verify-full" if tls else "disable",
+            sslrootcert=self.ca,
+        )
+
+    def admin(
+        self, statement: str, database: str = "postgres"
+    ) -> list[tuple[typing.Any, ...]]:
+        with contextlib.contextmanager(self._talk)(
+            host=self._socket, user="postgres", dbname=database
+        ) as run:
+            return run(statement)
+
+    def users(self) -> dict[str, str]:
+        rows = self.admin("SELECT rolname, pg_authid::text FROM pg_authid")
+        return dict(rows)
+
+    def databases(self) -> set[str]:
+        return {name for (name,) in self.admin("SELECT datname FROM pg_database")}
+
+    def log_everything(self, path: str) -> None:
+        self.admin("ALTER SYSTEM SET log_statement = 'all'")
+        self.admin("SELECT pg_reload_conf()")
+
+    def _talk(self, **how: typing.Any) -> typing.Iterator[typing.Any]:
+        try:
+            connection = psycopg.connect(
+                port=self._port, autocommit=True, connect_timeout=5, **how
+            )
+        except psycopg.Error as failed:
+            raise Refused(str(failed)) from failed
+
+        def run(statement: str) -> list[tuple[typing.Any, ...]]:
+            try:
+                found = connection.execute(statement)
+                return found.fetchall() if found.description else []
+            except psycopg.Error as failed:
+                raise Refused(str(failed)) from failed
+
+        with contextlib.closing(connection):
+            yield run
+
+
+CLIENTS = {"mariadb": MariaDBClient, "postgresql": PostgreSQLClient}
+
+
+@dataclasses.dataclass
+class Lab:
+    """One engine, prepared and running, and who looks at it."""
+
+    machine: Machine
+    engine: Engine
+    client: typing.Any
+    tls: Tls
+    name: str
+    refused: typing.ClassVar[type[Exception]] = Refused
+
+    def configure(self, **group: typing.Any) -> None:
+        self.engine.configure(SIZING, self.tls, group, 7)
+
+    def process(self) -> int:
+        return self.machine.processes[self.client.unit].pid
+
+    def account(self, name: str, password: str, *databases: str) -> None:
+        self.engine.create_databases([Database(each) for each in databases])
+        self.engine.create_accounts([Account(name, "%", databases, password)])
+
+
+def certificates(root: pathlib.Path) -> Tls:
+    """A CA and a certificate of 127.0.0.1 by it."""
+    now = datetime.datetime.now(datetime.UTC)
+    day = datetime.timedelta(days=1)
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
+    names = [
+        x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        for name in ("test CA", "server")
+    ]
+    for which, name in enumerate(("ca", "server")):
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(names[which])
+            .issuer_name(names[0])
+            .public_key(keys[which].public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - day)
+            .not_valid_after(now + day)
+            .add_extension(x509.BasicConstraints(which == 0, None), critical=True)
+        )
+        if which:
+            address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+            names_of = x509.SubjectAlternativeName([address])
+            builder = builder.add_extension(names_of, critical=False)
+        certificate = builder.sign(keys[0], hashes.SHA256())
+        text = certificate.public_bytes(serialization.Encoding.PEM)
+        (root / f"{name}.crt").write_bytes(text)
+    key = keys[1].private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    (root / "server.key").write_bytes(key)
+    return Tls(*(str(root / name) for name in ("server.crt", "server.key", "ca.crt")))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=[getattr(pytest.mark, name), pytest.mark.root])
+        for name in registry.names()
+        if name in CLIENTS
+    ],
+)
+def lab(request):
+    """The engine of one datastore, initialised, configured, and started."""
+    # Short: the path of a socket has at most 107 characters.
+    root = pathlib.Path(tempfile.mkdtemp(prefix="trove-"))
+    root.chmod(0o755)
+    tls = certificates(root)
+    machine = Machine(root)
+    port = free_port()
+    agent = importlib.import_module(registry.get(request.param).agent)
+    engine = agent.engine(machine, port)
+    client = CLIENTS[request.param](machine, port, tls.ca)
+    made = Lab(machine, engine, client, tls, request.param)
+    try:
+        engine.initialise(SIZING, tls)
+        made.configure()
+        engine.start()
+        yield made
+        engine.stop()
+    finally:
+        machine.close()
+        shutil.rmtree(root, ignore_errors=True)

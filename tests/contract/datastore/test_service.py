@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An engine starts, stops, is sized and configured, and its health tells the truth."""
+
+import contextlib
+import os
+import signal
+import time
+
+import pytest
+
+from trove import errors
+from trove.datastores.protocol import Sizing
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def running(lab):
+    """The lab, and afterwards a running engine with its first configuration again."""
+    yield lab
+    lab.engine.stop()
+    lab.configure()
+    lab.engine.start()
+
+
+def timed(lab):
+    began = time.monotonic()
+    health = lab.engine.health()
+    assert time.monotonic() - began < 3.2
+    return health
+
+
+def test_a_serving_engine_is_healthy(lab):
+    for _ in range(3):
+        health = timed(lab)
+        assert (health.state, health.why) == ("healthy", "")
+        assert health.role == "source"
+        assert health.version.startswith(("10.11.", "15."))
+
+
+def test_a_position_moves_with_writes_and_not_with_looks(lab):
+    lab.account("mover", "mover password", "moverdb")
+    first = timed(lab).position
+    with lab.client.login("mover", "mover password", "moverdb") as run:
+        run("CREATE TABLE IF NOT EXISTS t (a INT)")
+        run("INSERT INTO t VALUES (1)")
+    second = timed(lab).position
+    assert second
+    assert first != second
+
+
+def test_a_stopped_engine_is_stopped_and_comes_back_with_its_data(running):
+    lab = running
+    lab.account("keeper", "keeper password", "keeperdb")
+    with lab.client.login("keeper", "keeper password", "keeperdb") as run:
+        run("CREATE TABLE kept (a INT)")
+        run("INSERT INTO kept VALUES (42)")
+    lab.engine.stop()
+    assert timed(lab).state == "stopped"
+    lab.engine.stop()
+    assert timed(lab).state == "stopped"
+    lab.engine.start()
+    lab.engine.start()
+    assert timed(lab).state == "healthy"
+    lab.engine.restart()
+    assert timed(lab).state == "healthy"
+    with lab.client.login("keeper", "keeper password", "keeperdb") as run:
+        assert run("SELECT a FROM kept") == [(42,)]
+
+
+def test_a_killed_engine_crashed(running):
+    lab = running
+    assert timed(lab).state == "healthy"
+    os.kill(lab.process(), signal.SIGKILL)
+    lab.machine.processes[lab.client.unit].wait()
+    assert timed(lab).state == "crashed"
+
+
+def test_a_frozen_engine_is_unhealthy_in_three_seconds(lab):
+    for looked_before in (True, False):
+        if looked_before:
+            assert timed(lab).state == "healthy"
+        os.kill(lab.process(), signal.SIGSTOP)
+        try:
+            for _ in range(2):
+                health = timed(lab)
+                assert health.state == "running"
+                assert "answer" in health.why
+        finally:
+            os.kill(lab.process(), signal.SIGCONT)
+    assert timed(lab).state == "healthy"
+
+
+def test_no_free_connection_is_not_down(running):
+    lab = running
+    lab.configure(max_connections=20)
+    lab.engine.restart()
+    lab.account("crowd", "crowd password", "crowddb")
+    with contextlib.ExitStack() as stack:
+        with pytest.raises(lab.refused):
+            for _ in range(30):
+                stack.enter_context(
+                    lab.client.login("crowd", "crowd password", "crowddb")
+                )
+        for _ in range(2):
+            assert timed(lab).state == "healthy"
+
+
+def test_read_only_is_seen_refuses_tenants_outlives_a_restart_and_ends(running):
+    lab = running
+    lab.account("writer", "writer password", "writerdb")
+    for _ in range(2):
+        lab.engine.set_read_only(True)
+    assert timed(lab).state == "read_only"
+    lab.engine.restart()
+    assert timed(lab).state == "read_only"
+    with lab.client.login("writer", "writer password", "writerdb") as run:
+        with pytest.raises(lab.refused):
+            run("CREATE TABLE no (a INT)")
+        for _ in range(2):
+            lab.engine.set_read_only(False)
+    assert timed(lab).state == "healthy"
+    with lab.client.login("writer", "writer password", "writerdb") as run:
+        run("CREATE TABLE yes (a INT)")
+
+
+def test_read_only_ends_a_write_that_is_under_way(lab):
+    lab.account("slow", "slow password", "slowdb")
+    with lab.client.login("slow", "slow password", "slowdb") as run:
+        run("CREATE TABLE t (a INT)")
+        run("BEGIN")
+        run("INSERT INTO t VALUES (1)")
+        lab.engine.set_read_only(True)
+        with pytest.raises(lab.refused):
+            run("INSERT INTO t VALUES (2)")
+            run("COMMIT")
+    lab.engine.set_read_only(False)
+    with lab.client.login("slow", "slow password", "slowdb") as run:
+        assert run("SELECT a FROM t") == []
+
+
+def test_to_initialise_again_changes_nothing(lab):
+    before = lab.client.users(), lab.client.databases(), lab.process()
+    lab.engine.initialise(Sizing(512, 1), lab.tls)
+    lab.configure()
+    assert (lab.client.users(), lab.client.databases(), lab.process()) == before
+    assert timed(lab).state == "healthy"
+
+
+def test_memory_follows_the_flavor(running):
+    lab = running
+    ((small,),) = lab.client.admin(lab.client.memory)
+    assert 32 * MIB <= int(small) <= 256 * MIB
+    lab.engine.configure(Sizing(memory=1024, vcpus=2), lab.tls, {}, 7)
+    lab.engine.restart()
+    ((large,),) = lab.client.admin(lab.client.memory)
+    assert int(small) < int(large) <= 700 * MIB
+
+
+def test_a_group_is_applied_over_the_flavor(running):
+    lab = running
+    lab.configure(max_connections=77, MAX_CONNECTIONS=78)
+    lab.engine.restart()
+    ((shown, *_),) = lab.client.admin(
+        "SELECT CAST(current_setting('max_connections') AS INT)"
+        if lab.name == "postgresql"
+        else "SELECT @@max_connections"
+    )
+    assert int(shown) == 78
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        {"max_connections": 0},
+        {"max_connections": "100"},
+        {"max_connections": True},
+        {"max_connections": 100.5},
+        {"nonsense": 1},
+        {"max_connections\nplugin_load": 1},
+        {"ssl": False},
+        {"require_secure_transport": False},
+        {"local_infile": True},
+        {"init_connect": "x"},
+        {"archive_command": "x"},
+        {"shared_preload_libraries": "x"},
+        {"sql_mode": "ANSI\nplugin_load=x"},
+        {"timezone": "UTC'\nssl = off"},
+        {"timezone": "No/Such"},
+        {"collation_server": "no_such_collation"},
+        {"innodb_buffer_pool_size": 1 << 40},
+        {"shared_buffers": 1 << 29},
+        {"log_statement": "everything"},
+        {"long_query_time": float("nan")},
+        {"random_page_cost": float("inf")},
+    ],
+    ids=ascii,
+)
+def test_a_bad_group_is_refused_and_nothing_is_written(lab, group):
+    settings = lab.machine.root / "etc"
+    unstaged = lambda: {  # noqa: E731
+        path: path.read_bytes()
+        for path in settings.rglob("*")
+        if path.is_file() and "staged" not in path.name
+    }
+    before = unstaged()
+    with pytest.raises(errors.Invalid):
+        lab.configure(**group)
+    assert unstaged() == before
+
+
+def test_an_engine_that_cannot_start_says_why_in_its_own_words(running):
+    lab = running
+    lab.engine.stop()
+    key = next(lab.machine.root.glob("etc/**/server.key"))
+    key.write_text("no key")
+    with pytest.raises(errors.EngineFailed) as failed:
+        lab.engine.start()
+    assert "key" in str(failed.value) or "SSL" in str(failed.value)
+    assert timed(lab).state in ("crashed", "stopped")
