@@ -82,7 +82,7 @@ class Disks:
     # -- looking
 
     def signature(self, device: str) -> Signature:
-        """What is written on a device, read from the device itself and from no cache."""
+        """What is written on a device, by its own word and no cache's."""
         self._must_be_block(device)
         asked = ["blkid", "--probe", "--output", "export", "--", device]
         # 2: nothing found. 8 (two answers) is an error: nobody may guess here

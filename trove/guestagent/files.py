@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files that a hostile neighbour cannot redirect: no link is followed, no write is torn.
+"""Files that a hostile neighbour cannot redirect: no link followed, no write torn.
 
-Every path is walked from the root, directory by directory, and a symbolic link anywhere
-in it is refused. A write goes to a new file beside the target, is flushed, and takes the
-target's name, so that a reader sees the old content or the new and a crash leaves one.
+Every path is walked from the root, directory by directory, and a symbolic link
+anywhere in it is refused. A write goes to a new file beside the target, is flushed, and
+takes the target's name: a reader sees the old content or the new, as does a crash.
 """
 
 import contextlib

@@ -2,7 +2,7 @@
 """The machine the agent lives on; the only place that runs a program.
 
 There is no shell: a command is a list of words, with a time limit and an environment
-made from nothing. Secrets go in by ``input`` (a pipe), never as a word; an error carries
+made from nothing. Secrets go in by ``input`` (a pipe), never as a word; an error has
 the exit code and the end of what the program said, with every secret taken out.
 """
 
@@ -25,6 +25,11 @@ ENVIRONMENT = {
 
 TAIL = 500
 """How much of a program's complaint an error repeats, in characters."""
+
+SECRET = re.compile(
+    r"(?i)((?:password|passwd|identified by|secret)\s*[=:]?\s*)"
+    r"(?:\"[^\"]*\"|'[^']*'|\S+)"
+)
 
 UNITS = ("/etc/systemd/system/", "/run/systemd/system/")
 
@@ -49,11 +54,7 @@ def scrub(said: str, hide: typing.Iterable[str] = ()) -> str:
     """
     for secret in sorted(filter(None, hide), key=len, reverse=True):
         said = said.replace(secret, "***")
-    said = re.sub(
-        r"(?i)(password|passwd|identified by|secret)(\s*[=:]?\s*)(\"[^\"]*\"|'[^']*'|\S+)",
-        r"\1\2***",
-        said,
-    )
+    said = SECRET.sub(r"\1***", said)
     # no control character, no half of a pair: a fault is shown in many places
     said = re.sub(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]+", " ", said).strip()
     return said[-TAIL:]
@@ -174,7 +175,7 @@ class Host:
     # -- services
 
     def service(self, action: str, unit: str, *, timeout: float = 60.0) -> None:
-        """``systemctl ACTION UNIT``; stopping or disabling what is not there is fine."""
+        """``systemctl ACTION UNIT``; to stop or disable what is not there is fine."""
         if self._units_changed or self._shown(unit, "NeedDaemonReload") == "yes":
             self.run(["systemctl", "daemon-reload"], timeout=60)
             self._units_changed = False

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The guest's first configuration: found where a cloud leaves it, and erased after use.
 
-User data is ``#cloud-config`` and JSON. Where cloud-init runs it writes the files; where
-not, the agent does, and it writes the two files it knows and no other, whatever the user
-data asks for.
+User data is ``#cloud-config`` and JSON. Where cloud-init runs it writes the files;
+where not, the agent does, and it writes the two files it knows and no other, whatever
+the user data asks for.
 """
 
 import configparser

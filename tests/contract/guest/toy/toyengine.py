@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A toy engine that is real: its server is a process, its databases are files.
+
+A test makes a module ``toy_<n>`` that calls ``engine(host, home)``. In ``home`` are the
+data directory, and ``orders.json``: ``{"die_in": method, "fail_in": method, "block_in":
+method}``, by which the test has the toy behave badly in a child it cannot reach.
+"""
+
+import json
+import os
+import pathlib
+import signal
+import time
+import urllib.parse
+
+from trove import errors
+from trove.datastores.protocol import Health
+
+
+class Engine:
+    def __init__(self, host, home):
+        self._host = host
+        self._home = pathlib.Path(home)
+        self._data = self._home / "data"
+
+    # -- what the test orders
+
+    def _enter(self, method):
+        with (self._home / "calls").open("a") as calls:
+            calls.write(method + "\n")
+        orders = self._home / "orders.json"
+        wanted = json.loads(orders.read_text()) if orders.exists() else {}
+        if wanted.get("die_in") == method:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if wanted.get("fail_in") == method:
+            raise errors.EngineFailed(why=f"ordered to fail in {method}")
+        if wanted.get("break_in") == method:
+            raise LookupError("the password is hunter2")
+        if wanted.get("block_in") == method:
+            (self._home / "blocked").write_text(str(os.getpid()))
+            while (self._home / "orders.json").exists():
+                time.sleep(0.02)
+
+    # -- the protocol
+
+    def configure(self, sizing, tls, group, server_id):
+        self._enter("configure")
+        self._host.make_directory(str(self._data))
+        for path in (tls.certificate, tls.key, tls.ca):
+            assert pathlib.Path(path).read_text()
+        text = f"memory={sizing.memory}\nserver_id={server_id}\n"
+        self._host.write_file(str(self._data / "toy.conf"), text)
+
+    def initialise(self, sizing, tls):
+        self._enter("initialise")
+        self._host.make_directory(str(self._data / "databases"))
+        self._host.make_directory(str(self._data / "accounts"))
+
+    def start(self):
+        self._enter("start")
+        if self._pid() is None:
+            pid = self._host.start(["/bin/sleep", "1000"], {})
+            (self._data / "pid").write_text(str(pid))
+
+    def stop(self):
+        self._enter("stop")
+        pid = self._pid()
+        if pid is not None:
+            os.kill(pid, signal.SIGKILL)
+        (self._data / "pid").unlink(missing_ok=True)
+
+    def restart(self):
+        self._enter("restart")
+        self.stop()
+        self.start()
+
+    def health(self):
+        if not (self._data / "pid").exists():
+            return Health("stopped")
+        pid = self._pid()
+        if pid is None:
+            return Health("crashed", "the process is gone")
+        if self._state(pid) == "T":
+            time.sleep(2.5)
+            return Health("running", "it does not answer")
+        if (self._data / "read_only").exists():
+            return Health("read_only", "writes are refused", version="1.0")
+        return Health("healthy", role="primary", position="7", version="1.0")
+
+    def set_read_only(self, on):
+        if on:
+            (self._data / "read_only").write_text("")
+        else:
+            (self._data / "read_only").unlink(missing_ok=True)
+
+    def create_databases(self, databases):
+        self._enter("create_databases")
+        for database in databases:
+            name = urllib.parse.quote(database.name, safe="")
+            (self._data / "databases" / name).touch()
+
+    def create_accounts(self, accounts):
+        self._enter("create_accounts")
+        for account in accounts:
+            name = urllib.parse.quote(account.name, safe="")
+            (self._data / "accounts" / name).write_text(account.password)
+
+    # -- its process
+
+    def _state(self, pid):
+        line = pathlib.Path(f"/proc/{pid}/stat").read_text()
+        return line.rpartition(")")[2].split()[0]
+
+    def _pid(self):
+        try:
+            pid = int((self._data / "pid").read_text())
+            return pid if self._state(pid) not in "ZX" else None
+        except (FileNotFoundError, ProcessLookupError, ValueError):
+            return None
+
+
+def engine(host, home):
+    return Engine(host, home)

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a job does: prepare, restart, stop, and take up again after a boot.
+
+Each deed is an *ensure*: it may be run again from its beginning whatever of it was done
+before, so a job whose process died is simply run once more.
+"""
+
+import contextlib
+import dataclasses
+import importlib
+import time
+import typing
+
+from trove import errors
+from trove.datastores.protocol import (
+    Account,
+    Database,
+    Engine,
+    Health,
+    Sizing,
+)
+from trove.guestagent import disks, identity, state
+from trove.guestagent.disks import Disks, Volume
+from trove.guestagent.host import Host
+from trove.guestagent.places import Places
+from trove.model.states import Service
+from trove.rpc import codec
+from trove.rpc.messages import Plan
+
+Result = dict[str, typing.Any]
+
+
+class NotHealthy(errors.EngineFailed):
+    """The engine was started and did not become healthy."""
+
+    sentence = "the database is {state} after {seconds} seconds: {said}"
+
+
+@dataclasses.dataclass(slots=True)
+class Desk:
+    """What a deed works with."""
+
+    places: Places
+    host: Host
+    progress: typing.Callable[[int], None]
+    clock: typing.Callable[[], float] = time.monotonic
+    pause: typing.Callable[[float], None] = time.sleep
+    guest: state.Guest = dataclasses.field(init=False)
+    course: state.Course = dataclasses.field(init=False)
+    engine: Engine = dataclasses.field(init=False)
+
+    def __post_init__(self) -> None:
+        self.guest = state.load_guest(self.places)
+        self.course = state.load_course(self.places)
+        self.engine = load_engine(self.guest.agent, self.host)
+
+    def note(self, **fields: typing.Any) -> None:
+        """Writes down how far the guest has come."""
+        self.course = dataclasses.replace(self.course, **fields)
+        state.save_course(self.places, self.course)
+
+    def until_healthy(self, within: float) -> Health:
+        """Waits for the engine's own write probe to pass."""
+        until = self.clock() + within
+        while True:
+            health = self.engine.health()
+            if health.state in (Service.HEALTHY, Service.READ_ONLY):
+                return health
+            if self.clock() >= until:
+                raise NotHealthy(
+                    state=health.state, seconds=int(within), said=health.why
+                )
+            self.pause(0.25)
+
+
+def load_engine(agent: str, host: Host) -> Engine:
+    """The engine that a datastore's agent package makes."""
+    return typing.cast(Engine, importlib.import_module(agent).engine(host))
+
+
+def prepare(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
+    """Becomes what the plan says: volume, engine, databases, accounts, health."""
+    plan: Plan = codec.decode(Plan, arguments["plan"], "plan")
+    if plan.datastore != desk.guest.datastore:
+        raise errors.Invalid(
+            why=f"this guest runs {desk.guest.datastore}, not {plan.datastore}"
+        )
+    accounts = _accounts(desk, plan)
+    desk.progress(5)
+    _volume(desk, plan)
+    desk.progress(20)
+    tls = identity.hand_out(desk.places, desk.host, desk.guest.user)
+    sizing = Sizing(memory=plan.memory, vcpus=plan.vcpus)
+    desk.engine.configure(sizing, tls, plan.group, plan.server_id)
+    desk.progress(30)
+    desk.engine.initialise(sizing, tls)
+    desk.progress(60)
+    desk.note(run=True)
+    desk.engine.start()
+    desk.progress(75)
+    desk.engine.create_databases(
+        [Database(one.name, one.character_set, one.collate) for one in plan.databases]
+    )
+    desk.progress(80)
+    desk.engine.create_accounts(accounts)
+    desk.progress(90)
+    health = desk.until_healthy(120)
+    desk.note(prepared=True)
+    volume = desk.course.volume
+    return {"version": health.version, "volume": volume.uuid if volume else None}
+
+
+def _accounts(desk: Desk, plan: Plan) -> list[Account]:
+    """The users of the plan, unsealed in this process's memory only."""
+    if not plan.sealed:
+        return []
+    from trove.rpc import sealing  # only here: its library stays out of the agent
+
+    private = identity.load(desk.places).private_key
+    try:
+        return [
+            Account(
+                name=str(user["name"]),
+                host=str(user.get("host") or "%"),
+                databases=tuple(str(name) for name in user.get("databases") or ()),
+                password=str(user["password"]),
+            )
+            for user in sealing.unseal(private, plan.sealed)["users"]
+        ]
+    except (KeyError, TypeError, AttributeError):
+        raise errors.Invalid(why="the sealed part names no users") from None
+
+
+def _volume(desk: Desk, plan: Plan) -> None:
+    """The file system, made once and mounted where the engine's data belongs."""
+    if plan.device is None:
+        return
+    machine = Disks(desk.host)
+    volume = (
+        desk.course.volume
+        or machine.recognise(plan.device, desk.guest.instance)
+        or disks.new_volume(desk.guest.instance, plan.fstype)
+    )
+
+    def record(volume: Volume) -> None:
+        desk.note(volume=volume)
+
+    device = machine.ensure(plan.device, volume, record)
+    if desk.course.volume is None:
+        record(volume)
+    machine.mount(device, volume, desk.guest.data)
+
+
+def restart_database(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
+    """Restarts the engine; done when it is healthy again."""
+    _must_be_prepared(desk)
+    desk.note(run=True)
+    _mounted(desk)
+    desk.progress(10)
+    desk.engine.restart()
+    desk.progress(60)
+    health = desk.until_healthy(300)
+    return {"version": health.version}
+
+
+def stop_database(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
+    """Stops the engine in good order; it stays stopped after a boot."""
+    desk.note(run=False)
+    desk.engine.stop()
+    return {}
+
+
+def take_up(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
+    """After a start of the agent: the volume mounted, the engine as it shall be."""
+    _mounted(desk)
+    desk.progress(30)
+    if desk.course.run and desk.course.prepared:
+        desk.engine.start()
+    return {}
+
+
+def _must_be_prepared(desk: Desk) -> None:
+    if not desk.course.prepared:
+        raise errors.Conflict("the guest has not been prepared yet")
+
+
+def _mounted(desk: Desk) -> None:
+    """The volume at its place, if this guest has one that is whole."""
+    volume = desk.course.volume
+    if volume is None or not volume.made:
+        return
+    machine = Disks(desk.host)
+    device = machine.ensure("", volume, lambda volume: None, patience=60)
+    machine.mount(device, volume, desk.guest.data)
+
+
+def grow(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
+    """Makes the file system as large as its volume has become."""
+    _must_be_prepared(desk)
+
+    @contextlib.contextmanager
+    def stopped() -> typing.Iterator[None]:
+        desk.engine.stop()
+        try:
+            yield
+        finally:
+            desk.engine.start()
+
+    Disks(desk.host).grow(desk.guest.data, stopped=stopped)
+    return {}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Deed:
+    """A method, and the longest it may take in seconds."""
+
+    do: typing.Callable[[Desk, dict[str, typing.Any]], Result]
+    within: int
+
+
+DEEDS: dict[str, Deed] = {
+    "prepare": Deed(prepare, 25 * 60),
+    "restart_database": Deed(restart_database, 20 * 60),
+    "stop_database": Deed(stop_database, 16 * 60),
+    "take_up": Deed(take_up, 20 * 60),
+    "grow_file_system": Deed(grow, 60 * 60),
+}
