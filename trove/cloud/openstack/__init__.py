@@ -16,6 +16,7 @@ class OpenstackCloud:
 
     def __init__(self, settings: Settings) -> None:
         access = Access(settings)
+        self.close = access.close
         self.compute: protocol.Compute = Compute(access)
         self.volumes: protocol.Volumes = Volumes(access)
         self.network: protocol.Networking = Network(access)

@@ -73,7 +73,7 @@ class Compute:
                 order.name.strip() or key,
                 order.image,
                 order.flavor,
-                nics=[{"port-id": port} for port in order.ports],
+                nics=[{"port-id": port} for port in order.ports] or "none",
                 block_device_mapping_v2=_disks(order.volume),
                 userdata=order.user_data,
                 config_drive=True,

@@ -29,14 +29,18 @@ _UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
 _ID = re.compile(r"[A-Za-z0-9_.\- ]{1,255}")
 
 
-def expected() -> tuple[type[BaseException], ...]:
-    """What a call may raise: only a library that was imported can have raised."""
+def expected(headers: Headers) -> tuple[type[BaseException], ...]:
+    """What a call may raise: only a library that was imported can have raised.
+
+    Before there was a reply, nothing can be unreadable: then it is an error of ours,
+    which must not be taken for one of the cloud's.
+    """
     classes = [
         getattr(sys.modules[module], name)
         for module, name in _LIBRARIES
         if module in sys.modules
     ]
-    return (*classes, *_UNREADABLE)
+    return (*classes, *_UNREADABLE) if headers else tuple(classes)
 
 
 def meaning(

@@ -35,6 +35,6 @@ class Images:
 
 
 def _image(image: typing.Any) -> protocol.Image:
-    if not image.id:
+    if not image.id or image.status is None:
         raise ValueError("the reply tells of nothing")
     return protocol.Image(image.id, image.name or "", tuple(image.tags or ()))

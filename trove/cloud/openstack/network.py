@@ -150,7 +150,7 @@ class Network:
         given = {name: value for name, value in order.items() if value is not None}
         try:
             with self._access.using("network.add_rule", making=True) as clients:
-                _told(clients.sdk.network.create_security_group_rule(**given))
+                clients.sdk.network.create_security_group_rule(**given)
         except protocol.CloudConflict:
             # It is there: the reply to an earlier attempt was lost. Neutron knows one
             # rule of a kind only; the next look at the group would tell.
@@ -180,8 +180,12 @@ class Network:
 
 
 def _told(thing: typing.Any) -> str:
-    """The id that a reply tells of; openstacksdk takes an empty reply for one too."""
-    if not thing.id:
+    """The id that a reply tells of.
+
+    openstacksdk takes an empty reply for an answer, and then shows the id it was asked
+    for; but everything in Neutron has a name, if only an empty one.
+    """
+    if not thing.id or thing.name is None:
         raise ValueError("the reply tells of nothing")
     return str(thing.id)
 

@@ -78,6 +78,8 @@ class Session(ks_session.Session):
     ) -> typing.Any:
         """One request and its reply (redirects and a new token included)."""
         kwargs.setdefault("timeout", self._within)
+        # openstacksdk has Glance's 503 tried five times more, asleep in between.
+        kwargs.update(connect_retries=0, status_code_retries=0)
         self.headers = {}
         hooks = {"response": self._keep}
         return super().request(url, method, hooks=hooks, **kwargs)
@@ -94,7 +96,7 @@ class Clients:
         self._access = access
         self._where = {
             "region_name": access.settings.region_name,
-            "interface": access.settings.interface,
+            "endpoint_type": access.settings.interface,
         }
 
     @functools.cached_property
@@ -131,8 +133,12 @@ class Clients:
         return connection.Connection(
             session=self.session,
             region_name=self._where["region_name"],
-            interface=self._where["interface"],
+            interface=self._where["endpoint_type"],
         )
+
+    def close(self) -> None:
+        """Ends the connections that are open."""
+        self.session.session.close()
 
 
 class Access:
@@ -153,13 +159,19 @@ class Access:
             clients = self._idle.pop()
         except IndexError:
             clients = Clients(self)
+        clients.session.headers = {}
         try:
             yield clients
-        except faults.expected() as error:
+        except faults.expected(clients.session.headers) as error:
             said = clients.session.headers
             raise faults.meaning(error, what, said, making=making) from error
         finally:
             self._idle.append(clients)
+
+    def close(self) -> None:
+        """Ends what is not lent out; the next call makes new clients."""
+        while self._idle:
+            self._idle.pop().close()
 
     def compute_version(self, session: Session) -> str:
         """The newest microversion that both we and this Nova speak."""
