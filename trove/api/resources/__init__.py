@@ -1,1 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
+"""All resources of the API, and the route table made of them."""
+
+from trove.api.resources import datastores, flavors, instances, limits, quotas
+from trove.api.table import Table
+
+RESOURCES = (
+    *instances.RESOURCES,
+    *datastores.RESOURCES,
+    *flavors.RESOURCES,
+    *limits.RESOURCES,
+    *quotas.RESOURCES,
+)
+
+TABLE = Table(RESOURCES)

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Accepts long work: one transaction, then the bell.
+
+The idempotency look-up, the quota, the object's row, the operation and the event are
+one commit (operations.md, rule 1): after it the work is carried out or ends in a
+visible error, whoever dies; before it nothing has happened.
+"""
+
+import dataclasses
+import typing
+from collections.abc import Callable
+
+from sqlalchemy import orm
+
+from trove import errors
+from trove.actions.services import Services
+from trove.context import Context
+from trove.model import operations
+from trove.workflow import journal
+
+DEADLINES = {
+    operations.CREATE: 75 * 60.0,
+    operations.DELETE: 24 * 3600.0,
+    operations.RESTART: 20 * 60.0,
+}
+"""Seconds that each kind may take before it is undone, or raises an alarm."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Token:
+    """A caller's Idempotency-Key, and what it was sent with."""
+
+    key: str
+    said: typing.Any
+
+    @property
+    def hash(self) -> str:
+        """Of the canonical form, so that JSON and XML of one request are the same."""
+        return journal.body_hash(self.said)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Begun:
+    """An accepted operation; ``replayed`` when an earlier request had made it."""
+
+    operation: str
+    object_id: str
+    replayed: bool = False
+
+
+Work = Callable[[orm.Session], tuple[str, str] | None]
+"""Writes rows and opens the operation; answers (operation id, object id), or None when
+there is nothing to do."""
+
+
+def begin(
+    services: Services, context: Context, project: str, token: Token | None, work: Work
+) -> Begun | None:
+    """Runs ``work`` once for a token, and rings."""
+
+    def whole(tx: orm.Session) -> Begun | None:
+        if token is not None:
+            earlier = journal.replayed(tx, project, token.key, token.hash)
+            if earlier is not None:
+                return Begun(earlier.id, earlier.object_id, replayed=True)
+        made = work(tx)
+        return None if made is None else Begun(*made)
+
+    try:
+        begun = services.database.run(whole)
+    except errors.InstanceBusy:
+        if token is None:
+            raise
+        # a twin with the same key may have been a moment faster: then it is answered
+        begun = services.database.run(whole)
+    if begun is not None:
+        services.ring(begun.operation)
+    return begun
+
+
+def open(
+    tx: orm.Session,
+    context: Context,
+    kind: str,
+    project: str,
+    instance: str,
+    input: dict[str, typing.Any] | None,
+    token: Token | None = None,
+    after: str | None = None,
+) -> str:
+    """An operation on an instance, and the event that says so."""
+    operation = journal.open(
+        tx,
+        kind=kind,
+        project=project,
+        object_type=operations.INSTANCE,
+        object_id=instance,
+        input=input,
+        deadline=DEADLINES[kind],
+        request_id=context.request_id,
+        client_token=token.key if token else None,
+        body_hash=token.hash if token else None,
+        after=after,
+    )
+    journal.event(
+        tx,
+        instance,
+        f"{kind}.accepted",
+        {"operation": operation, "user": context.user},
+        context.request_id,
+    )
+    return operation

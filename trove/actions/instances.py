@@ -1,0 +1,329 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Instances: create, delete, restart, rename, reset; look at one, or at a page."""
+
+import secrets
+import typing
+import uuid
+
+import sqlalchemy as sa
+from sqlalchemy import orm
+
+from trove import errors
+from trove.actions import begin, orders
+from trove.actions.begin import Begun, Token
+from trove.actions.orders import Order
+from trove.actions.services import Services
+from trove.cloud.protocol import Flavor
+from trove.context import Context
+from trove.datastores import registry
+from trove.db.queries import datastores, instances, quotas
+from trove.db.queries.instances import Seen
+from trove.db.session import now
+from trove.db.tables import Datastore, DatastoreVersion, Instance
+from trove.model import health, operations
+from trove.model import quotas as costs
+from trove.model.states import Task
+from trove.workflow import journal
+
+ABLE = frozenset({"HEALTHY", "ACTIVE", "BLOCKED", "SHUTDOWN", "RESTART_REQUIRED"})
+"""Of a database, by its ``operating_status``, that an action may be asked for."""
+
+
+def status(services: Services, seen: Seen) -> tuple[str, str]:
+    """What a user is shown: ``(status, operating_status)``."""
+    row, report = seen.instance, seen.report
+    return health.status(
+        row.task,
+        report.service if report else None,
+        seen.age,
+        row.fault is not None,
+        restart_required=row.restart_required,
+        silent_after=services.settings.heartbeat_expiry,
+        live=seen.live,
+        live_state=seen.live_state,
+    )
+
+
+# -- looking ------------------------------------------------------------------------
+
+
+def show(services: Services, id: str, project: str | None, owner: str) -> Seen:
+    """By id; or by name, if that is unique in the caller's own project."""
+    with services.database.reading() as tx:
+        try:
+            return instances.seen(tx, id, project)
+        except errors.InstanceNotFound:
+            named = tx.scalars(
+                sa.select(Instance.id)
+                .where(
+                    Instance.project == owner,
+                    Instance.name == id,
+                    Instance.deleted_at.is_(None),
+                )
+                .limit(2)
+            ).all()
+            if len(named) != 1:
+                raise
+            return instances.seen(tx, named[0], project)
+
+
+def known(services: Services, id: str, project: str | None) -> str:
+    """The id, if there is such an instance for the caller."""
+    with services.database.reading() as tx:
+        return instances.load(tx, id, project).id
+
+
+def page(
+    services: Services, owner: str, limit: int, marker: str | None
+) -> tuple[list[Seen], str | None]:
+    """A page in the order of ids, shown newest first; and the next one's marker."""
+    with services.database.reading() as tx:
+        found = instances.page(tx, project=owner, limit=limit + 1, marker=marker)
+    following = found[limit - 1].instance.id if len(found) > limit else None
+    newest = sorted(
+        found[:limit], key=lambda seen: (-seen.instance.created, seen.instance.id)
+    )
+    return newest, following
+
+
+# -- create -------------------------------------------------------------------------
+
+
+def create(
+    services: Services,
+    context: Context,
+    owner: str,
+    order: Order,
+    token: Token | None = None,
+) -> Seen:
+    """Accepts a create; the same answer again for the same token."""
+    datastore, version = _version(services, order)
+    spec = registry.get(version.manager)
+    orders.check_volume(order, spec, services.settings.max_volume_size)
+    orders.check_accounts(order, spec)
+    flavor = _flavor(services, order.flavor)
+    _check_network(services, order)
+    image = _image(services, version)
+    id = str(uuid.uuid4())
+    cost = costs.cost_of_instance(flavor.ram, order.volume_size)
+
+    def work(tx: orm.Session) -> tuple[str, str]:
+        quotas.reserve(tx, owner, cost, dict(services.settings.quotas))
+        tx.add(_row(services, tx, id, owner, order, version, flavor))
+        tx.flush()
+        input = operations.CreateInstance(
+            image=image,
+            datastore=version.manager,
+            version=version.number,
+            vcpus=flavor.vcpus,
+            cost=cost,
+            databases=order.databases,
+            users=order.users,
+            locality=order.locality,
+        )
+        kind = operations.CREATE
+        plain = input.to_dict()
+        return begin.open(tx, context, kind, owner, id, plain, token), id
+
+    begun = begin.begin(services, context, owner, token, work)
+    made = typing.cast(Begun, begun).object_id
+    with services.database.reading() as tx:
+        # a replay may come when the instance is gone again
+        return instances.seen(tx, made, owner, deleted=None)
+
+
+def _version(services: Services, order: Order) -> tuple[Datastore, DatastoreVersion]:
+    with services.database.reading() as tx:
+        return datastores.resolve(
+            tx,
+            order.datastore,
+            order.version,
+            order.version_number,
+            default=services.settings.default_datastore,
+        )
+
+
+def _flavor(services: Services, id: str) -> Flavor:
+    try:
+        return services.flavors.find(id)
+    except errors.FlavorNotFound as missing:
+        raise errors.Invalid(missing.message) from None
+
+
+def _check_network(services: Services, order: Order) -> None:
+    network = (order.nic or {}).get("network")
+    if network and services.cloud.network.network(network) is None:
+        raise errors.Invalid(f"Network {network} cannot be found.")
+
+
+def _image(services: Services, version: DatastoreVersion) -> str:
+    images = services.cloud.images
+    image = None
+    if version.image_id:
+        image = images.show(version.image_id)
+    elif version.image_tags:
+        image = images.newest(tuple(version.image_tags))
+    if image is None:
+        raise errors.Invalid(
+            f"There is no image for the datastore version {version.name}."
+        )
+    return image.id
+
+
+def _row(
+    services: Services,
+    tx: orm.Session,
+    id: str,
+    owner: str,
+    order: Order,
+    version: DatastoreVersion,
+    flavor: Flavor,
+) -> Instance:
+    moment = now(tx)
+    return Instance(
+        id=id,
+        project=owner,
+        name=order.name,
+        task=Task.BUILDING,
+        version_id=version.id,
+        flavor_id=flavor.id,
+        volume_size=order.volume_size,
+        volume_type=order.volume_type,
+        region=order.region or services.settings.region,
+        availability_zone=order.availability_zone,
+        nic=order.nic,
+        access=order.access,
+        locality=order.locality,
+        restart_required=False,
+        was_active=False,
+        ram=flavor.ram,
+        server_number=_number(tx),
+        created=moment,
+        updated=moment,
+    )
+
+
+def _number(tx: orm.Session) -> int:
+    """A random one that no live instance has: replicas tell servers apart by it."""
+    while True:
+        number = secrets.randbelow(2**32 - 1) + 1
+        taken = sa.exists().where(
+            Instance.server_number == number, Instance.deleted_at.is_(None)
+        )
+        if not tx.scalar(sa.select(taken)):
+            return number
+
+
+# -- change -------------------------------------------------------------------------
+
+
+def rename(
+    services: Services, context: Context, id: str, project: str | None, name: str
+) -> None:
+    """A name is ours alone: nothing outside changes with it."""
+
+    def work(tx: orm.Session) -> None:
+        row = instances.load(tx, id, project)
+        if row.name != name:
+            instances.changes(tx, id, name=name)
+            journal.event(tx, id, "instance.renamed", None, context.request_id)
+
+    services.database.run(work)
+
+
+def restart(
+    services: Services,
+    context: Context,
+    id: str,
+    project: str | None,
+    token: Token | None = None,
+) -> None:
+    """NONE -> REBOOTING, if the database is in a state that has a restart."""
+
+    def work(tx: orm.Session) -> tuple[str, str]:
+        seen = instances.seen(tx, id, project)
+        _refuse_unable(services, seen)
+        instances.move(tx, id, Task.REBOOTING)
+        kind, owner = operations.RESTART, seen.instance.project
+        return begin.open(tx, context, kind, owner, id, {}, token), id
+
+    begin.begin(services, context, context.project or "", token, work)
+
+
+def _refuse_unable(services: Services, seen: Seen) -> None:
+    shown, operating = status(services, seen)
+    if seen.instance.task != Task.NONE:
+        raise errors.InstanceBusy(instance=seen.instance.id, task=shown)
+    if operating not in ABLE:
+        raise errors.InstanceNotReady(
+            instance=seen.instance.id, status=operating or shown
+        )
+
+
+def reset_status(
+    services: Services, context: Context, id: str, project: str | None
+) -> None:
+    """Stops what is under way; without anything under way, calls the instance idle.
+
+    What is stopped is undone by its own flow, which says where that leads. A delete is
+    never stopped, and one whose creation failed stays so: it owns nothing.
+    """
+
+    def work(tx: orm.Session) -> str | None:
+        row = instances.load(tx, id, project)
+        live = journal.live(tx, operations.INSTANCE, id)
+        if live is not None and live.kind == operations.DELETE:
+            return None
+        journal.event(
+            tx, id, "instance.reset", {"user": context.user}, context.request_id
+        )
+        if live is not None and journal.cancel(tx, live.id):
+            return live.id
+        if row.was_active and row.task not in (Task.NONE, Task.DELETING):
+            instances.move(tx, id, Task.NONE)
+        return None
+
+    operation = services.database.run(work)
+    if operation is not None:
+        services.ring(operation)
+
+
+def delete(services: Services, context: Context, id: str, project: str | None) -> None:
+    """Allowed in every state: it stops what is under way and queues behind it.
+
+    Twice is once.
+    """
+
+    def work(tx: orm.Session) -> tuple[str, str] | None:
+        seen = instances.seen(tx, id, project)
+        if seen.replicas:
+            raise errors.Forbidden("Detach replicas before deleting replica source.")
+        live = journal.live(tx, operations.INSTANCE, id)
+        behind = None
+        if live is not None:
+            if live.kind == operations.DELETE:
+                return None
+            if journal.cancel(tx, live.id):
+                if journal.queued(tx, live.id) is not None:
+                    return None
+                behind = live.id
+        operation = _open_delete(tx, context, seen.instance, behind)
+        return behind or operation, id
+
+    begin.begin(services, context, context.project or "", None, work)
+
+
+def _open_delete(
+    tx: orm.Session, context: Context, row: Instance, behind: str | None
+) -> str:
+    cost = costs.cost_of_instance(row.ram, row.volume_size) if row.was_active else {}
+    instances.move(tx, row.id, Task.DELETING)
+    return begin.open(
+        tx,
+        context,
+        operations.DELETE,
+        row.project,
+        row.id,
+        operations.DeleteInstance(cost).to_dict(),
+        after=behind,
+    )

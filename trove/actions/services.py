@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Services: what an action may reach, and the settings it obeys, in one object."""
+
+import dataclasses
+import logging
+from collections.abc import Callable, Mapping
+
+from trove import errors
+from trove.actions.flavors import Flavors
+from trove.cloud.protocol import Cloud
+from trove.db.session import Database
+
+LOG = logging.getLogger(__name__)
+
+QUOTAS = {"instances": 10, "ram": -1, "volumes": 40, "backups": 50}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Settings:
+    """What an operator decided."""
+
+    public_endpoint: str | None = None
+    region: str | None = "RegionOne"
+    default_datastore: str | None = None
+    max_volume_size: int = 1000
+    flavor_cache: float = 60.0
+    heartbeat_expiry: float = 90.0
+    page_sizes: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    quotas: Mapping[str, int] = dataclasses.field(default_factory=lambda: QUOTAS)
+
+    def page_size(self, plural: str) -> int:
+        """The most of these in one page."""
+        return self.page_sizes.get(plural, 20)
+
+
+class Services:
+    """The database, the cloud, and the bell that tells a taskmanager of new work."""
+
+    def __init__(
+        self,
+        database: Database,
+        cloud: Cloud,
+        doorbell: Callable[[str], None],
+        settings: Settings | None = None,
+        flavors: Flavors | None = None,
+    ) -> None:
+        self.database = database
+        self.cloud = cloud
+        self.settings = settings or Settings()
+        self.flavors = flavors or Flavors(cloud.compute, self.settings.flavor_cache)
+        self._doorbell = doorbell
+
+    def ring(self, operation_id: str) -> None:
+        """Tells a taskmanager. A lost ring costs one poll, so it fails nothing."""
+        try:
+            self._doorbell(operation_id)
+        except (errors.TroveError, OSError, RuntimeError):
+            LOG.warning("operation %s: nobody was told", operation_id, exc_info=True)

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The body of an instance's create: its schema, and what it means."""
+
+import typing
+
+from trove import errors
+from trove.actions.flavors import id_of
+from trove.actions.orders import Order
+from trove.api import schemas
+from trove.api.resource import Plain
+from trove.model.operations import NewDatabase, NewUser
+
+TEXT = {"type": ["string", "null"], "maxLength": 255}
+
+NIC = {
+    "type": "object",
+    "additionalProperties": False,
+    "minProperties": 1,
+    "properties": {
+        **{
+            name: {"type": ["string", "null"], "minLength": 1, "maxLength": 64}
+            for name in ("net-id", "network_id", "subnet_id", "port-id")
+        },
+        "ip_address": {**schemas.IPV4, "type": ["string", "null"]},
+        "v4-fixed-ip": {**schemas.IPV4, "type": ["string", "null"]},
+    },
+}
+
+CREATE: Plain = {
+    "type": "object",
+    "required": ["name"],
+    "properties": {
+        "name": schemas.NAME,
+        "flavorRef": {**schemas.FLAVOR, "type": ["string", "integer", "null"]},
+        "flavor": {**schemas.FLAVOR, "type": ["string", "integer", "null"]},
+        "volume": {**schemas.VOLUME, "type": ["object", "null"]},
+        "databases": schemas.DATABASES,
+        "users": schemas.USERS,
+        "restorePoint": {
+            "type": ["object", "null"],
+            "required": ["backupRef"],
+            "properties": {"backupRef": schemas.UUID_OR_URL},
+        },
+        "replica_of": {**schemas.UUID, "type": ["string", "null"]},
+        "replica_count": {"type": ["integer", "null"], "minimum": 1, "maximum": 3},
+        "datastore": {
+            "type": ["object", "null"],
+            "properties": {"type": TEXT, "version": TEXT, "version_number": TEXT},
+        },
+        "nics": {"type": ["array", "null"], "maxItems": 1, "items": NIC},
+        "availability_zone": TEXT,
+        "modules": {
+            "type": ["array", "null"],
+            "maxItems": 100,
+            "items": {
+                "type": "object",
+                "required": ["id"],
+                "properties": {"id": schemas.UUID},
+            },
+        },
+        "configuration": {**schemas.UUID_OR_URL, "type": ["string", "null"]},
+        "region_name": TEXT,
+        "locality": {
+            "enum": [
+                "affinity",
+                "anti-affinity",
+                "soft-affinity",
+                "soft-anti-affinity",
+                None,
+            ]
+        },
+        "access": {**schemas.ACCESS, "type": ["object", "null"]},
+    },
+}
+
+INHERITED = (
+    "flavorRef",
+    "flavor",
+    "datastore",
+    "volume",
+    "locality",
+    "users",
+    "databases",
+)
+"""What a replica has from its source, so that a create must not say it."""
+
+LATER = {
+    "replica_of": "Creating a replica",
+    "restorePoint": "Restoring a backup",
+    "configuration": "A configuration group",
+    "modules": "A module",
+}
+
+
+def order(body: Plain) -> Order:
+    """What a checked body asks for; raises for what no schema can say."""
+    _refuse_contradictions(body)
+    for key, what in LATER.items():
+        if body.get(key):
+            raise errors.Unsupported(f"{what} is not supported yet.")
+    reference = body.get("flavorRef")
+    reference = body.get("flavor") if reference is None else reference
+    if reference is None:
+        raise errors.Invalid("A flavorRef was not specified.")
+    volume = body.get("volume") or {}
+    datastore = body.get("datastore") or {}
+    return Order(
+        name=body["name"],
+        flavor=id_of(reference),
+        volume_size=int(volume["size"]) if volume else None,
+        volume_type=volume.get("type"),
+        datastore=datastore.get("type") or None,
+        version=datastore.get("version") or None,
+        version_number=datastore.get("version_number") or None,
+        nic=_nic(body.get("nics")),
+        availability_zone=body.get("availability_zone") or None,
+        region=body.get("region_name") or None,
+        locality=body.get("locality"),
+        access=access(body.get("access")),
+        databases=tuple(_database(each) for each in body.get("databases") or ()),
+        users=tuple(_user(each) for each in body.get("users") or ()),
+    )
+
+
+def access(body: Plain | None) -> Plain | None:
+    """As it is stored: what is not said is closed and open to no address."""
+    if body is None:
+        return None
+    return {
+        "is_public": body.get("is_public", False),
+        "allowed_cidrs": body.get("allowed_cidrs", []),
+    }
+
+
+def _refuse_contradictions(body: Plain) -> None:
+    if not body.get("replica_of"):
+        if body.get("replica_count") is not None:
+            raise errors.Invalid("A replica_count needs a replica_of.")
+        return
+    said = [key for key in INHERITED if body.get(key) is not None]
+    if any(nic.get("ip_address") for nic in body.get("nics") or ()):
+        said.append("nics[].ip_address")
+    if said:
+        raise errors.Invalid(
+            f"A replica has these from its source: {', '.join(sorted(said))}."
+        )
+
+
+def _nic(nics: list[Plain] | None) -> Plain | None:
+    if not nics:
+        return None
+    nic = nics[0]
+    if nic.get("port-id"):
+        raise errors.Unsupported("Using an existing port is not supported.")
+    network = nic.get("network_id") or nic.get("net-id")
+    subnet = nic.get("subnet_id")
+    if not network and not subnet:
+        raise errors.Invalid("A nic needs a network_id or a subnet_id.")
+    if nic.get("ip_address") and not subnet:
+        raise errors.Invalid("An ip_address needs the subnet_id it is of.")
+    address = nic.get("ip_address") or nic.get("v4-fixed-ip")
+    wanted = {"network": network, "subnet": subnet, "address": address}
+    return {key: value for key, value in wanted.items() if value}
+
+
+def _database(body: Plain) -> NewDatabase:
+    return NewDatabase(
+        body["name"], body.get("character_set") or None, body.get("collate") or None
+    )
+
+
+def _user(body: Plain) -> NewUser:
+    databases: list[Plain] = body.get("databases") or []
+    return NewUser(
+        name=body["name"],
+        password=body["password"],
+        host=typing.cast(str, body.get("host") or "%"),
+        databases=tuple(database["name"] for database in databases),
+    )

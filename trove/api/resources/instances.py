@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Instances: what can be asked of them, by whom, and how."""
+
+import typing
+from collections.abc import Callable
+
+from trove import errors
+from trove.actions import instances
+from trove.actions.begin import Token
+from trove.api import paging, schemas
+from trove.api.resource import ADMIN, EMPTY, MEMBER, Action, Ask, Op, Plain, Resource
+from trove.api.resources import creation
+from trove.api.resources.creation import CREATE, TEXT
+from trove.api.resources.instanceviews import detail, summary, whole
+
+CONFIGURATION = {**schemas.UUID_OR_URL, "type": ["string", "null"]}
+ANYTHING: Plain = {"type": ["string", "null"], "maxLength": 255}
+
+EDIT: Plain = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "name": schemas.NAME,
+        "configuration": CONFIGURATION,
+        "replica_of": ANYTHING,
+        "slave_of": ANYTHING,
+        "datastore_version": {**TEXT, "type": "string", "minLength": 1},
+    },
+}
+
+UPDATE: Plain = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        **{k: v for k, v in EDIT["properties"].items() if k != "slave_of"},
+        "access": {**schemas.ACCESS, "additionalProperties": False},
+    },
+}
+
+RESIZE: Plain = {
+    "type": "object",
+    "minProperties": 1,
+    "maxProperties": 1,
+    "properties": {
+        # openstacksdk sends the bare number
+        "volume": {
+            **schemas.VOLUME_SIZE,
+            "type": ["object", "integer", "string"],
+            "required": ["size"],
+            "properties": {"size": schemas.VOLUME_SIZE},
+        },
+        "flavorRef": schemas.FLAVOR,
+    },
+}
+
+RESET: Plain = {
+    "type": ["object", "null"],
+    "properties": {"force_delete": {"enum": [1, True]}},
+}
+
+
+def _token(ask: Ask) -> Token | None:
+    return None if ask.key is None else Token(ask.key, ask.said)
+
+
+def page(ask: Ask) -> paging.Page:
+    wanted = paging.wanted(ask.query, ask.services.settings.page_size("instances"))
+    found = instances.page(ask.services, ask.owner, wanted.limit, wanted.marker)
+    return paging.Page(*found)
+
+
+def create(ask: Ask) -> typing.Any:
+    order = creation.order(ask.body["instance"])
+    return instances.create(ask.services, ask.context, ask.owner, order, _token(ask))
+
+
+def show(ask: Ask) -> typing.Any:
+    return instances.show(ask.services, ask.ids["id"], ask.project, ask.owner)
+
+
+def change(ask: Ask) -> None:
+    """Rename, now; the other attributes come with what they are about.
+
+    An empty change takes the configuration group away, and there is none to take.
+    """
+    body: Plain = ask.body["instance"]
+    others = sorted(set(body) - {"name"})
+    if len(others) > 1:
+        raise errors.Invalid(
+            f"Only one of these can be changed at a time: {', '.join(others)}."
+        )
+    id = _known(ask)
+    if "replica_of" in body or "slave_of" in body:
+        raise errors.Invalid(f"Instance {id} is not a replica.")
+    if others and body[others[0]] is not None:
+        raise errors.Unsupported(f"Changing {others[0]} is not supported yet.")
+    if "name" in body:
+        instances.rename(ask.services, ask.context, id, ask.project, body["name"])
+
+
+def delete(ask: Ask) -> None:
+    instances.delete(ask.services, ask.context, ask.ids["id"], ask.project)
+
+
+def restart(ask: Ask) -> None:
+    instances.restart(
+        ask.services, ask.context, ask.ids["id"], ask.project, _token(ask)
+    )
+
+
+def reset_status(ask: Ask) -> None:
+    instances.reset_status(ask.services, ask.context, ask.ids["id"], ask.project)
+
+
+def _known(ask: Ask) -> str:
+    return instances.known(ask.services, ask.ids["id"], ask.project)
+
+
+def _later(what: str) -> Callable[[Ask], typing.Any]:
+    def refuse(ask: Ask) -> typing.NoReturn:
+        _known(ask)
+        raise errors.Unsupported(f"{what} is not supported yet.")
+
+    return refuse
+
+
+ACTIONS = {
+    "restart": Action(restart, "instance:restart", EMPTY),
+    "resize": (
+        Action(
+            _later("Resizing a volume"), "instance:resize_volume", RESIZE, when="volume"
+        ),
+        Action(
+            _later("Changing the flavor"),
+            "instance:resize_flavor",
+            RESIZE,
+            when="flavorRef",
+        ),
+    ),
+    "promote_to_replica_source": Action(
+        _later("Promoting a replica"), "instance:promote_to_replica_source", EMPTY
+    ),
+    "eject_replica_source": Action(
+        _later("Ejecting a replica source"), "instance:eject_replica_source", EMPTY
+    ),
+    "reset_status": (
+        Action(delete, "instance:force_delete", RESET, when="force_delete"),
+        Action(reset_status, "instance:reset_status", RESET, who=ADMIN),
+    ),
+}
+
+
+def _op(
+    method: str, path: str, do: typing.Any, rule: str, said: str, **about: typing.Any
+) -> Op:
+    return Op(method, path, do, f"instance:{rule}", said=said, **about)
+
+
+_WRITE: Plain = {"who": MEMBER, "status": 202}
+
+RESOURCES = (
+    Resource(
+        "instance",
+        "instances",
+        (
+            _op("GET", "", page, "index", "List instances.", view=summary, many=True),
+            _op(
+                "GET",
+                "detail",
+                page,
+                "detail",
+                "List instances in detail.",
+                view=detail,
+                many=True,
+            ),
+            _op(
+                "POST",
+                "",
+                create,
+                "create",
+                "Create an instance.",
+                who=MEMBER,
+                body=CREATE,
+                view=detail,
+            ),
+            _op(
+                "GET",
+                "{id}",
+                show,
+                "show",
+                "Show an instance, by id or unique name.",
+                view=whole,
+            ),
+            _op(
+                "PUT",
+                "{id}",
+                change,
+                "update",
+                "Change one attribute, and perhaps the name.",
+                body=UPDATE,
+                **_WRITE,
+            ),
+            _op(
+                "PATCH",
+                "{id}",
+                change,
+                "edit",
+                "Change one attribute, and perhaps the name.",
+                body=EDIT,
+                **_WRITE,
+            ),
+            _op(
+                "DELETE",
+                "{id}",
+                delete,
+                "delete",
+                "Delete an instance, whatever its state.",
+                **_WRITE,
+            ),
+            *Op.actions(
+                "{id}/action",
+                ACTIONS,
+                said="Restart, resize, promote, eject or reset an instance.",
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Services, under the name the API's callers know it by, and how options become one."""
+
+from oslo_config import cfg
+
+from trove.actions.services import Services, Settings
+from trove.config import quota
+
+__all__ = ["Services", "Settings", "settings"]
+
+PAGES = (
+    "instances",
+    "databases",
+    "users",
+    "backups",
+    "configurations",
+    "clusters",
+    "modules",
+)
+
+
+def settings(conf: cfg.ConfigOpts) -> Settings:
+    """What the options of the API and of quotas say."""
+    group = conf.api
+    return Settings(
+        public_endpoint=group.public_endpoint,
+        region=group.region,
+        default_datastore=group.default_datastore,
+        max_volume_size=group.max_volume_size,
+        flavor_cache=float(group.flavor_cache),
+        heartbeat_expiry=float(group.heartbeat_expiry),
+        page_sizes={name: group[f"{name}_page_size"] for name in PAGES},
+        quotas=quota.defaults(conf),
+    )
