@@ -3,6 +3,13 @@
 
 from trove.datastores.spec import Can, Datastore, Naming, parameters
 
+CHARACTER_SETS = (
+    "utf8 utf-8 unicode sql_ascii latin1 latin2 latin3 latin4 latin5 latin6 latin7 "
+    "latin8 latin9 latin10 iso_8859_5 iso_8859_6 iso_8859_7 iso_8859_8 koi8 koi8r "
+    "koi8u win866 win874 win1250 win1251 win1252 win1253 win1254 win1255 win1256 "
+    "win1257 win1258 euc_cn euc_jp euc_jis_2004 euc_kr euc_tw mule_internal"
+)
+
 NAMING = Naming(
     # A longer name would be cut by the engine, and be another's.
     max_user=63,
@@ -27,5 +34,5 @@ DATASTORE = Datastore(
     naming=NAMING,
     agent="trove.datastores.postgresql.agent",
     parameters=parameters(__package__),
-    character_sets=frozenset(("utf8", "utf-8", "unicode", "sql_ascii", "latin1")),
+    character_sets=frozenset(CHARACTER_SETS.split()),
 )

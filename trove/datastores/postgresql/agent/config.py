@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The configuration of PostgreSQL: what is in each layer, and how it is written down.
+
+Later layers win: engine, flavor, service, group, forced, guard. A group can name
+nothing that a service or forced layer says: only its datastore's parameters.
+"""
+
+import typing
+
+from trove import errors
+from trove.datastores import values
+from trove.datastores.postgresql.agent.places import PROGRAMS, Places
+from trove.datastores.postgresql.spec import DATASTORE
+from trove.datastores.protocol import Sizing
+
+LAYERS = ("00-engine", "10-flavor", "20-service", "50-group", "90-forced", "95-guard")
+Settings = dict[str, typing.Any]
+
+PAGES = 128
+"""Pages of 8 KiB in a MiB."""
+
+WHO_WE_ARE = "trove root postgres\ntrove postgres postgres\n"
+"""pg_ident.conf: the agent is root and comes as the superuser, by the socket."""
+
+WHO_MAY_ENTER = """\
+local all postgres peer map=trove
+hostssl all postgres all reject
+hostssl all all all scram-sha-256
+"""
+"""pg_hba.conf: the superuser by the socket only, others by TLS with a password only."""
+
+
+def engine_layer(places: Places, port: int) -> Settings:
+    """What we set otherwise than PostgreSQL does, and a group may set again."""
+    return {
+        "data_directory": places.data,
+        "hba_file": f"{places.settings}/pg_hba.conf",
+        "ident_file": f"{places.settings}/pg_ident.conf",
+        "unix_socket_directories": places.runtime,
+        "unix_socket_permissions": "0700",
+        "listen_addresses": "*",
+        "port": port,
+        "timezone": "UTC",
+        "log_timezone": "UTC",
+        "log_destination": "stderr",
+        "logging_collector": False,
+        "log_line_prefix": "%m [%p] %q%u@%d ",
+        # Compiling queries costs each connection memory that small flavors lack.
+        "jit": False,
+    }
+
+
+def flavor_layer(sizing: Sizing) -> Settings:
+    """What follows from the flavor's memory and processors."""
+    memory = sizing.memory
+    connections = min(2000, max(50, memory // 8))
+    return {
+        "max_connections": connections,
+        "shared_buffers": f"{max(16, memory // 4)}MB",
+        "effective_cache_size": f"{memory * 6 // 10}MB",
+        "maintenance_work_mem": f"{min(2048, max(16, memory // 16))}MB",
+        "work_mem": f"{max(1024, memory * 1024 // (4 * connections))}kB",
+        "max_wal_size": f"{min(8192, max(256, memory // 2))}MB",
+        "min_wal_size": "80MB",
+        "max_worker_processes": max(8, sizing.vcpus),
+        "max_parallel_workers": sizing.vcpus,
+        "max_parallel_workers_per_gather": min(4, sizing.vcpus // 2),
+    }
+
+
+def service_layer(places: Places) -> Settings:
+    """What replication, backup and encryption need."""
+    return {
+        "wal_level": "replica",
+        "max_wal_senders": 8,
+        "max_replication_slots": 8,
+        "hot_standby": True,
+        "wal_log_hints": True,
+        "archive_mode": False,
+        # A replica that is gone must not fill the disk.
+        "max_slot_wal_keep_size": "1GB",
+        "ssl_cert_file": f"{places.tls}/server.crt",
+        "ssl_key_file": f"{places.tls}/server.key",
+        "ssl_ca_file": f"{places.tls}/ca.crt",
+    }
+
+
+def group_layer(sizing: Sizing, group: Settings) -> Settings:
+    """The user's own, checked; also against what fits into the flavor."""
+    checked = values.check(DATASTORE.parameters, group)
+    if checked.get("shared_buffers", 0) > sizing.memory * PAGES * 6 // 10:
+        raise errors.Invalid(
+            why="shared_buffers does not fit into the memory of the flavor."
+        )
+    return checked
+
+
+def forced_layer() -> Settings:
+    """What no one may change."""
+    return {
+        "ssl": True,
+        "ssl_min_protocol_version": "TLSv1.2",
+        "password_encryption": "scram-sha-256",
+        "superuser_reserved_connections": 5,
+        "shared_preload_libraries": "",
+        "session_preload_libraries": "",
+        "local_preload_libraries": "",
+        "fsync": True,
+        "full_page_writes": True,
+        # The agent reads what the server says.
+        "lc_messages": "C",
+    }
+
+
+def render(settings: Settings) -> str:
+    """The text of one layer.
+
+    A value that could end its line is a mistake of ours by now.
+    """
+    lines = []
+    for name, value in sorted(settings.items()):
+        match value:
+            case bool():
+                text = "on" if value else "off"
+            case int() | float():
+                text = str(value)
+            case str() if not any(c == "\\" or ord(c) < 32 for c in value):
+                text = "'" + value.replace("'", "''") + "'"
+            case _:
+                raise errors.Internal(why=f"{name} cannot be written down.")
+        lines.append(f"{name} = {text}\n")
+    return "".join(lines)
+
+
+def index(places: Places) -> str:
+    """The file the server reads: all layers, in their order."""
+    return "".join(f"include '{layer(places, name)}'\n" for name in LAYERS)
+
+
+def layer(places: Places, name: str) -> str:
+    """The path of a layer."""
+    return f"{places.settings}/{name}.conf"
+
+
+def unit(places: Places) -> str:
+    """The unit file: the server itself, for the package's wrapper waits for seconds."""
+    return f"""\
+[Unit]
+Description=PostgreSQL, run by the Trove guest agent
+After=network.target
+Conflicts=postgresql.service
+AssertPathIsDirectory={places.data}
+
+[Service]
+Type=notify
+User={DATASTORE.user}
+Group={DATASTORE.user}
+RuntimeDirectory=postgresql
+Environment=PG_OOM_ADJUST_FILE=/proc/self/oom_score_adj PG_OOM_ADJUST_VALUE=0
+ExecStart={PROGRAMS}/postgres -D {places.data} \
+--config-file={places.settings}/postgresql.conf
+ExecReload=/bin/kill -HUP $MAINPID
+KillMode=mixed
+KillSignal=SIGINT
+Restart=on-failure
+RestartSec=5
+TimeoutStartSec=600
+TimeoutStopSec=600
+UMask=0077
+OOMScoreAdjust=-900
+NoNewPrivileges=yes
+ProtectSystem=full
+ProtectHome=yes
+ProtectControlGroups=yes
+"""
