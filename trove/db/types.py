@@ -46,9 +46,9 @@ class Sealed(sa.types.TypeDecorator[typing.Any]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: sa.Dialect) -> typing.Any:
-        # MariaDB's TEXT ends at 64 KiB
-        roomy = dialect.name in ("mysql", "mariadb")
-        return dialect.type_descriptor(mysql.MEDIUMTEXT() if roomy else sa.Text())
+        if dialect.name in ("mysql", "mariadb"):
+            return mysql.MEDIUMTEXT()  # TEXT ends at 64 KiB there
+        return self.impl_instance
 
     def process_bind_param(self, value: typing.Any, dialect: sa.Dialect) -> str | None:
         if value is None:

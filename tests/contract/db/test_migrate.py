@@ -14,7 +14,6 @@ from trove.db import migrate
 from trove.db.session import Database
 from trove.db.tables import Record
 
-
 MIGRATE = """
 import sys
 from trove.db import migrate, session
