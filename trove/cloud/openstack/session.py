@@ -105,6 +105,7 @@ class Clients:
         from novaclient import client
 
         version = self._access.compute_version(self.session)
+        self.session.headers = {}  # nobody has answered the call itself yet
         return _without_cache_files(
             client.Client(version, session=self.session, **self._where),
             ("servers", "flavors"),

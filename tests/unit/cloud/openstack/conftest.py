@@ -151,8 +151,16 @@ class Stub:
                 "methods": ["password"],
                 "expires_at": "2099-01-01T00:00:00.000000Z",
                 "issued_at": "2026-01-01T00:00:00.000000Z",
-                "user": {"id": "u1", "name": "trove", "domain": {"id": "d", "name": "D"}},
-                "project": {"id": "p1", "name": "p", "domain": {"id": "d", "name": "D"}},
+                "user": {
+                    "id": "u1",
+                    "name": "trove",
+                    "domain": {"id": "d", "name": "D"},
+                },
+                "project": {
+                    "id": "p1",
+                    "name": "p",
+                    "domain": {"id": "d", "name": "D"},
+                },
                 "roles": [{"id": "r", "name": "member"}],
                 "catalog": catalog,
             }

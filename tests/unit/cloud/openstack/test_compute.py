@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is asked of Nova, and what its answers become."""
+
+import base64
+
+import pytest
+
+from trove import errors
+from trove.cloud import protocol
+
+TAGS = ["trove-key=a.server", "trove-deployment=d1"]
+ORDER = protocol.Boot("my db", "image-1", "2", ("p1",), "v1", "#cloud-config\n{}")
+SERVER = {
+    "id": "s1",
+    "name": "my db",
+    "status": "ACTIVE",
+    "created": "2026-01-02T00:00:00Z",
+    "tags": TAGS,
+    "flavor": {"original_name": "m1.small", "ram": 1024},
+    "os-extended-volumes:volumes_attached": [{"id": "v1"}],
+    "addresses": {"guests": [{"addr": "10.0.0.4", "version": 4}]},
+    "hostId": "h1",
+}
+FLAVOR = {"id": "2", "name": "m1.small", "ram": 1024, "vcpus": 1, "disk": 10}
+
+
+def test_an_order_says_all_at_once(stub, cloud):
+    stub.on("POST", "/servers$", (202, {"server": {"id": "s1"}}))
+    server = cloud.compute.boot("a.server", ORDER)
+    assert (server.id, server.key, server.status) == ("s1", "a.server", "BUILD")
+    assert (server.volumes, server.flavor) == (("v1",), "2")
+    asked = stub.asked("POST", "/servers$")[0].body["server"]
+    assert sorted(asked["tags"]) == sorted(TAGS)
+    assert all(len(tag) <= 60 for tag in asked["tags"])
+    assert asked["networks"] == [{"port": "p1"}]
+    assert asked["config_drive"] is True
+    assert base64.b64decode(asked["user_data"]).decode() == ORDER.user_data
+    root, data = asked["block_device_mapping_v2"]
+    assert (root["source_type"], root["boot_index"]) == ("image", 0)
+    assert (data["uuid"], data["boot_index"]) == ("v1", -1)
+    assert data["delete_on_termination"] is False
+    assert len(stub.asked("GET", "/servers")) == 0
+
+
+def test_a_server_group_and_a_zone_are_asked_for(stub, cloud):
+    stub.on("POST", "/servers$", (202, {"server": {"id": "s1"}}))
+    order = protocol.Boot("", "i", "2", (), None, "", "az1", "group-1")
+    cloud.compute.boot("a.server", order)
+    body = stub.asked("POST", "/servers$")[0].body
+    assert body["os:scheduler_hints"] == {"group": "group-1"}
+    assert body["server"]["availability_zone"] == "az1"
+    assert body["server"]["name"] == "a.server"
+    assert body["server"]["networks"] == "none"
+
+
+def test_a_server_is_found_by_its_tags_and_no_other(stub, cloud):
+    another = {**SERVER, "id": "s2", "tags": ["trove-key=a.server"]}
+    older = {**SERVER, "id": "s0", "created": "2026-01-01T00:00:00Z"}
+    stub.on("GET", "/servers/detail$", {"servers": [SERVER, another, older]}, NONE)
+    stub.on("GET", "/flavors/detail$", {"flavors": [FLAVOR]})
+    assert [s.id for s in cloud.compute.find("a.server")] == ["s0", "s1"]
+    query = stub.asked("GET", "/servers/detail$")[0].query
+    assert sorted(query["tags"][0].split(",")) == sorted(TAGS)
+
+
+NONE = {"servers": []}
+
+
+def test_owned_servers_are_read_to_the_last_page(stub, cloud):
+    pages = [
+        {"servers": [{**SERVER, "id": f"s{page}-{n}"} for n in range(3)]}
+        for page in range(4)
+    ]
+    stub.on("GET", "/servers/detail$", *pages, NONE)
+    stub.on("GET", "/flavors/detail$", {"flavors": [FLAVOR]})
+    assert len(cloud.compute.owned()) == 12
+    markers = [r.query.get("marker") for r in stub.asked("GET", "/servers/detail$")]
+    assert markers == [None, ["s0-2"], ["s1-2"], ["s2-2"], ["s3-2"]]
+
+
+def test_a_server_is_shown_whole(stub, cloud):
+    fault = {"message": "No valid host was found."}
+    broken = {**SERVER, "status": "ERROR", "fault": fault}
+    stub.on("GET", "/servers/s1$", {"server": broken})
+    stub.on("GET", "/flavors/detail$", {"flavors": [FLAVOR]})
+    assert cloud.compute.show("s1") == protocol.Server(
+        "s1",
+        "a.server",
+        "my db",
+        "ERROR",
+        flavor="2",
+        fault="No valid host was found.",
+        volumes=("v1",),
+        addresses=("10.0.0.4",),
+        host="h1",
+    )
+
+
+@pytest.mark.parametrize(
+    "said, seen",
+    [("HARD_REBOOT", "REBOOT"), ("PAUSED", "UNKNOWN"), ("SHUTOFF", "SHUTOFF")],
+)
+def test_states_are_the_protocols(stub, cloud, said, seen):
+    server = {**SERVER, "status": said, "flavor": {"id": "2"}, "tags": []}
+    stub.on("GET", "/servers/s1$", {"server": server})
+    assert cloud.compute.show("s1").status == seen
+
+
+def test_flavors_are_read_to_the_last_page(stub, cloud):
+    first = [{**FLAVOR, "id": f"f{n}"} for n in range(1000)]
+    stub.on("GET", "/flavors/detail$", {"flavors": first}, {"flavors": [FLAVOR]})
+    assert len(cloud.compute.flavors()) == 1001
+    assert stub.asked("GET", "/flavors/detail$")[1].query["marker"] == ["f999"]
+
+
+def test_a_flavor_is_shown_or_not_found(stub, cloud):
+    stub.on("GET", "/flavors/2$", {"flavor": FLAVOR})
+    assert cloud.compute.flavor("2") == protocol.Flavor("2", "m1.small", 1024, 1, 10)
+    with pytest.raises(errors.FlavorNotFound):
+        cloud.compute.flavor("3")
+
+
+def test_to_stop_what_is_stopped_is_success(stub, cloud):
+    stub.on("POST", "/servers/s1/action$", (409, {"conflictingRequest": {}}))
+    stopped = {**SERVER, "status": "SHUTOFF", "flavor": {"id": "2"}}
+    stub.on("GET", "/servers/s1$", {"server": stopped})
+    cloud.compute.stop("s1")
+    with pytest.raises(protocol.CloudConflict):
+        cloud.compute.start("s1")
+
+
+@pytest.mark.parametrize("hard, kind", [(False, "SOFT"), (True, "HARD")])
+def test_a_reboot_and_the_console(stub, cloud, hard, kind):
+    stub.on("POST", "/servers/s1/action$", (202, None), {"output": "login:"})
+    cloud.compute.reboot("s1", hard=hard)
+    assert cloud.compute.console("s1", 5) == "login:"
+    reboot, console = [r.body for r in stub.asked("POST", "/servers/s1/action$")]
+    assert reboot == {"reboot": {"type": kind}}
+    assert console == {"os-getConsoleOutput": {"length": 5}}
