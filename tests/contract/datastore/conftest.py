@@ -352,8 +352,8 @@ def lab(request):
     client = CLIENTS[request.param](machine, port, tls.ca)
     made = Lab(machine, engine, client, tls, request.param)
     try:
-        engine.initialise(SIZING, tls)
         made.configure()
+        engine.initialise(SIZING, tls)
         engine.start()
         yield made
         engine.stop()

@@ -49,9 +49,7 @@ class MariaDB:
             # Before our unit is there this is the package's, with its own data.
             host.service("stop", UNIT, timeout=60.0)
         host.service("disable", UNIT)
-        host.make_directory(here.volume)
-        for path in (here.temporary, here.binlogs, here.files):
-            host.make_directory(path, mode=0o700, owner=DATASTORE.user)
+        self._make_directories()
         if host.exists(here.data):
             return
         host.remove(here.data_unfinished)
@@ -96,6 +94,8 @@ class MariaDB:
             "90-forced": config.forced_layer(here),
         }
         host.make_directory(here.settings)
+        # The trial wants them, and may come before the data directory is made.
+        self._make_directories()
         self._copy_certificates(tls)
         texts = {name: config.render(settings) for name, settings in layers.items()}
         self._try_out("".join(texts.values()))
@@ -151,6 +151,12 @@ class MariaDB:
         # systemd saw its READY=1, so the first try succeeds.
         with talk(self._places.socket) as conversation:
             conversation.rows("SELECT 1", 5.0)
+
+    def _make_directories(self) -> None:
+        here = self._places
+        self._host.make_directory(here.volume)
+        for path in (here.temporary, here.binlogs, here.files):
+            self._host.make_directory(path, mode=0o700, owner=DATASTORE.user)
 
     def _copy_certificates(self, tls: Tls) -> None:
         here = self._places
