@@ -27,8 +27,9 @@ LOG = logging.getLogger(__name__)
 KEEP = 7 * 24 * 3600.0
 """Seconds for which an ended job is remembered: the same id again is no new deed."""
 
-REPEAT = 24 * 3600.0
-"""Seconds for which an ended job that nobody asked about is reported."""
+REPEAT = 120.0
+"""Seconds for which each report repeats that a job ended. Whoever still waits for it
+after that sends the job again, and is told again."""
 
 SHOWN = 16
 """The most jobs one report carries."""
@@ -133,6 +134,7 @@ class Ledger:
         self._clock = clock
         self._lock = threading.RLock()
         self._jobs: dict[str, Job] = {}
+        self._told_until: dict[str, float] = {}
         files.directory(directory)
         self._read_all()
 
@@ -152,6 +154,10 @@ class Ledger:
                 self._forget(job)  # of an earlier boot
             else:
                 self._jobs[job.id] = job
+                self._tell(job.id)  # its end may not have been heard
+
+    def _tell(self, id: str) -> None:
+        self._told_until[id] = self._clock() + REPEAT
 
     def path(self, id: str) -> pathlib.Path:
         """Where a job is written down."""
@@ -174,6 +180,7 @@ class Ledger:
         with self._lock:
             known = self._jobs.get(id)
             if known is not None:
+                self._tell(id)
                 if known.acknowledged:
                     known = self._save(dataclasses.replace(known, acknowledged=False))
                 return known, False
@@ -201,16 +208,20 @@ class Ledger:
 
     def reports(self) -> tuple[JobReport, ...]:
         """The jobs a heartbeat speaks of: those under way, and unheard ends."""
-        since = self._clock() - REPEAT
+        moment = self._clock()
         with self._lock:
             spoken = [
                 job.id
                 for job in sorted(self._jobs.values(), key=lambda job: job.number)
                 if not job.id.startswith(OWN)
-                and not (job.over and (job.acknowledged or (job.ended or 0) < since))
+                and not (job.over and (job.acknowledged or self._told(job, moment)))
             ]
         found = [self.get(id) for id in spoken[-SHOWN:]]
         return tuple(job.report() for job in found if job is not None)
+
+    def _told(self, job: Job, moment: float) -> bool:
+        """Whether its end was repeated long enough."""
+        return self._told_until.get(job.id, 0) < moment
 
     def last(self, method: str) -> Job | None:
         """The newest job of a method."""
@@ -264,6 +275,7 @@ class Ledger:
 
     def finish(self, job: Job, outcome: Outcome) -> Job:
         """Its end, for good; the arguments, with all that was sealed, are gone."""
+        self._tell(job.id)
         return self._save(
             dataclasses.replace(
                 job,
@@ -294,6 +306,7 @@ class Ledger:
     def _forget(self, job: Job) -> None:
         files.remove(self.out(job.id))
         files.remove(self.path(job.id))
+        self._told_until.pop(job.id, None)
 
     def _save(self, job: Job) -> Job:
         with self._lock:

@@ -101,18 +101,18 @@ def test_a_blank_device_is_formatted_once_and_mounted(machine, vdb, volume, tmp_
         ["mkfs.xfs", "-q"],
         ["mkfs.ext4", "-q"],
         ["mkswap"],
-        ["sfdisk", "--quiet"],
-        ["openssl-like"],
+        ["a partition table"],
+        ["an encrypted volume"],
     ],
 )
 def test_a_device_with_any_signature_is_refused_untouched(
     machine, vdb, host, volume, words
 ):
-    if words[0] == "sfdisk":
-        host.run([*words, vdb], input="label: gpt\n")
-    elif words[0] == "openssl-like":
-        with open(vdb, "r+b") as device:
-            device.write(b"LUKS\xba\xbe\x00\x01")
+    if words[0] == "a partition table":
+        entry = bytes.fromhex("00000000830000000008000000100000")
+        write(vdb, bytes(446) + entry + bytes(48) + b"\x55\xaa")
+    elif words[0] == "an encrypted volume":
+        write(vdb, b"LUKS\xba\xbe\x00\x01")
     else:
         host.run([*words, vdb])
     before = machine.signature(vdb)
@@ -150,8 +150,7 @@ def test_one_that_is_whole_is_never_made_again(machine, vdb, volume, tmp_path):
     record = Record()
     machine.ensure(vdb, volume, record)
     made = record.said[-1]
-    with open(vdb, "r+b") as device:
-        device.write(b"\0" * (2 * MIB))  # the volume was replaced by a blank one
+    write(vdb, bytes(2 * MIB))  # the volume was replaced by a blank one
     with pytest.raises(DiskError, match="missing"):
         machine.ensure(vdb, made, record)
 
@@ -258,6 +257,11 @@ def test_a_label_fits_and_a_mount_point_may_have_blanks():
         "7:3", "/srv/a b", "xfs", "/dev/vdb", False
     )
     assert Signature().blank
+
+
+def write(device, data):
+    with open(device, "r+b") as file:
+        file.write(data)
 
 
 def size(point):

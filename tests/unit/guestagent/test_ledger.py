@@ -93,10 +93,16 @@ def test_a_new_job_says_that_earlier_ends_were_heard(book):
     assert [(job.id, job.state) for job in book.reports()] == [("two", "sent")]
 
 
-def test_an_end_nobody_asks_for_is_reported_for_a_day(book, clock):
+def test_an_end_is_repeated_for_a_while_and_again_when_asked_for(book, places, clock):
     done(book, "one")
     clock.now += ledger.REPEAT + 1
     assert book.reports() == ()
+    book.accept("one", "prepare", {})
+    assert [job.id for job in book.reports()] == ["one"]
+    clock.now += ledger.REPEAT + 1
+    assert book.reports() == ()
+    again = Ledger(places.jobs, clock)  # the agent restarted: was the end heard?
+    assert [job.id for job in again.reports()] == ["one"]
 
 
 def test_jobs_of_the_agent_itself_are_never_reported_nor_kept(book, places):

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The agent: its parts, put together and started in the order that is safe.
+
+The database first: its volume is mounted and its engine started by a job, whether or
+not a broker is to be found. Then the watch over it, then the link to the control plane.
+"""
+
+import dataclasses
+import functools
+import importlib.metadata
+import logging
+import typing
+
+from trove import errors
+from trove.guestagent import deeds, files, identity, state
+from trove.guestagent.health import Watch
+from trove.guestagent.heartbeat import Heartbeat, Reporter
+from trove.guestagent.host import Host
+from trove.guestagent.jobs import Jobs
+from trove.guestagent.ledger import OWN, Ledger
+from trove.guestagent.link import Broker, Link
+from trove.guestagent.manager import Manager
+from trove.guestagent.places import Places
+from trove.guestagent.state import Guest
+from trove.service.process import Part
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Contact:
+    """How the control plane is reached, as the configuration says."""
+
+    hosts: tuple[str, ...]
+    vhost: str
+    user: str
+    ca_file: str
+    bootstrap: str = dataclasses.field(default="", repr=False)
+
+
+def version() -> str:
+    """The agent's version, as it was installed."""
+    try:
+        return importlib.metadata.version("trove-dbaas")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+class Agent:
+    """All of it, made; ``parts`` are for ``service.process.Process`` to run."""
+
+    def __init__(
+        self,
+        places: Places,
+        host: Host,
+        guest: Guest,
+        contact: Contact,
+        conf: typing.Any,
+        *,
+        heartbeat_interval: float,
+    ) -> None:
+        files.directory(places.state)
+        self.boot = state.next_boot(places)
+        state.save_guest(places, guest)
+        self._who = identity.ensure(places, host, guest.instance)
+        self._places, self._host = places, host
+        self._expiry: str | None = None
+        self.ledger = Ledger(places.jobs)
+        self.jobs = Jobs(places, self.ledger, host, changed=self._changed)
+        self.watch = Watch(
+            functools.partial(deeds.load_engine, guest.agent, host),
+            guest.data,
+            idle=lambda: self.reporter.idle(),
+        )
+        self.reporter = Reporter(
+            places,
+            self.ledger,
+            self.watch,
+            boot=self.boot,
+            version=version(),
+            expires=lambda: self._expiry,
+        )
+        self.link = Link(
+            places,
+            host,
+            _broker(places, conf, guest, contact),
+            self._who,
+            contact.bootstrap,
+            Manager(self.ledger, self.jobs, self._ring),
+            up=self._up,
+        )
+        self.heartbeat = Heartbeat(self.reporter, self.link.report, heartbeat_interval)
+        self._take_up()
+
+    @property
+    def parts(self) -> list[Part]:
+        """In the order they start; the heartbeat begins when the link is up."""
+        return [self.jobs, self.watch, self.link, self.heartbeat]
+
+    def _take_up(self) -> None:
+        """The first job of a start: the volume mounted, the engine running."""
+        waiting = self.ledger.last("take_up")
+        if state.load_course(self._places).prepared and waiting is None:
+            self.ledger.accept(f"{OWN}{self.boot}/take_up", "take_up", {})
+
+    def _changed(self) -> None:
+        self.reporter.changed()
+        self.watch.ring()
+        self.heartbeat.ring()
+
+    def _ring(self) -> None:
+        self.heartbeat.ring()
+
+    def _up(self) -> None:
+        try:
+            self._expiry = identity.certificate_expires(self._places, self._host)
+        except errors.TroveError as error:
+            LOG.error("the certificate cannot be read: %s", error)
+        self.heartbeat.ring()
+
+
+def _broker(places: Places, conf: typing.Any, guest: Guest, contact: Contact) -> Broker:
+    locks = places.state / "locks"
+    files.directory(locks)
+    return Broker(
+        conf,
+        guest.instance,
+        hosts=contact.hosts,
+        vhost=contact.vhost,
+        user=contact.user,
+        ca_file=contact.ca_file,
+        lock_path=str(locks),
+    )

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the database is found to be: looked at in a thread of its own, judged in one.
+
+A look may hang (a database that was stopped by a signal, a device that does not
+answer). Only its own thread waits for it; everybody else reads the last look, or that
+this one takes too long.
+"""
+
+import dataclasses
+import logging
+import os
+import threading
+import time
+import typing
+
+from trove import errors
+from trove.datastores.protocol import Engine, Health
+from trove.guestagent.ledger import Job
+from trove.guestagent.state import Course
+from trove.model.states import JobState, Service
+
+LOG = logging.getLogger(__name__)
+
+EVERY = 4.0
+"""Seconds between two looks."""
+
+SLOW = 4.0
+"""Seconds after which a look that has not ended says by itself that all is not well."""
+
+MIB = 1024 * 1024
+LOW, LOW_BYTES = 0.02, 64 * MIB
+"""Below this share, or this many bytes, of free space the database is read-only."""
+ENOUGH, ENOUGH_BYTES = 0.05, 96 * MIB
+"""Above both, it may write again."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Disk:
+    """The file system that holds the data, in bytes."""
+
+    used: int
+    total: int
+    free: int
+    read_only: bool = False
+
+    @property
+    def low(self) -> bool:
+        return self.free < max(self.total * LOW, LOW_BYTES)
+
+    @property
+    def enough(self) -> bool:
+        return self.free > max(self.total * ENOUGH, ENOUGH_BYTES)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Look:
+    """One look at the database. ``full``: the guard has made it read-only."""
+
+    health: Health | None = None
+    disk: Disk | None = None
+    full: bool = False
+
+
+def look_at_disk(path: str) -> Disk:
+    """The file system a path is on."""
+    found = os.statvfs(path)
+    total = found.f_blocks * found.f_frsize
+    return Disk(
+        used=total - found.f_bfree * found.f_frsize,
+        total=total,
+        free=found.f_bavail * found.f_frsize,
+        read_only=bool(found.f_flag & os.ST_RDONLY),
+    )
+
+
+class Watch:
+    """A part that looks at the database, and guards it from a full disk.
+
+    ``idle`` says that there is nothing to look at: it is not prepared, or a job works
+    on it. ``engine`` is made by the thread that uses it.
+    """
+
+    def __init__(
+        self,
+        engine: typing.Callable[[], Engine],
+        data: str,
+        *,
+        idle: typing.Callable[[], bool],
+        every: float = EVERY,
+        clock: typing.Callable[[], float] = time.monotonic,
+        disk: typing.Callable[[str], Disk] = look_at_disk,
+    ) -> None:
+        self._make = engine
+        self._engine: Engine | None = None
+        self._data = data
+        self._idle = idle
+        self._every = every
+        self._clock = clock
+        self._disk = disk
+        self._look = Look()
+        self._begun: float | None = None
+        self._guarding = False
+        self._stopping = threading.Event()
+        self._rung = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    # -- the part
+
+    def start(self) -> None:
+        """The first look comes at once."""
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self._thread.start()
+
+    def stop(self, within: float) -> bool:
+        """A look that hangs is left to the end of the process."""
+        self._stopping.set()
+        self._rung.set()
+        if self._thread is not None:
+            self._thread.join(min(within, SLOW))
+        return True
+
+    def alive(self) -> bool:
+        """Whether its thread still runs; a look that hangs is no fault of ours."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def ring(self) -> None:
+        """Look now; what was seen before is of no use."""
+        self._look = Look(None, self._look.disk)
+        self._rung.set()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._rung.clear()
+            self.look()
+            self._rung.wait(self._every)
+
+    # -- looking
+
+    def latest(self) -> Look:
+        """The last look, or that the one under way takes too long."""
+        look, begun = self._look, self._begun
+        if begun is None or self._clock() - begun <= SLOW:
+            return look
+        waited = int(self._clock() - begun)
+        was = look.health or Health(Service.RUNNING)
+        why = f"the database has not answered for {waited} seconds"
+        health = dataclasses.replace(was, state=Service.RUNNING, why=why)
+        return dataclasses.replace(look, health=health)
+
+    def look(self) -> None:
+        """One look, and the guard's deed if one is due."""
+        if self._idle():
+            self._look = Look(None, self._disk_now())
+            return
+        self._begun = self._clock()
+        try:
+            if self._engine is None:
+                self._engine = self._make()
+            disk = self._disk_now()
+            health = self._engine.health()
+            if self._idle():  # a job began meanwhile: this look says nothing
+                return
+            if disk is not None and not disk.read_only:
+                self._guard(self._engine, disk, health)
+            self._look = Look(health, disk, self._guarding)
+        finally:
+            self._begun = None
+
+    def _disk_now(self) -> Disk | None:
+        try:
+            return self._disk(self._data)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            LOG.error("the data's file system does not answer: %s", error)
+            return Disk(0, 0, 0, read_only=True)
+
+    def _guard(self, engine: Engine, disk: Disk, health: Health) -> None:
+        """Acts on what it finds, not on what it did: a restart undoes the guard."""
+        if health.role == "replica":
+            return  # whether that writes is not for a disk to say
+        self._guarding = disk.low or (self._guarding and not disk.enough)
+        try:
+            if self._guarding and health.state == Service.HEALTHY:
+                engine.set_read_only(True)
+                LOG.warning("only %d MiB are free: no more writes", disk.free // MIB)
+            elif disk.enough and health.state == Service.READ_ONLY:
+                engine.set_read_only(False)
+                LOG.info("%d MiB are free: writes are allowed", disk.free // MIB)
+        except errors.TroveError as error:
+            LOG.error("the full-disk guard could not act: %s", error)
+
+
+def judge(
+    course: Course, look: Look, current: Job | None, last: typing.Mapping[str, Job]
+) -> tuple[str, str]:
+    """The service state and its reason. ``last``: the newest job of each method."""
+    if not course.prepared:
+        return _unprepared(last.get("prepare"))
+    working = current is not None and current.method != "stop_database"
+    health = look.health
+    if health is None:
+        return Service.STARTING, "a job works on it" if working else "not looked yet"
+    if working and health.state not in (Service.HEALTHY, Service.READ_ONLY):
+        return Service.STARTING, health.why
+    disk = look.disk
+    if disk is not None and disk.read_only:
+        return Service.READ_ONLY, "the data's file system is read-only"
+    if look.full and disk is not None:
+        return Service.READ_ONLY, f"the disk is full: {disk.free // MIB} MiB are free"
+    if not course.run and health.state in (Service.STOPPED, Service.CRASHED):
+        return Service.STOPPED, ""
+    taken = last.get("take_up")
+    if health.state != Service.HEALTHY and taken and taken.state == JobState.FAILED:
+        return health.state, taken.fault or health.why
+    return health.state, health.why
+
+
+def _unprepared(prepare: Job | None) -> tuple[str, str]:
+    if prepare is None:
+        return Service.NEW, ""
+    if prepare.state == JobState.FAILED:
+        return Service.FAILED, prepare.fault or ""
+    return Service.STARTING, "the guest is being prepared"

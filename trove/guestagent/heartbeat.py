@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The report: its sequence number, its jitter, and what makes it come at once.
+
+It is sent each interval, and sooner when what it would say has changed: the service
+state, or a job. A report that cannot be sent is dropped, and the next one is fresh.
+"""
+
+import logging
+import os
+import pathlib
+import random
+import threading
+import time
+import typing
+
+from trove import errors
+from trove.guestagent import state
+from trove.guestagent.health import Watch, judge
+from trove.guestagent.ledger import Job, Ledger
+from trove.guestagent.places import Places
+from trove.rpc.messages import Report
+
+LOG = logging.getLogger(__name__)
+
+GAP = 0.5
+"""Seconds between two reports at the least, however often things change."""
+
+CHECK = 0.5
+"""Seconds between two looks, in memory, at whether the state has changed."""
+
+JUDGED = ("prepare", "take_up")
+WHY = 1000
+"""The longest reason that is reported, in characters."""
+
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def resident() -> int:
+    """This process's resident memory in bytes."""
+    pages = pathlib.Path("/proc/self/statm").read_text().split()[1]
+    return int(pages) * PAGE
+
+
+class Reporter:
+    """Makes reports of what the guest's parts know."""
+
+    def __init__(
+        self,
+        places: Places,
+        ledger: Ledger,
+        watch: Watch,
+        *,
+        boot: int,
+        version: str,
+        expires: typing.Callable[[], str | None],
+    ) -> None:
+        self._places = places
+        self._ledger = ledger
+        self._watch = watch
+        self._boot = boot
+        self._version = version
+        self._expires = expires
+        self._seq = 0
+        self._course = state.load_course(places)
+
+    @property
+    def course(self) -> state.Course:
+        """How far the guest has come."""
+        return self._course
+
+    def changed(self) -> None:
+        """A job began or ended: it may have brought the guest further."""
+        self._course = state.load_course(self._places)
+
+    def idle(self) -> bool:
+        """Whether there is nothing to look at, or a job works on it."""
+        current = self._ledger.current()
+        return current is not None or not self._course.prepared
+
+    def standing(self) -> tuple[object, ...]:
+        """What a change of is reported at once."""
+        service, why = self._service()
+        jobs = tuple((job.id, job.state) for job in self._ledger.reports())
+        return service, bool(why), jobs
+
+    def report(self) -> Report:
+        """The next report."""
+        self._seq += 1
+        service, why = self._service()
+        look = self._watch.latest()
+        health, disk = look.health, look.disk
+        return Report(
+            boot=self._boot,
+            seq=self._seq,
+            service=str(service),
+            why=why[:WHY],
+            role=health.role if health else None,
+            position=health.position if health else None,
+            version=health.version if health else None,
+            disk_used=disk.used if disk else None,
+            disk_total=disk.total if disk else None,
+            agent=self._version,
+            rss=resident(),
+            certificate_expires=self._expires(),
+            jobs=self._ledger.reports(),
+        )
+
+    def _service(self) -> tuple[str, str]:
+        found: dict[str, Job] = {}
+        for method in JUDGED:
+            job = self._ledger.last(method)
+            if job is not None:
+                found[method] = job
+        look = self._watch.latest()
+        return judge(self._course, look, self._ledger.current(), found)
+
+
+class Heartbeat:
+    """A part that sends the reports. ``send`` raises ``errors.Unavailable``."""
+
+    def __init__(
+        self,
+        reporter: Reporter,
+        send: typing.Callable[[Report], object],
+        every: float,
+        *,
+        clock: typing.Callable[[], float] = time.monotonic,
+        pick: typing.Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        self._reporter = reporter
+        self._send = send
+        self._every = every
+        self._clock = clock
+        self._pick = pick
+        self._rung = threading.Event()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._due = clock()
+        self._sent = clock() - GAP
+        self._said: tuple[object, ...] | None = None
+        self._heard = False
+
+    def start(self) -> None:
+        """The first report goes at once."""
+        self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
+        self._thread.start()
+
+    def stop(self, within: float) -> bool:
+        """A send under way to a broker that is away is given up."""
+        self._stopping.set()
+        self._rung.set()
+        if self._thread is not None:
+            self._thread.join(min(within, 5.0))
+        return True
+
+    def alive(self) -> bool:
+        """Whether its thread still runs."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def ring(self) -> None:
+        """Report now."""
+        self._due = self._clock()
+        self._rung.set()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._rung.clear()
+            wait = self.beat()
+            self._rung.wait(wait)
+            if self._rung.is_set() and not self._stopping.is_set():
+                self._stopping.wait(max(0.0, self._sent + GAP - self._clock()))
+
+    def beat(self) -> float:
+        """Sends a report if one is due; seconds until it must be asked again."""
+        moment = self._clock()
+        standing = self._reporter.standing()
+        soon = self._sent + GAP - moment
+        if soon > 0:
+            return soon
+        if moment < self._due and standing == self._said:
+            return min(CHECK, self._due - moment)
+        self._due = moment + self._pick(self._every * 0.8, self._every * 1.2)
+        self._sent = moment
+        try:
+            self._send(self._reporter.report())
+            self._said = standing
+            self._note(True, "")
+        except errors.TroveError as error:
+            self._said = standing  # the next regular report will tell it
+            self._note(False, str(error))
+        return min(CHECK, max(0.0, self._due - moment))
+
+    def _note(self, heard: bool, why: str) -> None:
+        """One line when the broker goes, and one when it is back."""
+        if heard != self._heard:
+            LOG.log(
+                logging.INFO if heard else logging.WARNING,
+                "reports are heard" if heard else f"reports are not heard: {why}",
+            )
+            self._heard = heard
