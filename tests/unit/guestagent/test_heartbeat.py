@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of trove/guestagent/heartbeat.py: when a report comes, and what it says."""
+
+import pytest
+
+from trove import errors
+from trove.datastores.protocol import Health
+from trove.guestagent import heartbeat, state
+from trove.guestagent.health import Disk, Watch
+from trove.guestagent.heartbeat import Heartbeat, Reporter
+from trove.guestagent.ledger import Ledger, Outcome
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+class Engine:
+    said = Health("healthy", role="source", position="7", version="1.0")
+
+    def health(self):
+        return self.said
+
+    def set_read_only(self, on):
+        pass
+
+
+@pytest.fixture
+def scene(places):
+    return Scene(places)
+
+
+class Scene:
+    def __init__(self, places):
+        state.save_course(places, state.Course(run=True, prepared=True))
+        self.clock = Clock()
+        self.engine = Engine()
+        self.ledger = Ledger(places.jobs, self.clock)
+        self.watch = Watch(
+            lambda: self.engine,
+            "/data",
+            idle=lambda: self.reporter.idle(),
+            clock=self.clock,
+            disk=lambda path: Disk(3 << 30, 10 << 30, 7 << 30),
+        )
+        self.reporter = Reporter(
+            places,
+            self.ledger,
+            self.watch,
+            boot=4,
+            version="1.2",
+            expires=lambda: "2027-01-01T00:00:00+00:00",
+        )
+        self.sent = []
+        self.away = False
+        self.heart = Heartbeat(
+            self.reporter,
+            self.send,
+            10.0,
+            clock=self.clock,
+            pick=lambda low, high: high,
+        )
+
+    def send(self, report):
+        if self.away:
+            raise errors.Unavailable(what="the broker")
+        self.sent.append(report)
+
+    def live(self, seconds):
+        """Beats as its thread would, for so long."""
+        end = self.clock.now + seconds
+        while self.clock.now < end:
+            wait = self.heart.beat()
+            assert 0 <= wait <= 10
+            self.clock.now += max(wait, 0.01)
+
+
+def test_it_says_all_it_knows(scene):
+    scene.watch.look()
+    scene.heart.beat()
+    (report,) = scene.sent
+    assert (report.boot, report.seq, report.service) == (4, 1, "healthy")
+    assert (report.role, report.position, report.version) == ("source", "7", "1.0")
+    assert (report.disk_used, report.disk_total) == (3 << 30, 10 << 30)
+    assert (report.agent, report.jobs) == ("1.2", ())
+    assert report.certificate_expires.startswith("2027")
+    assert 1 << 20 < report.rss < 1 << 32
+
+
+def test_it_comes_each_interval_and_its_number_grows(scene):
+    scene.watch.look()
+    scene.live(60)
+    assert [report.seq for report in scene.sent] == list(
+        range(1, len(scene.sent) + 1)
+    )
+    assert len(scene.sent) == 5  # each 12 s: the longest the jitter makes of 10
+
+
+def test_a_change_comes_at_once(scene):
+    scene.watch.look()
+    scene.live(3)
+    assert len(scene.sent) == 1
+    scene.engine.said = Health("crashed", "the process is gone")
+    scene.watch.look()
+    scene.live(1)
+    assert [report.service for report in scene.sent] == ["healthy", "crashed"]
+    assert scene.sent[-1].why == "the process is gone"
+
+
+def test_the_end_of_a_job_comes_at_once(scene):
+    scene.watch.look()
+    scene.live(3)
+    job, _ = scene.ledger.accept("op/restart", "restart_database", {})
+    scene.live(1)
+    scene.ledger.finish(scene.ledger.begin(job), Outcome(state="done", result={}))
+    scene.live(1)
+    states = [[job.state for job in report.jobs] for report in scene.sent]
+    assert states == [[], ["sent"], ["done"]]
+
+
+def test_things_that_change_all_the_time_do_not_flood(scene):
+    for turn in range(200):
+        scene.engine.said = Health("healthy" if turn % 2 else "running")
+        scene.watch.look()
+        scene.heart.ring()
+        scene.heart.beat()
+        scene.clock.now += 0.05
+    assert len(scene.sent) <= 10 / heartbeat.GAP + 1
+
+
+def test_a_report_that_cannot_be_sent_is_dropped_and_the_next_is_fresh(scene):
+    scene.watch.look()
+    scene.away = True
+    scene.live(30)
+    assert scene.sent == []
+    scene.engine.said = Health("crashed", "gone")
+    scene.watch.look()
+    scene.away = False
+    scene.live(13)
+    assert scene.sent[0].service == "crashed"
+    assert scene.sent[0].seq > 1
+
+
+def test_what_a_job_brought_about_is_seen(scene, places):
+    state.save_course(places, state.Course(run=False, prepared=True))
+    scene.engine.said = Health("stopped")
+    scene.reporter.changed()
+    scene.watch.look()
+    scene.heart.beat()
+    assert scene.sent[0].service == "stopped"
+    assert not scene.reporter.course.run
