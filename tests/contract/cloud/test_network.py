@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every cloud's networks, ports and groups must do."""
+
+import ipaddress
+import uuid
+
+import pytest
+
+from trove.cloud import protocol
+
+NOBODY = str(uuid.uuid4())
+RULES = (
+    protocol.Rule("ingress", "tcp", 3306, "10.0.0.0/8"),
+    protocol.Rule("ingress", "tcp", 3306, "192.0.2.0/24"),
+    protocol.Rule("egress", "tcp", 5671, "192.0.2.1/32"),
+)
+
+
+def test_networks_tell_their_ranges(bench, cloud):
+    network = cloud.network.network(bench.network)
+    assert network in cloud.network.networks()
+    assert network.cidrs
+
+
+@pytest.mark.parametrize("id", [NOBODY, "../ports", "", "a b"])
+def test_a_network_that_is_not_there_is_none(cloud, id):
+    assert cloud.network.network(id) is None
+
+
+def test_a_port_is_found_by_key_and_by_id(bench, cloud, group, port):
+    assert (port.key, port.network, port.server) == ("p.port", bench.network, None)
+    assert port.groups == (group.id,)
+    ranges = cloud.network.network(bench.network).cidrs
+    address = ipaddress.ip_address(port.addresses[0])
+    assert any(address in ipaddress.ip_network(range) for range in ranges)
+    assert cloud.network.find_ports("p.port") == [port]
+    assert cloud.network.owned_ports() == [port]
+    assert cloud.network.show_port(port.id) == port
+
+
+def test_what_nobody_made_is_not_there(cloud):
+    assert cloud.network.find_ports("x.port") == []
+    assert cloud.network.owned_ports() == []
+    assert cloud.network.show_port(NOBODY) is None
+    cloud.network.delete_port(NOBODY)
+    assert cloud.network.find_groups("x.group") == []
+    assert cloud.network.owned_groups() == []
+    cloud.network.delete_group(NOBODY)
+
+
+def test_a_port_that_was_deleted_is_gone(cloud, port):
+    cloud.network.delete_port(port.id)
+    cloud.network.delete_port(port.id)
+    assert cloud.network.show_port(port.id) is None
+    assert cloud.network.find_ports("p.port") == []
+
+
+def test_an_address_may_be_chosen_and_is_given_once(bench, cloud):
+    chosen = cloud.network.create_port(
+        "p.port", bench.network, (), address=bench.chosen
+    )
+    assert chosen.addresses == (bench.chosen,)
+    with pytest.raises(protocol.CloudConflict):
+        cloud.network.create_port("q.port", bench.network, (), address=bench.chosen)
+    assert cloud.network.find_ports("q.port") == []
+
+
+def test_a_port_on_what_is_not_there_is_refused(bench, cloud):
+    with pytest.raises(protocol.Refused):
+        cloud.network.create_port("p.port", NOBODY, ())
+    with pytest.raises(protocol.Refused):
+        cloud.network.create_port("p.port", bench.network, (NOBODY,))
+    assert cloud.network.owned_ports() == []
+
+
+def test_a_port_made_and_not_told_is_found_by_key(bench, cloud):
+    bench.lose_the_next_reply()
+    with pytest.raises(protocol.Unknown):
+        cloud.network.create_port("p.port", bench.network, ())
+    assert len(cloud.network.find_ports("p.port")) == 1
+
+
+def test_a_group_has_exactly_its_rules(cloud):
+    group = cloud.network.create_group("g.group", RULES)
+    found = cloud.network.find_groups("g.group")
+    assert [g.id for g in found] == [group.id]
+    assert found[0].key == "g.group"
+    assert set(found[0].rules) == set(RULES)
+    assert [g.id for g in cloud.network.owned_groups()] == [group.id]
+
+
+def test_a_group_made_again_is_the_same_with_the_new_rules(cloud):
+    one = cloud.network.create_group("g.group", RULES)
+    two = cloud.network.create_group("g.group", RULES[1:])
+    assert one.id == two.id
+    assert set(cloud.network.find_groups("g.group")[0].rules) == set(RULES[1:])
+
+
+def test_a_group_made_and_not_told_is_completed(bench, cloud):
+    bench.lose_the_next_reply()
+    with pytest.raises(protocol.Unknown):
+        cloud.network.create_group("g.group", RULES)
+    group = cloud.network.create_group("g.group", RULES)
+    found = cloud.network.find_groups("g.group")
+    assert [g.id for g in found] == [group.id]
+    assert set(found[0].rules) == set(RULES)
+
+
+def test_a_group_in_use_stays(cloud, group, port):
+    with pytest.raises(protocol.CloudConflict):
+        cloud.network.delete_group(group.id)
+    cloud.network.delete_port(port.id)
+    cloud.network.delete_group(group.id)
+    cloud.network.delete_group(group.id)
+    assert cloud.network.find_groups("g.group") == []
+
+
+def test_a_deployment_does_not_see_anothers(bench, port, group):
+    theirs = bench.other.network.create_group("g.group", ())
+    bench.other.network.create_port("p.port", bench.network, (theirs.id,))
+    assert bench.cloud.network.owned_ports() == [port]
+    assert [g.id for g in bench.cloud.network.find_groups("g.group")] == [group.id]
+    assert [g.id for g in bench.other.network.owned_groups()] == [theirs.id]
