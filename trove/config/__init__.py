@@ -11,17 +11,16 @@ import types
 import typing
 
 from oslo_config import cfg
-from oslo_log import log
 
 Listed = list[tuple[typing.Any, list[cfg.Opt]]]
 
 PROCESSES: dict[str, tuple[str, ...]] = {
-    "api": ("service", "listen", "database"),
-    "taskmanager": ("service", "manager", "taskmanager", "database"),
-    "conductor": ("service", "conductor", "database"),
+    "api": ("service", "listen", "api", "quota", "database", "rpc", "cloud"),
+    "taskmanager": ("service", "manager", "taskmanager", "database", "rpc", "cloud"),
+    "conductor": ("service", "conductor", "database", "rpc"),
     "guestagent": ("guest", "broker"),
-    "manage": ("service", "database"),
-    "status": ("service", "database"),
+    "manage": ("service", "database", "rpc", "cloud", "quota"),
+    "status": ("service", "database", "rpc"),
 }
 """Which groups each process reads; the sample files are made from the same table."""
 
@@ -48,6 +47,8 @@ def parse(
 
     The global set by default: oslo.messaging looks some of its own up only there.
     """
+    from oslo_log import log  # a guest has its own, smaller way
+
     log.register_options(conf)
     log.set_defaults(default_log_levels=[*log.get_default_log_levels(), *QUIETER])
     register(conf, *PROCESSES[process])

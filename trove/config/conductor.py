@@ -14,4 +14,10 @@ OPTS = [
         help="Seconds that an unchanged report may wait in memory to be written with "
         "others. A changed one is written at once.",
     ),
+    cfg.StrOpt(
+        "authority",
+        default="/etc/trove/pki",
+        help="Directory of the deployment's certificate authority, which signs the "
+        "certificates of guests.",
+    ),
 ]

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the taskmanager carries operations and keeps house."""
+"""How the taskmanager carries operations, keeps house, and what it makes guests of."""
+
+import typing
 
 from oslo_config import cfg
 
@@ -57,4 +59,57 @@ OPTS = [
         max=3600,
         help="Seconds without a report after which a guest counts as silent.",
     ),
+    cfg.StrOpt(
+        "management_network",
+        help="Name or id of the network on which guests reach the broker.",
+    ),
+    cfg.IntOpt(
+        "heartbeat_interval",
+        default=10,
+        min=1,
+        max=300,
+        help="Seconds between two reports of a guest.",
+    ),
+    cfg.FloatOpt(
+        "visibility_grace",
+        default=20,
+        min=0,
+        max=600,
+        help="Seconds that a thing which was made may stay invisible in the cloud's "
+        "lists: so long a create whose answer was lost is not tried again.",
+    ),
+    cfg.FloatOpt(
+        "call_timeout",
+        default=20,
+        min=1,
+        max=600,
+        help="Seconds of lease that must be left before a call to the cloud.",
+    ),
+    cfg.StrOpt(
+        "volume_fstype",
+        default="xfs",
+        choices=["xfs", "ext4"],
+        help="File system of a data volume.",
+    ),
+    cfg.StrOpt(
+        "volume_device",
+        default="/dev/vdb",
+        help="Where a guest sees its data volume, unless the cloud says otherwise.",
+    ),
 ]
+
+
+def of_flows(conf: cfg.ConfigOpts) -> dict[str, typing.Any]:
+    """What ``flows.context.Settings`` takes, but for the broker's CA."""
+    group = conf.taskmanager
+    hosts = [entry.strip().rpartition(":") for entry in conf.rpc.guest_hosts]
+    return {
+        "deployment": conf.cloud.deployment,
+        "management_network": group.management_network or "",
+        "brokers": tuple((host.strip("[]"), int(port)) for host, _, port in hosts),
+        "heartbeat_interval": group.heartbeat_interval,
+        "grace": group.visibility_grace,
+        "call_timeout": group.call_timeout,
+        "fstype": group.volume_fstype,
+        "device": group.volume_device,
+    }

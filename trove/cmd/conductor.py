@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""trove-conductor: patch, configure, receive what guests report until SIGTERM."""
+
+import logging
+import pathlib
+import socket
+import sys
+import typing
+
+from trove import errors
+from trove.service import concurrency
+
+if typing.TYPE_CHECKING:
+    from oslo_config import cfg
+
+    from trove.service.process import Part
+
+LOG = logging.getLogger(__name__)
+
+
+def main(argv: typing.Sequence[str] | None = None) -> int:
+    """The process; its arguments are those of oslo.config."""
+    argv = sys.argv[1:] if argv is None else argv
+    concurrency.prepare(argv, "trove-conductor")
+    return _run(argv)
+
+
+def _run(argv: typing.Sequence[str]) -> int:
+    # Loaded here: nothing of this may be imported before the patching above.
+    from trove import config
+    from trove.service.process import Process
+
+    conf = config.parse("conductor", argv)
+    return Process(
+        "trove-conductor",
+        parts(conf),
+        drain=conf.drain_time,
+        ready_file=conf.ready_file,
+        reload=conf.mutate_config_files,
+    ).run()
+
+
+def parts(conf: "cfg.ConfigOpts") -> "list[Part]":
+    """What the process runs, in the order in which it starts."""
+    from trove.conductor.manager import Manager
+    from trove.conductor.reports import Reports
+    from trove.config import database, rpc
+    from trove.context import Context
+    from trove.db.session import Database
+    from trove.db.types import use_keys
+    from trove.rpc import transport
+    from trove.rpc.broker import Broker
+    from trove.rpc.conductor import Conductor
+    from trove.rpc.interface import Proxy
+    from trove.rpc.taskmanager import TaskManager
+    from trove.service.certificates import Authority
+
+    use_keys(conf.database.seal_keys)
+    control, guests = transport.control(conf), transport.guests(conf)
+    bell = doorbell(Proxy(TaskManager, control, Context()).run)
+    store = Database(**database.arguments(conf))
+    reports = Reports(store, bell, conf.conductor.flush_interval)
+    manager = Manager(
+        store,
+        Broker(**rpc.of_broker(conf)),
+        Authority.load(pathlib.Path(conf.conductor.authority)),
+        bell,
+        reports,
+    )
+    return [reports, transport.server(guests, Conductor, manager, socket.gethostname())]
+
+
+def doorbell(ring: typing.Callable[[str], None]) -> typing.Callable[[str], None]:
+    """A bell that never fails: one that is not heard costs a poll."""
+
+    def bell(operation: str) -> None:
+        try:
+            ring(operation)
+        except errors.TroveError as error:
+            LOG.warning("operation %s: nobody was told: %s", operation, error)
+
+    return bell
+
+
+if __name__ == "__main__":
+    sys.exit(main())
