@@ -11,7 +11,7 @@ from trove.cloud import protocol as cloud
 from trove.context import Context
 from trove.datastores import registry
 from trove.datastores.spec import Datastore
-from trove.db.queries import datastores, instances
+from trove.db.queries import instances
 from trove.db.session import Database
 from trove.db.tables import DatastoreVersion, Instance, Operation
 from trove.model import naming
@@ -40,8 +40,9 @@ class GuestCaller(typing.Protocol):
 class Settings:
     """What the operator decided, as the flows need it.
 
-    ``brokers`` are ``(address, port)`` as *guests* reach the broker; ``grace`` is how
-    long a new thing may stay invisible (s); ``call_timeout`` bounds one outside call (s).
+    ``brokers`` are ``(address, port)`` as *guests* reach the broker. In seconds:
+    ``grace`` is how long a new thing may stay invisible, ``call_timeout`` bounds one
+    outside call.
     """
 
     deployment: str
@@ -113,7 +114,7 @@ class StepContext:
     def version(self, instance: Instance) -> DatastoreVersion:
         """The datastore version's row of an instance."""
         with self.claim.database.reading() as tx:
-            return datastores.version(tx, instance.version_id)
+            return tx.get_one(DatastoreVersion, instance.version_id)
 
     def datastore(self, instance: Instance) -> Datastore:
         """What the instance's datastore declares."""
@@ -180,7 +181,7 @@ class StepContext:
 
 
 def passing(fault: BaseException) -> float | None:
-    """Seconds that the other side asked for, 0 if it did not say, None if it is final."""
+    """Seconds that the other side asked for, 0 if it did not say; None: it is final."""
     if isinstance(fault, cloud.Passing):
         return fault.retry_after or 0.0
     if isinstance(fault, errors.Unavailable):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A guest's long work: sent until it is acknowledged, then waited for.
 
-The job's id is ``<operation>/<method>``: the agent enters it in its own ledger before it
-acts, so sending it again is harmless (operations.md, rule 11). The conductor writes what
-the guest says of it and wakes the operation: the waits here are only the safety net.
+The job's id is ``<operation>/<method>``: the agent enters it in its own ledger before
+it acts, so sending it again is harmless (operations.md, rule 11). The conductor writes
+what the guest says of it and wakes the operation: the waits here are a safety net.
 """
 
 import typing

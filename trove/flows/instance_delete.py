@@ -8,7 +8,8 @@ from trove.db.session import now
 from trove.db.tables import Guest, GuestJob, GuestReport
 from trove.flows import guestjobs, things
 from trove.flows.context import StepContext
-from trove.model import operations, quotas as costs, states
+from trove.model import operations
+from trove.model import quotas as costs
 from trove.workflow.flow import Flow, Settle, Step, Wait, minutes
 
 PATIENCE = 30.0

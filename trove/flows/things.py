@@ -7,7 +7,7 @@ rule 5): port, data volume, wait until it is available, then the server with the
 """
 
 from trove import errors
-from trove.cloud.protocol import Boot, Refused, Rule
+from trove.cloud.protocol import Boot, Group, Refused, Rule
 from trove.db.tables import Instance
 from trove.flows import userdata
 from trove.flows.context import StepContext
@@ -80,10 +80,15 @@ def group(ctx: StepContext, instance: Instance) -> str | Wait:
     """The instance's security group."""
     network = ctx.cloud.network
     wanted = rules(ctx, instance)
+
+    def finished(key: str) -> list[Group]:
+        # one that lacks its rules, by a crash, lets everything out: not ours yet
+        return [g for g in network.find_groups(key) if set(g.rules) == set(wanted)]
+
     return ctx.ensure(
         "group",
         ctx.key(GROUP),
-        network.find_groups,
+        finished,
         lambda key: network.create_group(key, wanted),
     )
 

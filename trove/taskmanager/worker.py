@@ -97,9 +97,9 @@ class Worker:
                 if again or (parked is not None and parked.seconds <= 0):
                     self._submit(operation)
                 elif parked is not None:
-                    heapq.heappush(
-                        self._timers, (self._clock() + parked.seconds, operation)
-                    )
+                    # a little late rather than a little early: "not due" costs a poll
+                    at = self._clock() + parked.seconds + 0.02
+                    heapq.heappush(self._timers, (at, operation))
                 self._news.notify_all()
 
     def _watch(self) -> None:

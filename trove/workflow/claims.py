@@ -288,10 +288,11 @@ class Claim:
             )
             follower.due = now(tx)
             tx.flush()
+        ending = "end" if state == OperationState.DONE else "error"
         journal.event(
             tx,
             self.operation.object_id,
-            f"{self.operation.kind}.{'end' if state == OperationState.DONE else 'error'}",
+            f"{self.operation.kind}.{ending}",
             {"operation": self.id, **({"fault": fault} if fault else {})},
             self.operation.request_id,
         )

@@ -56,7 +56,7 @@ class Flow:
     deadline: float
     version: int = 1
     failed: typing.Callable[[typing.Any, typing.Any, str], None] | None = None
-    """``failed(ctx, tx, fault)`` runs in the transaction that ends a failed operation."""
+    """``failed(ctx, tx, fault)`` runs in the transaction that ends a failed one."""
 
     def __post_init__(self) -> None:
         names = [step.name for step in self.steps]

@@ -23,7 +23,7 @@ Transaction = orm.Session
 
 
 def body_hash(body: typing.Any) -> str:
-    """The SHA-256 of a body's canonical JSON: what an Idempotency-Key is checked with."""
+    """The SHA-256 of a body's canonical JSON; an Idempotency-Key is checked with it."""
     text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
@@ -50,9 +50,9 @@ def open(
 ) -> str:
     """Writes a new operation down, due at once; answers its id.
 
-    ``deadline`` is in seconds from now. ``after`` is a live operation (just cancelled in
-    this transaction) that this one waits for. Raises ``errors.InstanceBusy`` when another
-    live operation holds the object and ``after`` does not name it.
+    ``deadline`` is in seconds from now. ``after`` is a live operation (just cancelled
+    in this transaction) that this one waits for. Raises ``errors.InstanceBusy`` when
+    another live operation holds the object and ``after`` does not name it.
     """
     moment = now(tx)
     if after is None and live(tx, object_type, object_id) is not None:

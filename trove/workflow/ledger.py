@@ -2,8 +2,8 @@
 """The intent ledger: things outside, found again by key, never made twice or forgotten.
 
 ``ensure`` writes the intent, looks, waits while an unanswered request may still land,
-and only then makes; ``absent`` deletes by key *and* by id until the cloud shows nothing.
-(operations.md, rules 4 to 7.) The ledger knows no cloud: it is given callables.
+and only then makes; ``absent`` deletes by key *and* by id until the cloud shows
+nothing (operations.md, rules 4 to 7). The ledger knows no cloud: it is given callables.
 """
 
 import typing

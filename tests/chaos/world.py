@@ -1,0 +1,503 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A world for chaos: a cloud, a broker and guests that outlive the processes, a bomb.
+
+Every write of the control database and every call to something outside ticks. At the
+tick that the bomb names, the process dies there: a ``Crash`` that no code of ours may
+catch. A fault is raised at the n-th call of one name, before or after its deed.
+"""
+
+import contextlib
+import dataclasses
+import itertools
+import typing
+import uuid
+
+import sqlalchemy as sa
+from sqlalchemy import orm
+
+from trove import errors
+from trove.cloud import protocol
+from trove.cloud.memory import MemoryCloud, Pace
+from trove.conductor.manager import Manager as Conductor
+from trove.conductor.reports import Reports
+from trove.context import Context
+from trove.db import session
+from trove.db.queries import quotas
+from trove.db.tables import (
+    CloudThing,
+    Datastore,
+    DatastoreVersion,
+    Event,
+    Instance,
+    Operation,
+    Record,
+    Usage,
+)
+from trove.flows import FLOWS
+from trove.flows.context import Settings, StepContext, Surroundings, passing
+from trove.model import naming, operations
+from trove.model.operations import CreateInstance, NewUser
+from trove.model.quotas import cost_of_instance
+from trove.model.states import LIVE, JobState, Service, Task
+from trove.rpc import sealing
+from trove.rpc.messages import Enrolment, JobReport, Report
+from trove.taskmanager.reaper import Reaper
+from trove.workflow import journal
+from trove.workflow.claims import Claims
+from trove.workflow.engine import Engine
+
+LEASE = 30.0
+PROJECT = "chaos"
+DEFAULTS = {"instances": 10, "ram": -1, "volumes": 100, "backups": 10}
+SETTINGS = Settings(
+    deployment="chaos",
+    management_network="guests",
+    brokers=(("10.9.0.1", 5671),),
+    guests_vhost="/trove-guests",
+    broker_ca="-----BEGIN CERTIFICATE-----",
+)
+KEYS = sealing.keypair()
+
+
+class Crash(BaseException):
+    """kill -9: nothing of the process runs after it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """What goes wrong, at which call, and whether the deed was done all the same.
+
+    ``times`` None: for ever.
+    """
+
+    call: str
+    error: str
+    after: bool = False
+    times: int | None = 1
+
+    def __str__(self) -> str:
+        when = "after" if self.after else "before"
+        return f"{self.error}-{when}-{self.call}-x{self.times or 'ever'}"
+
+    def make(self) -> Exception:
+        return {
+            "passing": lambda: protocol.Passing("503"),
+            "unknown": lambda: protocol.Unknown("the reply was lost"),
+            "refused": lambda: protocol.Refused("400", status=400),
+            "conflict": lambda: protocol.CloudConflict("409"),
+            "unavailable": lambda: errors.Unavailable(what="the broker"),
+            "bug": lambda: ZeroDivisionError("nobody foresaw this"),
+        }[self.error]()
+
+
+class Ticking(session.Database):
+    """The control database; the process may die before and after each transaction."""
+
+    world: "World"
+
+    def run(self, work: typing.Any, attempts: int = 5) -> typing.Any:
+        self.world.tick("before write")
+        done = super().run(work, attempts)
+        self.world.tick("after write")
+        return done
+
+
+class Users:
+    """The broker's guests' users, in a set."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self.there: set[str] = set()
+
+    @contextlib.contextmanager
+    def _call(self, name: str) -> typing.Iterator[None]:
+        self._world.before(name)
+        yield
+        self._world.after(name)
+
+    def add_guest(self, instance: str, password: str) -> None:
+        with self._call("users.add"):
+            self.there.add(instance)
+
+    def remove_guest(self, instance: str) -> None:
+        with self._call("users.remove"):
+            self.there.discard(instance)
+
+    def guests(self) -> list[str]:
+        with self._call("users.list"):
+            return sorted(self.there)
+
+    def set_hash(self, instance: str, password_hash: str) -> None:
+        """Not part of a flow: the conductor's."""
+
+
+class Authority:
+    """Issues a certificate that nobody here looks at."""
+
+    ca_pem = "ca"
+
+    def issue(
+        self, csr: str, names: list[str], addresses: list[str], days: int
+    ) -> tuple[str, str, float]:
+        return "certificate", "1", 0.0
+
+
+class Guests:
+    """The guests: each does a job once, and says so until it was heard."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self.done: dict[str, list[str]] = {}
+
+    def __call__(self, instance: str, context: Context) -> "Caller":
+        return Caller(self._world, self, instance)
+
+    def speak(self) -> None:
+        """Every guest whose server is ACTIVE enrols, beats, and repeats its results."""
+        world = self._world
+        for server in world.cloud.world.made.values():
+            if server.kind != "server" or server.status != "ACTIVE" or server.passing:
+                continue
+            instance = naming.owner(server.key)
+            if instance not in world.users.there:
+                continue
+            context = Context(broker_user=naming.guest_user(instance))
+            with contextlib.suppress(errors.Forbidden):
+                world.conductor.enrol(context, Enrolment("hash", KEYS[1], "csr"))
+                done = self.done.get(server.id, [])
+                world.conductor.heartbeat(
+                    context,
+                    Report(
+                        boot=1,
+                        seq=next(world.seq),
+                        service=Service.HEALTHY if done else Service.NEW,
+                        jobs=tuple(
+                            JobReport(id=id, state=JobState.DONE) for id in done
+                        ),
+                    ),
+                )
+
+
+class Caller:
+    """The caller's end of one guest."""
+
+    def __init__(self, world: "World", guests: Guests, instance: str) -> None:
+        self._world, self._guests, self._instance = world, guests, instance
+
+    def __getattr__(self, method: str) -> typing.Callable[..., None]:
+        def cast(job: str, **arguments: typing.Any) -> None:
+            self._world.before(f"guest.{method}")
+            for server in self._world.cloud.world.made.values():
+                if server.kind == "server" and (
+                    naming.owner(server.key) == self._instance
+                ):
+                    jobs = self._guests.done.setdefault(server.id, [])
+                    if job not in jobs:
+                        jobs.append(job)
+            self._world.after(f"guest.{method}")
+
+        return cast
+
+
+class World:
+    """All that outlives a taskmanager, and the taskmanagers one after another."""
+
+    def __init__(
+        self,
+        fault: Fault | None = None,
+        bomb: int | None = None,
+        visible_after: float = 0.0,
+    ) -> None:
+        self.moment = 1_000_000.0
+        self.seq = itertools.count(1)
+        self.ids = itertools.count(1)
+        self.fault, self.left = fault, fault.times if fault else 0
+        self.bomb: int | None = None
+        self.ticks = 0
+        self.calls: list[str] = []
+        self._counting = False
+        self._planned: dict[str, typing.Callable[[], None]] = {}
+        self.database = _database(self)
+        self.cloud = MemoryCloud(
+            deployment=SETTINGS.deployment,
+            clock=self.now,
+            pace=Pace(boot=3, create=2, remove=1),
+            visible_after=visible_after,
+            before=lambda name, said: self.before(name),
+            after=lambda name, said, answer: self.after(name),
+        )
+        self.users = Users(self)
+        self.guests = Guests(self)
+        self.conductor = Conductor(
+            self.database,
+            self.users,
+            Authority(),
+            lambda operation: None,
+            Reports(self.database, lambda operation: None),
+        )
+        self.reaper = Reaper(self.database, self.cloud, self.users)
+        self.instance = ""
+        self._accept_datastore()
+        self.armed = bomb
+
+    # -- time, crashes, faults -----------------------------------------------------
+
+    def now(self) -> float:
+        return self.moment
+
+    def pass_time(self, seconds: float) -> None:
+        self.moment += seconds
+
+    def tick(self, label: str) -> None:
+        """One point at which a process can die."""
+        if not self._counting:
+            return
+        self.ticks += 1
+        if self.bomb is not None and self.ticks == self.bomb:
+            self.bomb = None
+            raise Crash(label)
+
+    def before(self, name: str) -> None:
+        self.tick(f"before {name}")
+        if self._counting:
+            self.calls.append(name)
+            self._maybe(name, after=False)
+
+    def when(self, name: str, deed: typing.Callable[[], None]) -> None:
+        """Once, right after a call of that name: somebody else does something."""
+        self._planned[name] = deed
+
+    def after(self, name: str) -> None:
+        deed = self._planned.pop(name, None) if self._counting else None
+        if deed is not None:
+            self._counting = False
+            deed()
+            self._counting = True
+        if self._counting:
+            self._maybe(name, after=True)
+        self.tick(f"after {name}")
+
+    def _maybe(self, name: str, after: bool) -> None:
+        fault = self.fault
+        if fault is None or (fault.call, fault.after) != (name, after):
+            return
+        if self.left is None:
+            raise fault.make()
+        if self.left > 0:
+            self.left -= 1
+            raise fault.make()
+
+    # -- taskmanagers --------------------------------------------------------------
+
+    def run(self, limit: int = 400) -> None:
+        """Taskmanagers, one dying after another, until nothing is live."""
+        self.bomb = self.armed
+        engine = self._taskmanager()
+        for _ in range(limit):
+            for operation in engine[0].due():
+                try:
+                    self._counting = True
+                    engine[1].run(operation)
+                except Crash:
+                    self.moment += LEASE + 1
+                    engine = self._taskmanager()
+                finally:
+                    self._counting = False
+            self.guests.speak()
+            if not self.live():
+                return
+            self.moment += 2.0
+        raise AssertionError(f"nothing ends: {self.live()}, calls {self.calls[-9:]}")
+
+    def _taskmanager(self) -> tuple[Claims, Engine]:
+        claims = Claims(
+            self.database, f"tm-{next(self.ids)}", lease=LEASE, clock=self.now
+        )
+        around = Surroundings(
+            self.database, self.cloud, self.users, self.guests, SETTINGS
+        )
+        engine = Engine(
+            claims,
+            FLOWS,
+            lambda claim: StepContext(claim, around),
+            passing,
+            jitter=lambda: 0.5,
+        )
+        return claims, engine
+
+    def live(self) -> list[tuple[str, str, str | None]]:
+        with self.database.reading() as tx:
+            rows = tx.scalars(sa.select(Operation).where(Operation.state.in_(LIVE)))
+            return [(row.kind, row.state, row.fault) for row in rows]
+
+    # -- what the API does ---------------------------------------------------------
+
+    def _accept_datastore(self) -> None:
+        with self.database.transaction() as tx:
+            moment = self.moment
+            tx.add(Datastore(id="d", name="mariadb", created=moment, updated=moment))
+            tx.add(
+                DatastoreVersion(
+                    id="v",
+                    datastore_id="d",
+                    name="10.11",
+                    number="10.11",
+                    manager="mariadb",
+                    image_id="image-mariadb",
+                    created=moment,
+                    updated=moment,
+                )
+            )
+
+    def create(self) -> str:
+        """An accepted POST /instances."""
+        id = str(uuid.UUID(int=next(self.ids)))
+        cost = cost_of_instance(1024, 2)
+        order = CreateInstance(
+            image="image-mariadb",
+            datastore="mariadb",
+            version="10.11",
+            vcpus=1,
+            cost=cost,
+            users=(NewUser("u", "p"),),
+        )
+
+        def work(tx: orm.Session) -> None:
+            quotas.reserve(tx, PROJECT, cost, DEFAULTS)
+            tx.add(self._row(id))
+            tx.flush()
+            journal.open(
+                tx,
+                kind=operations.CREATE,
+                project=PROJECT,
+                object_type=operations.INSTANCE,
+                object_id=id,
+                input=order.to_dict(),
+                deadline=FLOWS[operations.CREATE].deadline,
+                request_id="req-1",
+            )
+
+        self.database.run(work)
+        self.instance = id
+        return id
+
+    def _row(self, id: str) -> Instance:
+        return Instance(
+            id=id,
+            project=PROJECT,
+            name="db",
+            task=Task.BUILDING,
+            version_id="v",
+            flavor_id="2",
+            volume_size=2,
+            ram=1024,
+            server_number=7,
+            restart_required=False,
+            was_active=False,
+            created=self.moment,
+            updated=self.moment,
+        )
+
+    def delete(self) -> None:
+        """An accepted DELETE, in whatever state."""
+        self._ask(operations.DELETE, Task.DELETING)
+
+    def restart(self) -> None:
+        """An accepted restart."""
+        self._ask(operations.RESTART, Task.REBOOTING)
+
+    def _ask(self, kind: str, task: Task) -> None:
+        def work(tx: orm.Session) -> None:
+            row = tx.get_one(Instance, self.instance)
+            row.task = task
+            tx.flush()
+            holder = journal.live(tx, operations.INSTANCE, row.id)
+            after = holder.id if holder and journal.cancel(tx, holder.id) else None
+            journal.open(
+                tx,
+                kind=kind,
+                project=PROJECT,
+                object_type=operations.INSTANCE,
+                object_id=row.id,
+                input={},
+                deadline=FLOWS[kind].deadline,
+                request_id="req-2",
+                after=after,
+            )
+
+        self.database.run(work)
+
+    # -- what must hold ------------------------------------------------------------
+
+    def check(self) -> None:
+        """INV-1 to 5, 7, 19, from the rows and the cloud."""
+        for _ in range(3):
+            self.reaper.reap()
+            self.moment += 5
+        with self.database.reading() as tx:
+            assert not list(
+                tx.scalars(sa.select(Operation.id).where(Operation.state.in_(LIVE)))
+            ), "INV-1: something is live"
+            assert not list(
+                tx.scalars(
+                    sa.select(Operation.lock_key).where(Operation.lock_key.is_not(None))
+                )
+            ), "INV-7: a lock is held by nobody"
+            for operation in tx.scalars(sa.select(Operation)):
+                assert operation.input is None, "a sealed input outlived its operation"
+                assert operation.state == "done" or operation.fault, "INV-3: no reason"
+            row = tx.get_one(Instance, self.instance)
+            alive = row.deleted_at is None and row.was_active
+            want = {(k, row.id) for k in ("server", "volume", "port", "group")}
+            have = [(t.kind, naming.owner(t.key)) for t in self.cloud.things()]
+            assert sorted(have) == sorted(want if alive else set()), "INV-2, INV-16"
+            assert self.users.there == ({row.id} if alive else set()), "INV-16: a user"
+            for thing in tx.scalars(
+                sa.select(CloudThing).where(CloudThing.state == "created")
+            ):
+                there = {t.id for t in self.cloud.things()} | self.users.there
+                assert thing.external_id in there, "INV-4: owned, but not there"
+            cost = cost_of_instance(1024, 2) if alive else {}
+            for usage in tx.scalars(sa.select(Usage)):
+                assert usage.reserved == 0, "INV-5: reserved by nobody"
+                assert usage.used == cost.get(usage.resource, 0), "INV-5"
+            seqs = list(
+                tx.scalars(
+                    sa.select(Event.seq)
+                    .where(Event.object_id == row.id)
+                    .order_by(Event.seq)
+                )
+            )
+            assert seqs == list(range(1, len(seqs) + 1)), "INV-19: a gap"
+        for server, jobs in self.guests.done.items():
+            assert len(jobs) == len(set(jobs)), f"INV-11: twice on {server}"
+
+
+class Clock:
+    """The clock of whichever world is played now."""
+
+    world: World
+
+    def __call__(self) -> float:
+        return self.world.moment
+
+    def sleep(self, seconds: float) -> None:
+        self.world.moment += seconds
+
+
+_clock = Clock()
+_one: list[Ticking] = []
+
+
+def _database(world: World) -> Ticking:
+    """One database for all worlds, emptied: its compiled statements are kept."""
+    if not _one:
+        _one.append(Ticking("sqlite://", clock=_clock, sleep=_clock.sleep))
+        _clock.world = world
+        Record.metadata.create_all(_one[0].engine)
+    database = _one[0]
+    _clock.world = database.world = world
+    with database.transaction() as tx:
+        for table in Record.metadata.sorted_tables:
+            tx.execute(table.delete())
+    return database

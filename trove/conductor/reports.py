@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reports under way to the database: the last of each guest, flushed together.
+
+A change of the service state is written at once, because somebody may wait for it; an
+unchanged heartbeat can wait for the next flush (about a second), where many guests
+share one transaction (operations.md, Scale).
+"""
+
+import logging
+import threading
+import typing
+
+from sqlalchemy import orm
+
+from trove.db.queries import reports
+from trove.db.session import Database
+from trove.model.operations import INSTANCE
+from trove.rpc.messages import Report
+from trove.workflow import journal
+
+LOG = logging.getLogger(__name__)
+
+BATCH = 200
+"""Reports written in one transaction."""
+
+
+class Reports:
+    """The last report of each guest that is not written down yet."""
+
+    def __init__(
+        self, database: Database, bell: typing.Callable[[str], None], every: float = 1.0
+    ) -> None:
+        self._database, self._bell, self._every = database, bell, every
+        self._lock = threading.Lock()
+        self._waiting: dict[str, Report] = {}
+        self._service: dict[str, tuple[str, int]] = {}
+        self._ended = threading.Event()
+        self._flusher = threading.Thread(target=self._run, name="reports", daemon=True)
+
+    def start(self) -> None:
+        self._flusher.start()
+
+    def stop(self, within: float = 10.0) -> bool:
+        """Writes what is waiting, and ends."""
+        self._ended.set()
+        if self._flusher.is_alive():
+            self._flusher.join(timeout=within)
+        self.flush()
+        return not self._flusher.is_alive()
+
+    def add(self, instance: str, report: Report) -> None:
+        """Takes a report; one that brings a change is in the database on return."""
+        with self._lock:
+            last = self._waiting.get(instance)
+            if last is not None and (last.boot, last.seq) >= (report.boot, report.seq):
+                return
+            said = (report.service, report.boot)
+            changed = self._service.get(instance) != said
+            self._service[instance] = said
+            if not changed:
+                self._waiting[instance] = report
+                return
+            self._waiting.pop(instance, None)
+        self._write([(instance, report)])
+
+    def forget(self, instance: str) -> None:
+        """An instance is gone."""
+        with self._lock:
+            self._waiting.pop(instance, None)
+            self._service.pop(instance, None)
+
+    def flush(self) -> None:
+        """Writes all that waits."""
+        with self._lock:
+            waiting = list(self._waiting.items())
+            self._waiting.clear()
+        for at in range(0, len(waiting), BATCH):
+            self._write(waiting[at : at + BATCH])
+
+    # -- inside --------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._ended.wait(self._every):
+            try:
+                self.flush()
+            except Exception:  # the next flush has newer reports; nothing is lost
+                LOG.exception("reports could not be written")
+
+    def _write(self, entries: list[tuple[str, Report]]) -> None:
+        def work(tx: orm.Session) -> list[str]:
+            woken = []
+            for instance, report in entries:
+                if reports.record(tx, instance, report).changed:
+                    operation = journal.wake_object(tx, INSTANCE, instance)
+                    woken += [operation] if operation else []
+            return woken
+
+        for operation in self._database.run(work):
+            self._bell(operation)

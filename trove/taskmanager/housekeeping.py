@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a taskmanager does every few minutes: the reaper, silent guests, old rows.
+
+Every taskmanager does it; each deed is harmless when two do it at once.
+"""
+
+import logging
+
+import sqlalchemy as sa
+from sqlalchemy import orm
+
+from trove.db.queries import reports
+from trove.db.session import Database, epoch_now
+from trove.db.tables import Instance, Operation, OperationStep
+from trove.model.states import OperationState, Task
+from trove.taskmanager.reaper import Reaper
+from trove.workflow import journal
+
+LOG = logging.getLogger(__name__)
+
+KEEP = 30 * 24 * 3600.0
+"""Seconds that an ended operation stays readable, and its Idempotency-Key valid."""
+
+BATCH = 500
+
+
+class Housekeeping:
+    """Each method is one round; ``service/periodic.py`` calls them."""
+
+    def __init__(
+        self, database: Database, reaper: Reaper, *, silent_after: float = 90.0
+    ) -> None:
+        self._database, self._reaper = database, reaper
+        self._silent_after = silent_after
+        self._silent: set[str] = set()
+
+    def reap(self) -> None:
+        """Things in the cloud that nobody owns (INV-2)."""
+        self._reaper.reap()
+
+    def look_for_silence(self) -> None:
+        """One event when a guest falls silent, one when it speaks again."""
+
+        def work(tx: orm.Session) -> set[str]:
+            late = reports.silent(tx, self._silent_after, BATCH)
+            silent = set(
+                tx.scalars(
+                    sa.select(Instance.id).where(
+                        Instance.id.in_(late),
+                        Instance.deleted_at.is_(None),
+                        Instance.task == Task.NONE,
+                    )
+                )
+            )
+            for instance in silent - self._silent:
+                journal.event(tx, instance, "guest.silent")
+            for instance in self._silent - silent:
+                journal.event(tx, instance, "guest.heard")
+            return silent
+
+        silent = self._database.run(work)
+        for instance in silent - self._silent:
+            LOG.warning("instance %s: its guest is silent", instance)
+        self._silent = silent
+
+    def forget_the_old(self) -> None:
+        """Ended operations and their steps, after a month."""
+
+        def work(tx: orm.Session) -> int:
+            old = list(
+                tx.scalars(
+                    sa.select(Operation.id)
+                    .where(
+                        Operation.state.in_(
+                            [OperationState.DONE, OperationState.FAILED]
+                        ),
+                        Operation.updated < epoch_now() - KEEP,
+                    )
+                    .limit(BATCH)
+                )
+            )
+            for table, column in (
+                (OperationStep, OperationStep.operation_id),
+                (Operation, Operation.id),
+            ):
+                tx.execute(
+                    sa.delete(table)
+                    .where(column.in_(old))
+                    .execution_options(synchronize_session=False)
+                )
+            return len(old)
+
+        gone = self._database.run(work)
+        if gone:
+            LOG.info("%d operations that ended a month ago are forgotten", gone)
