@@ -3,8 +3,8 @@
 
 One test a flow and fault; inside it the process is killed at tick after tick. Without
 a fault every tick is played; beside each fault, a few that differ from fault to fault,
-or all of them with ``TROVE_CHAOS=all`` (``bin/run-tests chaos --long``). A failure names
-the tick: ``one(flow, fault, tick)`` plays it again.
+or all of them with ``TROVE_CHAOS=all`` (``bin/run-tests chaos --long``). A failure
+names the tick: ``one(flow, fault, tick)`` plays it again.
 """
 
 import functools

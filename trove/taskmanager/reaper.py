@@ -3,8 +3,9 @@
 
 The ledger is written before anything is made, so no guess by age is needed. A thing
 whose key the ledger calls gone, or whose key belongs to another id, is nobody's and is
-deleted. What the ledger never heard of (the control database may have been restored from
-a backup) and every data volume is *quarantined*: named to the operator, never deleted.
+deleted. What the ledger never heard of (the control database may have been restored
+from a backup) and every data volume is *quarantined*: named to the operator, never
+deleted.
 """
 
 import dataclasses
