@@ -62,6 +62,13 @@ def reading(engine: sa.Engine) -> sa.Engine:
     return engine.execution_options(trove_reading=True, **_read_only(engine))
 
 
+def snapshot(engine: sa.Engine) -> sa.Engine:
+    """The same, and one transaction sees one moment (SQLite's always do)."""
+    if engine.dialect.name == "sqlite":
+        return reading(engine)
+    return reading(engine).execution_options(isolation_level="REPEATABLE READ")
+
+
 def _read_only(engine: sa.Engine) -> dict[str, typing.Any]:
     return {"postgresql_readonly": True} if engine.dialect.name == "postgresql" else {}
 

@@ -133,6 +133,7 @@ class Database:
             url, pool, timeout=timeout, echo=echo, clock=clock
         )
         self._reading = dialects.reading(self.engine)
+        self._snapshot = dialects.snapshot(self.engine)
         self._sleep = sleep
 
     def close(self) -> None:
@@ -162,6 +163,12 @@ class Database:
     def reading(self) -> Iterator[orm.Session]:
         """A transaction that only reads; it never takes SQLite's write lock."""
         with ReadingSession(self._reading, expire_on_commit=False) as session:
+            yield session
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[orm.Session]:
+        """Like ``reading``; all its statements see the same moment."""
+        with ReadingSession(self._snapshot, expire_on_commit=False) as session:
             yield session
 
     def run(self, work: Callable[[orm.Session], T], attempts: int = 5) -> T:

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is counted in a project's quota, and what each request costs of it."""
 
-from trove.model.states import Task
-
 INSTANCES = "instances"
 RAM = "ram"
 VOLUMES = "volumes"
@@ -34,12 +32,3 @@ def cost_of_resize(
 def without_nothing(cost: dict[str, int]) -> dict[str, int]:
     """The same cost without what costs nothing."""
     return {resource: amount for resource, amount in cost.items() if amount}
-
-
-def counts(task: str, was_active: bool) -> bool:
-    """Whether an instance that is not deleted is in its project's usage.
-
-    One whose creation failed is shown with its fault, but owns nothing: its reservation
-    was given back when its things were undone.
-    """
-    return task != Task.FAILED or was_active

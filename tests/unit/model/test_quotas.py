@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What requests cost."""
 
-import pytest
-
 from trove.model import quotas
-from trove.model.states import Task
 
 
 def test_an_instance_costs_itself_its_memory_and_its_volume():
@@ -20,9 +17,3 @@ def test_a_resize_costs_the_difference_and_nothing_else():
     assert quotas.cost_of_resize(1024, 2048, 5, 5) == {"ram": 1024}
     assert quotas.cost_of_resize(2048, 1024, 5, 8) == {"ram": -1024, "volumes": 3}
     assert quotas.cost_of_resize(1024, 1024, None, None) == {}
-
-
-@pytest.mark.parametrize("task", list(Task))
-def test_only_a_failed_creation_owns_nothing(task):
-    assert quotas.counts(task, was_active=True)
-    assert quotas.counts(task, was_active=False) == (task is not Task.FAILED)
