@@ -158,7 +158,7 @@ def failed(ctx: StepContext, tx: orm.Session, fault: str) -> None:
 
 def order(ctx: StepContext) -> operations.CreateInstance:
     """What was asked for, beside the row."""
-    return operations.CreateInstance.from_dict(ctx.operation.input)
+    return operations.CreateInstance.from_dict(ctx.operation.input or {})
 
 
 def _plan(ctx: StepContext) -> Plan:

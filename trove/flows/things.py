@@ -6,6 +6,8 @@ any number of times. The order of making lets the cloud refuse a twin (operation
 rule 5): port, data volume, wait until it is available, then the server with the volume.
 """
 
+import functools
+
 from trove import errors
 from trove.cloud.protocol import Boot, Group, Refused, Rule
 from trove.db.tables import Instance
@@ -155,6 +157,7 @@ def no_ports(ctx: StepContext) -> Wait | None:
 def volume(ctx: StepContext, instance: Instance) -> str | Wait:
     """The id of the data volume, available to be attached."""
     volumes = ctx.cloud.volumes
+    size = instance.volume_size or 0
     for attempt in range(TRIES):
         key = ctx.key(VOLUME, attempt)
         if attempt == 0 and _given_up(ctx, key):
@@ -163,7 +166,7 @@ def volume(ctx: StepContext, instance: Instance) -> str | Wait:
             "volume",
             key,
             volumes.find,
-            lambda key: volumes.create(key, instance.volume_size, instance.volume_type),
+            lambda key: volumes.create(key, size, instance.volume_type),
             data_bearing=True,
         )
         if isinstance(id, Wait):

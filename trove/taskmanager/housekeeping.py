@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a taskmanager does every few minutes: the reaper, silent guests, old rows.
+"""What a taskmanager does every minute or so: silent guests, old rows.
 
 Every taskmanager does it; each deed is harmless when two do it at once.
 """
@@ -13,30 +13,32 @@ from trove.db.queries import reports
 from trove.db.session import Database, epoch_now
 from trove.db.tables import Instance, Operation, OperationStep
 from trove.model.states import OperationState, Task
-from trove.taskmanager.reaper import Reaper
 from trove.workflow import journal
 
 LOG = logging.getLogger(__name__)
 
-KEEP = 30 * 24 * 3600.0
-"""Seconds that an ended operation stays readable, and its Idempotency-Key valid."""
-
+DAY = 24 * 3600.0
 BATCH = 500
 
 
 class Housekeeping:
-    """Each method is one round; ``service/periodic.py`` calls them."""
+    """``round`` is called by a periodic part; the reaper has its own pace.
+
+    ``keep`` is in days: so long an ended operation stays readable, and its
+    Idempotency-Key valid.
+    """
 
     def __init__(
-        self, database: Database, reaper: Reaper, *, silent_after: float = 90.0
+        self, database: Database, *, silent_after: float = 90.0, keep: int = 30
     ) -> None:
-        self._database, self._reaper = database, reaper
-        self._silent_after = silent_after
+        self._database = database
+        self._silent_after, self._keep = silent_after, keep * DAY
         self._silent: set[str] = set()
 
-    def reap(self) -> None:
-        """Things in the cloud that nobody owns (INV-2)."""
-        self._reaper.reap()
+    def round(self) -> None:
+        """All of it, once."""
+        self.look_for_silence()
+        self.forget_the_old()
 
     def look_for_silence(self) -> None:
         """One event when a guest falls silent, one when it speaks again."""
@@ -64,7 +66,7 @@ class Housekeeping:
         self._silent = silent
 
     def forget_the_old(self) -> None:
-        """Ended operations and their steps, after a month."""
+        """Ended operations and their steps."""
 
         def work(tx: orm.Session) -> int:
             old = list(
@@ -74,7 +76,7 @@ class Housekeeping:
                         Operation.state.in_(
                             [OperationState.DONE, OperationState.FAILED]
                         ),
-                        Operation.updated < epoch_now() - KEEP,
+                        Operation.updated < epoch_now() - self._keep,
                     )
                     .limit(BATCH)
                 )
@@ -92,4 +94,4 @@ class Housekeeping:
 
         gone = self._database.run(work)
         if gone:
-            LOG.info("%d operations that ended a month ago are forgotten", gone)
+            LOG.info("%d operations that ended long ago are forgotten", gone)

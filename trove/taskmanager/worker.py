@@ -75,6 +75,10 @@ class Worker:
         self._pool.shutdown(wait=not running, cancel_futures=True)
         return not running
 
+    def alive(self) -> bool:
+        """Whether due operations are still looked for."""
+        return self._loop.is_alive()
+
     # -- inside --------------------------------------------------------------------
 
     def _submit(self, operation: str) -> None:
