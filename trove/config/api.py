@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The options of the API: where it listens, its links, pages and rates."""
+"""The options of the API: its links, pages and rates."""
 
 from oslo_config import cfg
 
@@ -27,34 +27,6 @@ def _rate(name: str, what: str) -> cfg.Opt:
 
 
 OPTS = [
-    cfg.HostAddressOpt("host", default="0.0.0.0", help="Address to listen on."),  # noqa: S104
-    cfg.PortOpt("port", default=8779, help="Port to listen on."),
-    cfg.IntOpt(
-        "workers", default=2, min=1, max=256, help="Processes that answer requests."
-    ),
-    cfg.IntOpt(
-        "threads", default=16, min=1, max=1024, help="Requests a process answers at once."
-    ),
-    cfg.IntOpt(
-        "backlog", default=512, min=1, help="Connections that may wait to be accepted."
-    ),
-    cfg.IntOpt(
-        "drain",
-        default=60,
-        min=1,
-        max=3600,
-        help="Seconds that requests under way may take to end when the API is stopped.",
-    ),
-    cfg.StrOpt("certificate", help="Certificate chain (PEM); set, the API speaks TLS."),
-    cfg.StrOpt("key", help="Private key (PEM) of the certificate."),
-    cfg.StrOpt(
-        "client_ca", help="CA (PEM) that clients' certificates must be signed by."
-    ),
-    cfg.StrOpt(
-        "paste_config",
-        default="/etc/trove/api-paste.ini",
-        help="The file with the API's pipeline.",
-    ),
     cfg.StrOpt(
         "public_endpoint",
         help="What links begin with (https://host:port) when that differs from how the "
@@ -70,24 +42,6 @@ OPTS = [
         default=1000,
         min=1,
         help="The largest volume (GiB) that may be asked for.",
-    ),
-    cfg.IntOpt(
-        "create_deadline",
-        default=3600,
-        min=60,
-        help="Seconds after which an unfinished create is undone.",
-    ),
-    cfg.IntOpt(
-        "restart_deadline",
-        default=900,
-        min=60,
-        help="Seconds after which an unfinished restart is given up.",
-    ),
-    cfg.IntOpt(
-        "delete_deadline",
-        default=3600,
-        min=60,
-        help="Seconds after which an unfinished delete raises an alarm.",
     ),
     cfg.IntOpt(
         "flavor_cache",

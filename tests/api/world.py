@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The real API on SQLite and a memory cloud, and a client that speaks JSON and XML.
+
+Only the authenticator is a stand-in: it takes the caller from headers of its own, as
+keystonemiddleware takes it from a token.
+"""
+
+import json
+import pathlib
+import typing
+import uuid
+import xml.etree.ElementTree as etree
+
+import sqlalchemy as sa
+import webob
+from cryptography import fernet
+from oslo_config import cfg
+
+from trove.actions.services import Settings
+from trove.api import app, policy
+from trove.api.middleware.ratelimit import Buckets
+from trove.api.policy import Policy
+from trove.api.services import Services
+from trove.cloud import protocol
+from trove.cloud.memory import MemoryCloud
+from trove.db import types
+from trove.db.queries import datastores
+from trove.db.session import Database
+from trove.db.tables import GuestReport, Instance, Operation, Record
+from trove.model.states import OperationState, Task
+
+DEMO, OTHER, ADMINS = "demo0000", "other000", "admins00"
+
+CALLERS = {
+    "member": (DEMO, "member,reader"),
+    "reader": (DEMO, "reader"),
+    "admin": (ADMINS, "admin,member,reader"),
+    "stranger": (OTHER, "member,reader"),
+    "nobody": None,
+    "roleless": (DEMO, "visitor"),
+}
+
+IMAGE = "6f3d5c2e-1111-4222-8333-444455556666"
+
+
+class Authenticator:
+    """Believes ``X-Test-Caller``; anybody else is sent away as keystonemiddleware does."""
+
+    def __init__(self, application: typing.Any) -> None:
+        self.application = application
+
+    def __call__(self, environ: dict[str, typing.Any], start: typing.Any) -> typing.Any:
+        for name in [n for n in environ if n.startswith("HTTP_X_") and "TEST" not in n]:
+            if name.startswith(("HTTP_X_ROLES", "HTTP_X_PROJECT", "HTTP_X_USER")):
+                del environ[name]
+        caller = CALLERS.get(environ.get("HTTP_X_TEST_CALLER", ""))
+        if caller is None:
+            body = b"Authentication required"
+            start(
+                "401 Unauthorized",
+                [
+                    ("Content-Type", "text/html"),
+                    ("Content-Length", str(len(body))),
+                    ("WWW-Authenticate", "Keystone uri='http://keystone'"),
+                ],
+            )
+            return [body]
+        environ.update(
+            HTTP_X_IDENTITY_STATUS="Confirmed",
+            HTTP_X_PROJECT_ID=caller[0],
+            HTTP_X_USER_ID=f"user-of-{caller[0]}",
+            HTTP_X_ROLES=caller[1],
+        )
+        return self.application(environ, start)
+
+
+class World:
+    """Everything a case needs; one for each test."""
+
+    def __init__(
+        self,
+        directory: pathlib.Path,
+        buckets: Buckets | None = None,
+        **settings: typing.Any,
+    ) -> None:
+        types.use_key(fernet.Fernet.generate_key())
+        self.clock = 1_800_000_000.0
+        self.database = Database(
+            f"sqlite:///{directory}/trove.sqlite", clock=lambda: self.clock
+        )
+        Record.metadata.create_all(self.database.engine)
+        self.cloud = MemoryCloud(
+            flavors=(
+                protocol.Flavor("1", "tiny", ram=512, vcpus=1, disk=5),
+                protocol.Flavor("2", "small", ram=1024, vcpus=1, disk=10),
+                protocol.Flavor("m1.big", "big", ram=8192, vcpus=4, disk=20),
+            ),
+            images=(protocol.Image(IMAGE, "guest", ("trove", "guest")),),
+            networks=(protocol.Network("net-1", "private", ("10.1.0.0/24",)),),
+        )
+        self.rung: list[str] = []
+        self.services = Services(
+            self.database,
+            self.cloud,
+            self.rung.append,
+            Settings(**{"default_datastore": "mariadb", **settings}),
+        )
+        conf = cfg.ConfigOpts()
+        conf([], project="trove", default_config_files=[])
+        self.policy = Policy(policy.enforcer(conf))
+        self.application = app.pipeline(
+            self.services, self.policy, Authenticator, buckets
+        )
+        self.versions: dict[str, str] = {}
+        self._register()
+
+    def close(self) -> None:
+        self.database.close()
+
+    def _register(self) -> None:
+        with self.database.transaction() as tx:
+            for datastore, name, number, active, default in (
+                ("mariadb", "10.11", "10.11.6", True, True),
+                ("mariadb", "10.6", "10.6.1", False, False),
+                ("postgresql", "15", "15.8", True, True),
+            ):
+                row = datastores.register_version(
+                    tx,
+                    datastore,
+                    name,
+                    number,
+                    default=default,
+                    manager=datastore,
+                    image_tags=["trove", "guest"],
+                    active=active,
+                )
+                self.versions[f"{datastore}-{name}"] = row.id
+
+    # -- asking --------------------------------------------------------------------
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: typing.Any = None,
+        *,
+        caller: str = "member",
+        data: bytes | None = None,
+        content_type: str | None = None,
+        headers: dict[str, str] | None = None,
+        xml: bool = False,
+    ) -> webob.Response:
+        """A request; a path without a slash at its front is below the own project."""
+        if not path.startswith("/"):
+            project = (CALLERS[caller] or (DEMO, ""))[0]
+            path = f"/v1.0/{project}/{path}"
+        request = webob.Request.blank(path, method=method)
+        request.headers["X-Test-Caller"] = caller
+        request.headers["Accept"] = "application/xml" if xml else "application/json"
+        if body is not None:
+            data = to_xml(body) if xml else json.dumps(body).encode()
+            request.content_type = "application/xml" if xml else "application/json"
+        if data is not None:
+            request.body = data
+        if content_type is not None:
+            request.headers["Content-Type"] = content_type
+        request.headers.update(headers or {})
+        return request.get_response(self.application)
+
+    def created(self, caller: str = "member", **about: typing.Any) -> str:
+        """The id of a new instance, still BUILDING."""
+        body = {"name": "db", "flavorRef": "1", "volume": {"size": 1}, **about}
+        answer = self.ask("POST", "instances", {"instance": body}, caller=caller)
+        assert answer.status_int == 200, answer.text
+        return typing.cast(str, answer.json["instance"]["id"])
+
+    def active(self, caller: str = "member", **about: typing.Any) -> str:
+        """The id of an instance that is ACTIVE and HEALTHY."""
+        id = self.created(caller, **about)
+        self.finish(id)
+        return id
+
+    def finish(self, id: str, service: str = "healthy") -> None:
+        """What a taskmanager and a guest would have done."""
+        with self.database.transaction() as tx:
+            tx.execute(
+                sa.update(Operation)
+                .where(Operation.object_id == id)
+                .values(state=OperationState.DONE, lock_key=None, input=None)
+            )
+            tx.execute(
+                sa.update(Instance)
+                .where(Instance.id == id)
+                .values(
+                    task=Task.NONE,
+                    was_active=True,
+                    server_id=str(uuid.uuid4()),
+                    addresses=[
+                        {"address": "10.1.0.7", "type": "private", "network": "net-1"}
+                    ],
+                )
+            )
+            tx.merge(
+                GuestReport(
+                    instance_id=id,
+                    boot=1,
+                    seq=1,
+                    received_at=self.clock,
+                    changed_at=self.clock,
+                    service=service,
+                    disk_used=429496730,
+                    disk_total=1073741824,
+                )
+            )
+
+    def operations(self, id: str) -> list[Operation]:
+        """What was accepted for an instance, oldest first."""
+        with self.database.reading() as tx:
+            return list(
+                tx.scalars(
+                    sa.select(Operation)
+                    .where(Operation.object_id == id)
+                    .order_by(Operation.created, Operation.after)
+                )
+            )
+
+    def change(self, id: str, **columns: typing.Any) -> None:
+        """Columns of an instance, as nothing of ours would set them."""
+        with self.database.transaction() as tx:
+            tx.execute(sa.update(Instance).where(Instance.id == id).values(**columns))
+
+
+# -- XML as a client writes and reads it ----------------------------------------------
+
+
+def to_xml(body: dict[str, typing.Any]) -> bytes:
+    """Scalars as attributes, the rest as children."""
+    ((name, value),) = body.items()
+    root = etree.Element(name, xmlns="http://docs.openstack.org/database/api/v1.0")
+    root.set("xmlns:xsi", "http://www.w3.org/2001/XMLSchema-instance")
+    _put(root, name, value)
+    return etree.tostring(root)
+
+
+def _put(element: etree.Element, name: str, value: typing.Any) -> None:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if isinstance(inner, dict | list) or inner is None:
+                _put(etree.SubElement(element, key), key, inner)
+            else:
+                element.set(key, str(inner))
+    elif isinstance(value, list):
+        one = name[:-1] if name.endswith("s") else "item"
+        for inner in value:
+            _put(etree.SubElement(element, one), one, inner)
+    elif value is None:
+        element.set("xsi:nil", "true")
+    else:
+        element.text = str(value)
+
+
+def from_xml(data: bytes) -> dict[str, typing.Any]:
+    """To texts, dicts and lists: a plural with children of its singular is a list."""
+    root = etree.fromstring(data)
+    return {_local(root.tag): _take(root)}
+
+
+def _local(tag: str) -> str:
+    return tag.rpartition("}")[2]
+
+
+LISTS = {"ip", "instances", "versions", "users", "databases", "addresses", "limits"}
+
+
+def _take(element: etree.Element) -> typing.Any:
+    name = _local(element.tag)
+    children = list(element)
+    one = {"addresses": "address"}.get(name, name[:-1])
+    tags = {_local(child.tag) for child in children}
+    if name in LISTS or (children and not element.attrib and tags <= {one, "item"}):
+        return [
+            _take(child) for child in children if _local(child.tag) in (one, "item")
+        ]
+    if not children and not element.attrib:
+        return element.text or ""
+    return {
+        **dict(element.attrib),
+        **{_local(child.tag): _take(child) for child in children},
+    }
+
+
+def like(value: typing.Any) -> typing.Any:
+    """What an expected value looks like when it has been through XML."""
+    if isinstance(value, dict):
+        return {key: like(inner) for key, inner in value.items() if inner is not None}
+    if isinstance(value, list):
+        return [like(inner) for inner in value]
+    return str(value)
