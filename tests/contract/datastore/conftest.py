@@ -141,6 +141,27 @@ class MariaDBClient:
     unit = "mariadb.service"
     memory = "SELECT @@innodb_buffer_pool_size"
     superuser = "root"
+    lock = ("LOCK TABLES t WRITE",)
+    timeouts: typing.ClassVar = {
+        "max_statement_time": 0.001,
+        "wait_timeout": 1,
+        "lock_wait_timeout": 0,
+        "innodb_lock_wait_timeout": 0,
+        "idle_transaction_timeout": 1,
+    }
+    words: typing.ClassVar = {
+        "binlog_row_image": "minimal",
+        "character_set_server": "latin1",
+        "collation_server": "utf8mb4_bin",
+        "default_time_zone": "+02:00",
+        "event_scheduler": "on",
+        "sql_mode": "ANSI,TRADITIONAL",
+        "transaction_isolation": "read-committed",
+    }
+    dialect: typing.ClassVar = {
+        "sql_mode": "ANSI_QUOTES,NO_BACKSLASH_ESCAPES",
+        "character_set_server": "gbk",
+    }
 
     def __init__(self, machine: Machine, port: int, ca: str) -> None:
         self._socket = machine.path("/run/mysqld/mysqld.sock")
@@ -207,6 +228,21 @@ class PostgreSQLClient:
     unit = "trove-postgresql.service"
     memory = "SELECT pg_size_bytes(current_setting('shared_buffers'))"
     superuser = "postgres"
+    lock = ("BEGIN", "LOCK TABLE t")
+    timeouts: typing.ClassVar = {
+        "statement_timeout": 1,
+        "lock_timeout": 1,
+        "idle_session_timeout": 100,
+        "idle_in_transaction_session_timeout": 100,
+    }
+    words: typing.ClassVar = {
+        "default_transaction_isolation": "repeatable read",
+        "log_statement": "ddl",
+        "synchronous_commit": "off",
+        "timezone": "Europe/Berlin",
+        "wal_compression": "lz4",
+    }
+    dialect: typing.ClassVar = {"default_transaction_isolation": "serializable"}
 
     def __init__(self, machine: Machine, port: int, ca: str) -> None:
         self._socket = machine.path("/run/postgresql")

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from trove import errors
+from trove.datastores import registry
 from trove.datastores.protocol import Sizing
 
 MIB = 1024 * 1024
@@ -139,6 +140,45 @@ def test_read_only_ends_a_write_that_is_under_way(lab):
         assert run("SELECT a FROM t") == []
 
 
+def test_read_only_comes_though_a_tenant_holds_locks(lab):
+    lab.account("holder", "holder password", "holderdb")
+    with lab.client.login("holder", "holder password", "holderdb") as run:
+        run("CREATE TABLE t (a INT)")
+        for statement in lab.client.lock:
+            run(statement)
+        lab.engine.set_read_only(True)
+        assert timed(lab).state == "read_only"
+        with pytest.raises(lab.refused):
+            run("INSERT INTO t VALUES (1)")
+    lab.engine.set_read_only(False)
+    assert timed(lab).state == "healthy"
+
+
+def test_bounds_for_tenants_do_not_bind_the_agent(running):
+    lab = running
+    lab.configure(**lab.client.timeouts)
+    lab.engine.restart()
+    for _ in range(2):
+        assert timed(lab).state == "healthy"
+        time.sleep(1.2)
+    lab.account("bound", "bound password", "bounddb")
+    lab.engine.set_read_only(True)
+    lab.engine.set_read_only(False)
+
+
+def test_names_are_quoted_whatever_dialect_a_group_chose(running):
+    lab = running
+    lab.configure(**lab.client.dialect)
+    lab.engine.restart()
+    for name in ("a\\'b\"c", "\xbf\\'c", "`\\\"''", "\u8a93\\"):
+        lab.account(name, name, name)
+        assert name in lab.client.users()
+        assert name in lab.client.databases()
+        with lab.client.login(name, name, name):
+            pass
+    assert timed(lab).state == "healthy"
+
+
 def test_to_initialise_again_changes_nothing(lab):
     before = lab.client.users(), lab.client.databases(), lab.process()
     lab.engine.initialise(Sizing(512, 1), lab.tls)
@@ -167,6 +207,19 @@ def test_a_group_is_applied_over_the_flavor(running):
         else "SELECT @@max_connections"
     )
     assert int(shown) == 78
+
+
+def test_the_engine_knows_every_parameter_at_both_ends(lab):
+    parameters = registry.get(lab.name).parameters
+    words = {name for name, p in parameters.items() if p["type"] == "string"}
+    assert words == set(lab.client.words)
+    for end in ("min", "max"):
+        for name, parameter in parameters.items():
+            if name in ("innodb_buffer_pool_size", "shared_buffers") and end == "max":
+                continue
+            value = parameter.get(end, lab.client.words.get(name, end == "max"))
+            lab.configure(**{name: value})
+    lab.configure()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@
 import contextlib
 import typing
 
+import pymysql
+
 from trove import errors
 from trove.datastores.mariadb.agent import accounts, config
 from trove.datastores.mariadb.agent.health import Pulse
@@ -15,6 +17,11 @@ from trove.datastores.unit import Unit, scrub
 
 UNIT = "mariadb.service"
 INSTALL_TIMEOUT = 300.0
+READ_ONLY_TIMEOUT = 10.0
+
+TENANTS = """\
+SELECT id FROM information_schema.processlist
+WHERE user NOT IN ('root', 'system user', 'event_scheduler')"""
 
 BOOTSTRAP = """\
 DELETE FROM mysql.global_priv WHERE NOT (User = 'root' AND Host = 'localhost') \
@@ -131,11 +138,17 @@ class MariaDB:
         """Refuses tenants' writes, also after a restart, or allows them again."""
         guard = config.layer(self._places, "95-guard")
         self._host.write_file(guard, config.render({"read_only": True} if on else {}))
-        value = "ON" if on else "OFF"
-        with talk(self._places.socket) as conversation:
-            with contextlib.suppress(errors.EngineFailed):
-                conversation.rows("SET lock_wait_timeout = 3", 5.0)
-            conversation.rows(f"SET GLOBAL read_only = {value}", 5.0)
+        switch = f"SET GLOBAL read_only = {'ON' if on else 'OFF'}"
+        try:
+            with talk(self._places.socket) as conversation:
+                conversation.rows(switch, READ_ONLY_TIMEOUT)
+        except errors.EngineFailed:
+            # It waits for tables that tenants locked: end those who hold them.
+            with talk(self._places.socket) as conversation:
+                for (number,) in conversation.rows(TENANTS, READ_ONLY_TIMEOUT):
+                    with contextlib.suppress(pymysql.MySQLError):
+                        conversation.rows(f"KILL {int(number)}", READ_ONLY_TIMEOUT)
+                conversation.rows(switch, READ_ONLY_TIMEOUT)
 
     def create_databases(self, databases: typing.Sequence[Database]) -> None:
         """Has these databases be there."""

@@ -16,8 +16,14 @@ from trove.datastores.deadline import cut_after
 from trove.datastores.unit import scrub
 
 CONNECT_TIMEOUT = 1.0
-# Quoting below is right in this mode; the server's own may be another.
+# Quoting below is right in this mode; a configuration group may have set another.
 SQL_MODE = "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION"
+# A group's bounds are for tenants. What the agent does has its own.
+UNBOUND = (
+    "SET SESSION max_statement_time = 0, wait_timeout = 3600, lock_wait_timeout = 5, "
+    "innodb_lock_wait_timeout = 5, idle_transaction_timeout = 0, "
+    "tx_isolation = 'REPEATABLE-READ'"
+)
 
 TOO_MANY_CONNECTIONS = 1040
 UNKNOWN_CHARACTER_SET, COLLATION_MISMATCH, UNKNOWN_COLLATION = 1115, 1253, 1273
@@ -36,6 +42,7 @@ class Talk:
                 user="root",
                 charset="utf8mb4",
                 sql_mode=SQL_MODE,
+                init_command=UNBOUND,
                 autocommit=True,
                 defer_connect=True,
             )

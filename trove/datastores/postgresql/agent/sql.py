@@ -16,8 +16,14 @@ from trove.datastores.unit import scrub
 
 CONNECT_TIMEOUT = 2
 """Seconds; libpq takes no fewer."""
-# Nothing that a tenant made may be found by an unqualified name.
-OPTIONS = "-c search_path=pg_catalog -c client_min_messages=error -c lock_timeout=20s"
+# Nothing that a tenant made may be found by an unqualified name, and a configuration
+# group's bounds are for tenants.
+OPTIONS = (
+    "-c search_path=pg_catalog -c client_min_messages=error -c lock_timeout=20s "
+    "-c statement_timeout=0 -c idle_session_timeout=0 "
+    "-c idle_in_transaction_session_timeout=0 "
+    "-c default_transaction_isolation=read\\ committed"
+)
 
 # A failed log-in carries no code, only what the server said; it says it in English, for
 # we set lc_messages.
