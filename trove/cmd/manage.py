@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""trove-manage: an operator's tool for the database, the datastores and operations.
+
+Exit codes: 0 done, 1 it did not work, 2 the command line is wrong, 3 the audit found a
+violation (or ``db version``, that migrations are missing).
+"""
+
+import argparse
+import collections.abc
+import logging
+import os
+import sys
+import typing
+
+import sqlalchemy as sa
+from oslo_config import cfg
+
+from trove import config, errors
+from trove.cmd import manage_audit, manage_data, manage_files, manage_operations
+from trove.cmd.manage_output import Output
+from trove.config import database as database_options
+from trove.db import types
+from trove.db.session import Database
+
+FAILED, MISUSED = 1, 2
+
+
+class Manage:
+    """What a command is handed: its arguments, and what it may open with them."""
+
+    def __init__(self, asked: argparse.Namespace, out: Output) -> None:
+        self.asked, self.out = asked, out
+        self._conf: cfg.ConfigOpts | None = None
+
+    @property
+    def conf(self) -> cfg.ConfigOpts:
+        """The options of the control plane; read when a command needs them."""
+        if self._conf is None:
+            files = [f"--config-file={path}" for path in self.asked.config_file or ()]
+            self._conf = config.parse("manage", files)
+            config.register(self._conf, "cloud", "rpc", "quota")
+            # what it did is said by us, in one sentence
+            logging.getLogger("alembic").setLevel(logging.WARNING)
+        return self._conf
+
+    def database(
+        self, *, timeout: float | None = None, sealed: bool = False
+    ) -> Database:
+        """The control database; ``sealed``: with its keys, to write what is sealed."""
+        arguments = database_options.arguments(self.conf)
+        if self.asked.database:
+            arguments["url"] = self.asked.database
+        if timeout is not None:
+            arguments["timeout"] = timeout
+        if sealed:
+            types.use_keys(self.conf.database.seal_keys)
+        return Database(**arguments)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser("trove-manage", description=__doc__)
+    top.add_argument(
+        "--config-file",
+        action="append",
+        metavar="FILE",
+        help="a configuration file, instead of /etc/trove/trove.conf; may be repeated",
+    )
+    top.add_argument(
+        "--database",
+        metavar="URL",
+        help="the database, instead of [database] connection. A password in it can be "
+        "seen by others on this machine: use the configuration file for that.",
+    )
+    top.add_argument("--json", action="store_true", help="answer in JSON")
+    nouns = top.add_subparsers(dest="noun", metavar="COMMAND", required=True)
+    for part in (manage_data, manage_files, manage_operations, manage_audit):
+        part.add_to(nouns)
+    return top
+
+
+def main(argv: collections.abc.Sequence[str] | None = None) -> int:
+    """Runs one command; its exit code."""
+    asked = parser().parse_args(argv)
+    out = Output(as_json=asked.json)
+    do: typing.Callable[[Manage], int | None] = asked.do
+    try:
+        return do(Manage(asked, out)) or 0
+    except errors.TroveError as error:
+        out.error(error.message)
+    except sa.exc.SQLAlchemyError as error:
+        out.error(f"the database refused: {_first_line(error)}")
+    except cfg.Error as error:
+        out.error(f"the configuration cannot be read: {_first_line(error)}")
+        return MISUSED
+    except BrokenPipeError:  # who read our output has enough: 'list | head'
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError) as error:
+        out.error(str(error))
+    return FAILED
+
+
+def _first_line(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error).splitlines()[0]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

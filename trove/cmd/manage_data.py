@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""trove-manage db, datastore and quota: the rows that an operator keeps."""
+
+import argparse
+import typing
+
+from sqlalchemy import orm
+
+from trove import errors
+from trove.config import quota as quota_options
+from trove.datastores import registry
+from trove.db import migrate
+from trove.db.queries import datastores, quotas
+from trove.model.quotas import RESOURCES
+
+Nouns = typing.Any
+MISSING = 3
+
+
+def add_to(nouns: Nouns) -> None:
+    """Adds these commands to the command line."""
+    _database(nouns.add_parser("db", help="bring the database up to date"))
+    _datastores(
+        nouns.add_parser("datastore", help="register datastores and their versions")
+    )
+    _quotas(nouns.add_parser("quota", help="show and set a project's quotas"))
+
+
+# -- db ----------------------------------------------------------------------------
+
+
+def _database(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    command = verbs.add_parser("sync", help="migrate to the newest revision")
+    command.add_argument("revision", nargs="?", default="head", help="not the newest")
+    command.set_defaults(do=sync)
+    command = verbs.add_parser("version", help="the revision, and whether it is ours")
+    command.set_defaults(do=version)
+    command = verbs.add_parser("downgrade", help="migrate back; data may be lost")
+    command.add_argument("revision", help="the revision to go to, or 'base'")
+    command.add_argument("--yes", action="store_true", help="do not ask")
+    command.set_defaults(do=downgrade)
+
+
+def sync(manage: typing.Any) -> None:
+    """trove-manage db sync"""
+    database = manage.database(timeout=0)
+    before = migrate.current(database)
+    if before is not None and not migrate.known(before):
+        raise errors.Conflict(
+            f"The database is at revision {before}, which this release does not know: "
+            "a later release migrated it."
+        )
+    migrate.upgrade(database, manage.asked.revision)
+    after = migrate.current(database)
+    done = "was at" if before == after else "is now at"
+    manage.out.say(f"The database {done} revision {after}.", before=before, after=after)
+
+
+def version(manage: typing.Any) -> int:
+    """trove-manage db version: 3 when migrations are missing."""
+    at, newest = migrate.current(manage.database()), migrate.head()
+    manage.out.facts({"database": at, "newest": newest})
+    return 0 if at == newest else MISSING
+
+
+def downgrade(manage: typing.Any) -> None:
+    """trove-manage db downgrade"""
+    wanted = manage.asked.revision
+    if not manage.asked.yes:
+        raise errors.Conflict(
+            f"Going back to {wanted} drops tables and columns; say --yes to do it."
+        )
+    database = manage.database(timeout=0)
+    migrate.downgrade(database, wanted)
+    after = migrate.current(database)
+    manage.out.say(f"The database is now at revision {after or 'base'}.", after=after)
+
+
+# -- datastore ---------------------------------------------------------------------
+
+
+def _datastores(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    command = verbs.add_parser("list", help="every datastore and version")
+    command.set_defaults(do=list_datastores)
+    command = verbs.add_parser("register", help="make a datastore known")
+    command.add_argument("name")
+    command.add_argument(
+        "--default", metavar="VERSION", help="its default version, by name or id"
+    )
+    command.set_defaults(do=register)
+    version = verbs.add_parser("version", help="its versions")
+    verbs = version.add_subparsers(dest="what", metavar="VERB", required=True)
+    command = verbs.add_parser("register", help="make a version known, or change it")
+    command.add_argument("datastore", help="its name; it is registered when it is new")
+    command.add_argument("name", help="what users ask for, such as 10.11")
+    command.add_argument("--number", help="the engine's own version, such as 10.11.11")
+    command.add_argument("--manager", help="the plug-in; default: the datastore's name")
+    command.add_argument("--image", help="id of the guest image")
+    command.add_argument("--image-tags", help="tags of the guest image, with commas")
+    shown = command.add_mutually_exclusive_group()
+    shown.add_argument(
+        "--active",
+        action="store_true",
+        default=None,
+        help="users can ask for it; a new one is",
+    )
+    shown.add_argument(
+        "--inactive", dest="active", action="store_false", help="they cannot"
+    )
+    command.add_argument(
+        "--default", action="store_true", help="make it the datastore's default version"
+    )
+    command.set_defaults(do=register_version)
+
+
+def list_datastores(manage: typing.Any) -> None:
+    """trove-manage datastore list"""
+    with manage.database().reading() as tx:
+        rows = [
+            {
+                "datastore": offer.datastore.name,
+                "version": row.name,
+                "number": row.number,
+                "manager": row.manager,
+                "image": row.image_id,
+                "image_tags": row.image_tags,
+                "active": row.active,
+                "default": row.id == offer.datastore.default_version_id,
+                "id": row.id,
+            }
+            for offer in datastores.all(tx, inactive=True)
+            for row in offer.versions
+        ]
+    columns = ("datastore", "version", "number", "manager", "image", "image_tags")
+    manage.out.rows(rows, (*columns, "active", "default", "id"))
+
+
+def register(manage: typing.Any) -> None:
+    """trove-manage datastore register"""
+    name, default = manage.asked.name, manage.asked.default
+
+    def work(tx: orm.Session) -> str:
+        row = datastores.register(tx, name)
+        if default:
+            _, version = datastores.version(tx, row.id, default, inactive=True)
+            row.default_version_id = version.id
+        return row.id
+
+    id = manage.database().run(work)
+    manage.out.say(f"Datastore {name} is registered.", id=id, name=name)
+
+
+def register_version(manage: typing.Any) -> None:
+    """trove-manage datastore version register"""
+    asked = manage.asked
+    manager = asked.manager or asked.datastore
+    if manager not in registry.names():
+        raise errors.Invalid(
+            f"There is no datastore plug-in '{manager}'; there are "
+            f"{', '.join(registry.names())}."
+        )
+    columns: dict[str, typing.Any] = {"manager": manager}
+    if asked.image is not None:
+        columns["image_id"] = asked.image
+    if asked.image_tags is not None:
+        tags = [tag.strip() for tag in asked.image_tags.split(",")]
+        columns["image_tags"] = [tag for tag in tags if tag]
+    if asked.active is not None:
+        columns["active"] = asked.active
+
+    def work(tx: orm.Session) -> str:
+        row = datastores.register_version(
+            tx,
+            asked.datastore,
+            asked.name,
+            asked.number or asked.name,
+            default=asked.default,
+            **columns,
+        )
+        if not row.image_id and not row.image_tags:
+            raise errors.Invalid("A version needs --image or --image-tags.")
+        return row.id
+
+    id = manage.database().run(work)
+    manage.out.say(
+        f"Version {asked.name} of datastore {asked.datastore} is registered.", id=id
+    )
+
+
+# -- quota -------------------------------------------------------------------------
+
+
+def _quotas(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    command = verbs.add_parser("show", help="a project's limits and what it uses")
+    command.add_argument("project", help="its id")
+    command.set_defaults(do=show_quotas)
+    command = verbs.add_parser("set", help="set limits of a project")
+    command.add_argument("project", help="its id")
+    command.add_argument(
+        "limits",
+        nargs="+",
+        metavar="RESOURCE=LIMIT",
+        help=f"one of {', '.join(RESOURCES)}; -1 is unlimited",
+    )
+    command.set_defaults(do=set_quotas)
+
+
+def show_quotas(manage: typing.Any) -> None:
+    """trove-manage quota show"""
+    defaults = quota_options.defaults(manage.conf)
+    with manage.database().reading() as tx:
+        rows = quotas.rows(tx, manage.asked.project, defaults)
+    manage.out.rows(rows, ("resource", "in_use", "reserved", "limit"))
+
+
+def set_quotas(manage: typing.Any) -> None:
+    """trove-manage quota set"""
+    limits = {}
+    for word in manage.asked.limits:
+        resource, _, limit = word.partition("=")
+        try:
+            limits[resource] = int(limit)
+        except ValueError:
+            raise errors.Invalid(f"'{word}' is not RESOURCE=LIMIT.") from None
+    project = manage.asked.project
+    manage.database().run(lambda tx: quotas.set_limits(tx, project, limits))
+    show_quotas(manage)

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""trove-manage key, ca and map: files of the deployment, and of this source tree."""
+
+import os
+import pathlib
+import typing
+
+from cryptography import fernet
+
+from trove import errors
+from trove.service import certificates
+
+Nouns = typing.Any
+
+
+def add_to(nouns: Nouns) -> None:
+    """Adds these commands to the command line."""
+    key = nouns.add_parser("key", help="the keys that seal secrets in the database")
+    verbs = key.add_subparsers(dest="verb", metavar="VERB", required=True)
+    command = verbs.add_parser(
+        "create",
+        help="add a new key on top of the file, made when there is none; old keys "
+        "still open what they sealed",
+    )
+    command.add_argument("path", type=pathlib.Path, help="[database] seal_keys")
+    command.add_argument(
+        "--keep", action="store_true", help="do nothing when the file has a key"
+    )
+    command.set_defaults(do=create_key)
+
+    authority = nouns.add_parser("ca", help="the deployment's certificate authority")
+    verbs = authority.add_subparsers(dest="verb", metavar="VERB", required=True)
+    command = verbs.add_parser("create", help="make it; one that is there is kept")
+    command.add_argument("directory", type=pathlib.Path)
+    command.set_defaults(do=create_authority)
+
+    command = nouns.add_parser("map", help="the files of a noun, such as 'instances'")
+    command.add_argument("name", metavar="NOUN")
+    command.set_defaults(do=show_map)
+
+
+def create_key(manage: typing.Any) -> None:
+    """trove-manage key create"""
+    path: pathlib.Path = manage.asked.path
+    old = path.read_text(encoding="ascii").split() if path.exists() else []
+    if old and manage.asked.keep:
+        manage.out.say(f"{path} holds a key already.", path=str(path), made=False)
+        return
+    keys = [fernet.Fernet.generate_key().decode("ascii"), *old]
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # whole or not at all, and never readable by others, not for a moment
+    new = path.with_name(f".{path.name}.new")
+    new.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    with os.fdopen(os.open(new, flags, 0o600), "w", encoding="ascii") as file:
+        file.write("\n".join(keys) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    if path.exists():
+        owner = path.stat()
+        os.chown(new, owner.st_uid, owner.st_gid)
+    new.replace(path)
+    manage.out.say(
+        f"A new key is in {path}. Services that run must be restarted to use it.",
+        path=str(path),
+        made=True,
+    )
+
+
+def create_authority(manage: typing.Any) -> None:
+    """trove-manage ca create"""
+    directory: pathlib.Path = manage.asked.directory
+    certificates.Authority.create(directory)
+    certificate = directory / certificates.CERTIFICATE
+    manage.out.say(
+        f"The certificate to trust is {certificate}.", certificate=str(certificate)
+    )
+
+
+def show_map(manage: typing.Any) -> None:
+    """trove-manage map: a noun has the same file name everywhere."""
+    package = pathlib.Path(__file__).resolve().parents[1]
+    noun = manage.asked.name.lower()
+    words = {noun, noun.removesuffix("s"), f"{noun}s"}
+    found = sorted(
+        path
+        for root in (package, package.parent / "tests")
+        for path in root.rglob("*.py")
+        if words & {path.stem.removeprefix("test_"), *path.stem.split("_")}
+        or words & set(path.relative_to(root).parts[:-1])
+    )
+    if not found:
+        raise errors.NotFound(what="Noun", id=noun)
+    rows = [
+        {"file": str(path.relative_to(package.parent)), "what": _first_sentence(path)}
+        for path in found
+        if path.name != "__init__.py"
+    ]
+    manage.out.rows(rows, ("file", "what"))
+
+
+def _first_sentence(path: pathlib.Path) -> str:
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith('"""'):
+            return line.strip('"').split(". ")[0]
+    return ""
