@@ -126,14 +126,14 @@ def ports(ctx: StepContext, instance: Instance, group: str) -> dict[str, str] | 
     network = ctx.cloud.network
     made = {}
     for role, (where, address, subnet) in orders.items():
-        id = ctx.ensure(
-            "port",
-            ctx.key(role),
-            network.find_ports,
-            lambda key, where=where, address=address, subnet=subnet: (
-                network.create_port(key, where, (group,), address, subnet)
-            ),
+        create = functools.partial(
+            network.create_port,
+            network=where,
+            groups=(group,),
+            address=address,
+            subnet=subnet,
         )
+        id = ctx.ensure("port", ctx.key(role), network.find_ports, create)
         if isinstance(id, Wait):
             return id
         made[role] = id
