@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the cases of ``*.yaml``: each over the real API, once in JSON and once in XML.
 
-A case has ``name``, perhaps ``given`` (instances made before: ``active`` and ``building``,
-bound to ``$id`` and ``$new``), and ``steps`` (or is one step itself). A step:
+A case has ``name``, perhaps ``given`` (instances made before: ``active`` and
+``building``, bound to ``$id`` and ``$new``), and ``steps`` (or is one step itself). A
+step:
 
 ``ask``      ``METHOD path``; a path without a slash is below the caller's project
 ``as``       the caller (member, reader, admin, stranger, nobody, roleless)

@@ -11,6 +11,7 @@ import typing
 import uuid
 import xml.etree.ElementTree as etree
 
+import defusedxml.ElementTree
 import sqlalchemy as sa
 import webob
 from cryptography import fernet
@@ -44,7 +45,7 @@ IMAGE = "6f3d5c2e-1111-4222-8333-444455556666"
 
 
 class Authenticator:
-    """Believes ``X-Test-Caller``; anybody else is sent away as keystonemiddleware does."""
+    """Believes ``X-Test-Caller``; sends others away as keystonemiddleware does."""
 
     def __init__(self, application: typing.Any) -> None:
         self.application = application
@@ -261,7 +262,7 @@ def _put(element: etree.Element, name: str, value: typing.Any) -> None:
 
 def from_xml(data: bytes) -> dict[str, typing.Any]:
     """To texts, dicts and lists: a plural with children of its singular is a list."""
-    root = etree.fromstring(data)
+    root = defusedxml.ElementTree.fromstring(data)
     return {_local(root.tag): _take(root)}
 
 

@@ -43,7 +43,7 @@ def of(table: Table) -> list[policy.RuleDefault]:
     checks: dict[str, str] = {}
     said: dict[str, str] = {}
     for route in table.routes:
-        for rule, who in _rules(route.op):
+        for rule, who in rules_of(route.op):
             places.setdefault(rule, []).append(
                 {"path": f"/v1.0/{{tenant}}/{route.path}", "method": route.op.method}
             )
@@ -59,7 +59,8 @@ def of(table: Table) -> list[policy.RuleDefault]:
     ]
 
 
-def _rules(op: Op) -> list[tuple[str, str]]:
+def rules_of(op: Op) -> list[tuple[str, str]]:
+    """The rules that guard an op, and their defaults."""
     if not op.deeds:
         return [(op.rule, op.who)]
     return [(action.rule, action.who) for deed in op.deeds.values() for action in deed]

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every route, every kind of caller: who gets past the policy. A golden table.
+
+``ok`` is any answer that is not 401 or 403; a stranger uses the own project's path, with
+the id of another project's instance in it.
+"""
+
+import typing
+
+import pytest
+from oslo_policy import policy as oslo
+
+from tests.api.world import DEMO, World
+from trove.api import policy
+from trove.api.resources import TABLE
+from trove.api.table import Route
+
+READ = {
+    "reader": "ok",
+    "member": "ok",
+    "admin": "ok",
+    "stranger": "ok",
+    "roleless": 403,
+}
+ONE = READ | {"stranger": 404}
+WRITE = ONE | {"reader": 403}
+RULE = READ | {"reader": 403, "member": 403, "stranger": 403}
+OPEN = READ | {"roleless": "ok"}
+
+EXPECTED = {
+    "datastore:index": OPEN,
+    "datastore:list_associated_flavors": OPEN,
+    "datastore:show": OPEN,
+    "datastore:version_index": OPEN,
+    "datastore:version_show": OPEN,
+    "datastore:version_show_by_uuid": OPEN,
+    "flavor:index": OPEN,
+    "flavor:show": OPEN,
+    "instance:create": READ | {"reader": 403},
+    "instance:delete": WRITE,
+    "instance:detail": READ,
+    "instance:edit": WRITE,
+    "instance:eject_replica_source": WRITE,
+    "instance:force_delete": WRITE,
+    "instance:index": READ,
+    "instance:promote_to_replica_source": WRITE,
+    "instance:reset_status": RULE,
+    "instance:resize_flavor": WRITE,
+    "instance:resize_volume": WRITE,
+    "instance:restart": WRITE,
+    "instance:show": ONE,
+    "instance:update": WRITE,
+    "limits:index": READ,
+    "quota:show": READ | {"stranger": 403},
+    "quota:update": RULE,
+}
+
+BODIES: dict[str, typing.Any] = {
+    "instance:create": {
+        "instance": {"name": "a", "flavorRef": "1", "volume": {"size": 1}}
+    },
+    "instance:update": {"instance": {"name": "b"}},
+    "instance:edit": {"instance": {"name": "b"}},
+    "instance:restart": {"restart": {}},
+    "instance:resize_volume": {"resize": {"volume": {"size": 4}}},
+    "instance:resize_flavor": {"resize": {"flavorRef": "2"}},
+    "instance:promote_to_replica_source": {"promote_to_replica_source": {}},
+    "instance:eject_replica_source": {"eject_replica_source": {}},
+    "instance:reset_status": {"reset_status": {}},
+    "instance:force_delete": {"reset_status": {"force_delete": 1}},
+    "quota:update": {"quotas": {"instances": 5}},
+}
+
+
+def _rules() -> list[tuple[Route, str]]:
+    return [
+        (route, rule) for route in TABLE.routes for rule, _ in policy.rules_of(route.op)
+    ]
+
+
+def test_every_route_has_a_rule_and_every_rule_is_expected() -> None:
+    assert {rule for _, rule in _rules()} == set(EXPECTED)
+    defaults = {rule.name for rule in policy.list_rules()}
+    assert set(EXPECTED) < defaults
+    assert {"context_is_admin", "admin", "admin_or_owner", "default"} < defaults
+
+
+def test_the_defaults_are_documented_where_they_hold() -> None:
+    for rule in policy.list_rules():
+        if isinstance(rule, oslo.DocumentedRuleDefault):
+            assert rule.operations
+            assert rule.description
+
+
+@pytest.mark.parametrize(
+    "route, rule", _rules(), ids=lambda it: it if isinstance(it, str) else it.op.method
+)
+def test_who_may(world: World, route: Route, rule: str) -> None:
+    for caller, expected in EXPECTED[rule].items():
+        ids = {
+            "id": world.active() if route.resource.name == "instance" else "mariadb",
+            "version": world.versions["mariadb-10.11"],
+            "project": DEMO,
+        }
+        if route.resource.name == "flavor":
+            ids["id"] = "1"
+        path = route.path.format(**ids)
+        answer = world.ask(route.op.method, path, BODIES.get(rule), caller=caller)
+        got = answer.status_int if answer.status_int in (401, 403, 404) else "ok"
+        assert got == expected, (caller, answer.status, answer.text)
+        assert answer.status_int < 500 or answer.status_int == 501
+    assert (
+        world.ask(route.op.method, path, BODIES.get(rule), caller="nobody").status_int
+        == 401
+    )
