@@ -126,8 +126,9 @@ def copy(
         shutil.copyfile(path, target)
     described = root / SITE / "trove_dbaas-0.dist-info"
     described.mkdir()
-    (described / "METADATA").write_text("Metadata-Version: 2.1\nName: trove-dbaas\n"
-                                        "Version: 0\n")
+    (described / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: trove-dbaas\nVersion: 0\n"
+    )
     (described / "entry_points.txt").write_text(_entry_points())
     _compile(root, base, host)
     units = root / "etc/systemd/system"

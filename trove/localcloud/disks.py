@@ -98,7 +98,7 @@ class Disks:
         device = self.device(volume)
         if device is None:
             return
-        self._until(lambda: _unused(device), volume, within)
+        self._until(lambda: unused(device), volume, within)
         self._host.run("losetup", "-d", device, ok=(0, 1))
         self._until(lambda: self.device(volume) is None, volume, within)
 
@@ -129,7 +129,8 @@ def number(device: str) -> str:
     return f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
 
 
-def _unused(device: str) -> bool:
+def unused(device: str) -> bool:
+    """Whether nobody has the device mounted, or open for itself."""
     try:
         # Exclusive on a block device means: mounted nowhere, opened by nobody so.
         descriptor = os.open(device, os.O_RDONLY | os.O_EXCL)

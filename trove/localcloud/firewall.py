@@ -14,6 +14,7 @@ table remembers for three minutes who asked whom.
 import dataclasses
 import ipaddress
 
+ANYWHERE = "0.0.0.0/0"
 REMEMBERED = "3m"
 MOST_REMEMBERED = 65536
 PRIORITY = -200
@@ -80,9 +81,7 @@ def _memory() -> list[str]:
     return sets
 
 
-def _hook(
-    tag: str, chain: str, hook: str, which: str, wires: list[Wire]
-) -> list[str]:
+def _hook(tag: str, chain: str, hook: str, which: str, wires: list[Wire]) -> list[str]:
     prefix = "out" if chain == "leaving" else "in"
     lines = [f"  chain {chain} {{"]
     lines.append(f"    type filter hook {hook} priority {PRIORITY}; policy accept;")
@@ -137,7 +136,7 @@ def _remote(opening: Opening, direction: str) -> str | None:
     """A match on the other end; empty for everybody, None when there is nobody."""
     if not opening.remotes:
         return None
-    if "0.0.0.0/0" in opening.remotes:  # noqa: S104 - a range, not a listener
+    if ANYWHERE in opening.remotes:
         return ""
     end = "daddr" if direction == "egress" else "saddr"
     # nft refuses a set with overlapping ranges.

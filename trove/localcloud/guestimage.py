@@ -149,9 +149,7 @@ def _base(root: pathlib.Path, host: programs.Runner, progress: Progress) -> None
     sources = next((path for path in SOURCES if path.exists()), None)
     if sources is None:
         raise errors.Upstream(why="this host has no apt sources to build an image from")
-    options = [
-        f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in LEFT_OUT
-    ]
+    options = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in LEFT_OUT]
     host.run(
         "mmdebstrap",
         "--quiet",

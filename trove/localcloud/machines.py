@@ -104,7 +104,9 @@ class Machines:
     def stop(self, server: str, within: int = 60) -> None:
         """The machine has shut down in order, or was killed after the time."""
         if self.running(server):
-            self._lxc("stop", server, "-t", str(within), ok=(0, 1, 2), within=within + 30)
+            self._lxc(
+                "stop", server, "-t", str(within), ok=(0, 1, 2), within=within + 30
+            )
         self._wait_stopped(server)
 
     def kill(self, server: str) -> None:
@@ -220,4 +222,6 @@ def _last_errors(log: str) -> str:
         lines = pathlib.Path(log).read_text(errors="replace").splitlines()
     except FileNotFoundError:
         return ""
-    return " ".join(line.split(" - ", 1)[-1] for line in lines if " ERROR " in line)[-500:]
+    return " ".join(line.split(" - ", 1)[-1] for line in lines if " ERROR " in line)[
+        -500:
+    ]

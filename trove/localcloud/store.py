@@ -10,7 +10,9 @@ import dataclasses
 import json
 import os
 import pathlib
+import secrets
 import sqlite3
+import string
 import threading
 import time
 import typing
@@ -18,6 +20,7 @@ import typing
 from trove.localcloud import things
 
 T = typing.TypeVar("T", bound=things.Thing)
+ALPHABET = string.ascii_letters + string.digits
 TABLE = """
 CREATE TABLE IF NOT EXISTS things (
     kind TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, id)
@@ -84,7 +87,11 @@ class Store:
         self._connection = sqlite3.connect(
             path, check_same_thread=False, isolation_level=None
         )
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "secure_delete = ON",
+        ):
             self._connection.execute(f"PRAGMA {pragma}")
         self._connection.execute(TABLE)
 
@@ -104,3 +111,8 @@ class Store:
         """The file is let go."""
         with self._turn:
             self._connection.close()
+
+
+def random_word(length: int) -> str:
+    """Letters and digits that nobody can guess."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(length))

@@ -95,7 +95,14 @@ class Rule(Thing):
     def says(self) -> tuple[object, ...]:
         """What makes two rules of a group the same."""
         ends = (self.remote_cidr, self.remote_group)
-        return (self.direction, self.ethertype, self.protocol, self.low, self.high, ends)
+        return (
+            self.direction,
+            self.ethertype,
+            self.protocol,
+            self.low,
+            self.high,
+            ends,
+        )
 
 
 @dataclasses.dataclass(slots=True)

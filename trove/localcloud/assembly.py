@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The local cloud put together: its parts, from a layout."""
+
+import contextlib
+import fcntl
+import logging
+import os
+import pathlib
+import threading
+import typing
+
+from trove import errors
+from trove.localcloud import (
+    bootstrap,
+    disks,
+    guestimage,
+    keeper,
+    layers,
+    layout,
+    machines,
+    programs,
+    servers,
+    store,
+    wires,
+)
+from trove.localcloud.web import calls, server
+
+LOG = logging.getLogger(__name__)
+
+
+class AlreadyRunning(errors.Conflict):
+    sentence = "trove-localcloud runs already (process {pid}); stop it first."
+
+
+@contextlib.contextmanager
+def alone(place: layout.Layout) -> typing.Iterator[None]:
+    """One process at a time works on a deployment."""
+    place.run.mkdir(mode=0o755, parents=True, exist_ok=True)
+    with (place.run / "localcloud.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.seek(0)
+            raise AlreadyRunning(pid=lock.read().strip() or "unknown") from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield
+
+
+def disks_of(place: layout.Layout, host: programs.Runner) -> disks.Disks:
+    """The deployment's volumes."""
+    return disks.Disks(place.cloud / "volumes", host)
+
+
+def machines_of(place: layout.Layout, host: programs.Runner) -> machines.Machines:
+    """The deployment's machines."""
+    return machines.Machines(place.cloud / "servers", place.tag, host)
+
+
+def wires_of(place: layout.Layout, host: programs.Runner) -> wires.Wires:
+    """The deployment's bridge and firewall."""
+    return wires.Wires(place.tag, place.bridge, place.cidr, place.host_address, host)
+
+
+def store_of(place: layout.Layout) -> store.Store:
+    """The deployment's rows."""
+    return store.Store(place.cloud / "cloud.sqlite")
+
+
+class LocalCloud:
+    """A local cloud that serves: a part of a process."""
+
+    def __init__(
+        self,
+        place: layout.Layout,
+        image: guestimage.GuestImage,
+        workers: int = 6,
+        host: programs.Runner | None = None,
+    ) -> None:
+        host = host or programs.Host()
+        self._place = place
+        self._image = image
+        self.store = store_of(place)
+        workshop = servers.Workshop(
+            place.tag,
+            self.store,
+            machines_of(place, host),
+            disks_of(place, host),
+            wires_of(place, host),
+        )
+        self.keeper = keeper.Keeper(workshop, workers)
+        self._serving: server.Server | None = None
+
+    def start(self) -> None:
+        """What should run runs, and requests are answered."""
+        place = self._place
+        bootstrap.fill(self.store, place, self._image)
+        self._prune()
+        cloud = calls.Cloud(
+            store=self.store,
+            keeper=self.keeper,
+            settings=bootstrap.Settings(tag=place.tag, bridge=place.bridge),
+            endpoint=f"http://127.0.0.1:{place.cloud_port}",
+        )
+        self.keeper.start()
+        self._serving = server.make(cloud, place)
+        threading.Thread(
+            target=self._serving.serve_forever, name="http", daemon=True
+        ).start()
+
+    def stop(self, within: float) -> bool:
+        """No more requests; what was begun is finished; servers keep running."""
+        if self._serving is not None:
+            self._serving.shutdown()
+            self._serving.server_close()
+        self.keeper.stop()
+        self.store.close()
+        return True
+
+    def _prune(self) -> None:
+        """Forgets the images of older code; their layers when no server needs them.
+
+        Only in a cache of this deployment alone: another's servers are not known here.
+        """
+        bootstrap.retire(self.store, self._image)
+        if self._place.cache.parent != self._place.state:
+            return
+        used = {pathlib.Path(layer) for layer in bootstrap.used_layers(self.store)}
+        for layer in layers.Layers(self._place.cache / "images").prune(used):
+            LOG.info("guest image layer %s is used no more and was removed", layer)

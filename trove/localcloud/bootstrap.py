@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The first contents: flavors, the network, and the guest image under its names."""
+
+import dataclasses
+import ipaddress
+import time
+import uuid
+
+from trove.localcloud import guestimage, layout, things
+from trove.localcloud import store as stores
+
+SPACE = uuid.UUID("8f9d5dc0-8a6b-4f3c-9a20-5a9a1a4c6f10")
+SHARED = "service"
+"""The owner of what everybody may use."""
+
+FLAVORS = (
+    ("1", "db.tiny", 512, 1),
+    ("2", "db.small", 1024, 1),
+    ("3", "db.medium", 2048, 2),
+    ("4", "db.large", 4096, 2),
+    ("5", "db.huge", 8192, 4),
+)
+DISK = 5
+IMAGES = (
+    ("trove-mariadb-10.11", ("trove", "mariadb", "10.11")),
+    ("trove-postgresql-15", ("trove", "postgresql", "15")),
+)
+"""One content, found under the tags of each datastore that it has."""
+
+NETWORK = "trove"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Settings:
+    """What a deployment is, for the services' answers."""
+
+    tag: str
+    bridge: str
+    region: str = "RegionOne"
+    zone: str = "nova"
+    hostname: str = "localcloud"
+
+
+def named(*words: str) -> str:
+    """An id that is the same for the same words."""
+    return str(uuid.uuid5(SPACE, " ".join(words)))
+
+
+def fill(
+    store: stores.Store, place: layout.Layout, image: guestimage.GuestImage
+) -> None:
+    """The first contents are there; those that are, stay as they are."""
+    now = time.time()
+    with store.transaction() as tx:
+        for id, name, ram, vcpus in FLAVORS:
+            if tx.get(things.Flavor, id) is None:
+                tx.put(things.Flavor(id, SHARED, name, now, now, ram, vcpus, DISK))
+        _network(tx, place, now)
+        for name, tags in IMAGES:
+            id = named("image", name, image.name)
+            if tx.get(things.Image, id) is None:
+                directories = [str(layer) for layer in image.layers]
+                row = things.Image(id, SHARED, name, now, now, directories, list(tags))
+                tx.put(row)
+
+
+def _network(tx: stores.Transaction, place: layout.Layout, now: float) -> None:
+    network, subnet = named("network", place.tag), named("subnet", place.tag)
+    if tx.get(things.Network, network) is not None:
+        return
+    cidr = ipaddress.ip_network(place.cidr)
+    tx.put(things.Network(network, SHARED, NETWORK, now, now, place.bridge))
+    row = things.Subnet(
+        id=subnet,
+        project=SHARED,
+        name=NETWORK,
+        created=now,
+        updated=now,
+        network=network,
+        cidr=str(cidr),
+        gateway=place.host_address,
+        first=str(cidr[2]),
+        last=str(cidr[-2]),
+    )
+    tx.put(row)
+
+
+def used_layers(store: stores.Store) -> set[str]:
+    """Every directory that a server runs on, or an image may start one from."""
+    with store.transaction() as tx:
+        used = {layer for image in tx.all(things.Image) for layer in image.layers}
+        for server in tx.all(things.Server):
+            if server.deleted is None:
+                used.update(server.layers)
+    return used
+
+
+def retire(store: stores.Store, image: guestimage.GuestImage) -> None:
+    """Images of a content that is not the newest go; servers keep what they run on."""
+    newest = {named("image", name, image.name) for name, _ in IMAGES}
+    with store.transaction() as tx:
+        for row in tx.all(things.Image):
+            if row.id not in newest:
+                tx.drop(row)

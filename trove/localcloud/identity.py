@@ -1,0 +1,340 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Identity: a real Keystone on SQLite, its projects, users and catalogue.
+
+Keystone lives in a virtual environment of its own: it pins other versions of what this
+package uses, and in production it is somebody else's.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import subprocess
+import time
+import typing
+
+import requests
+import yaml
+
+from trove import errors
+from trove.localcloud import layers, layout, programs, store
+
+REGION = "RegionOne"
+ADMIN = "admin"
+SERVICE = "service"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class User:
+    """Somebody with a password, a project, and roles in it."""
+
+    name: str
+    project: str
+    roles: tuple[str, ...]
+
+
+USERS = (
+    User("trove", SERVICE, ("service", "admin")),
+    User("demo", "demo", ("member",)),
+    User("reader", "demo", ("reader",)),
+    User("other", "other", ("member",)),
+)
+CLOUDS = ("demo", "other", "reader", ADMIN)
+"""The clouds of clouds.yaml: what a person uses; never the service's own user."""
+
+CONF = """\
+[DEFAULT]
+log_dir = {home}/log
+public_endpoint = {url}
+[database]
+connection = sqlite:///{home}/keystone.sqlite
+[token]
+provider = fernet
+expiration = 14400
+[fernet_tokens]
+key_repository = {home}/fernet
+[credential]
+key_repository = {home}/credential
+[cache]
+enabled = true
+backend = oslo_cache.dict
+[oslo_policy]
+policy_file = policy.yaml
+"""
+# Keystone reads sys.argv when it is loaded, and would find the web server's own there.
+LOADER = """\
+import sys
+sys.argv = ["keystone-wsgi-public", "--config-file", "{home}/keystone.conf"]
+from keystone.wsgi.api import application
+"""
+APPLICATION = "trove_keystone"
+
+
+def url(place: layout.Layout) -> str:
+    """Where Keystone answers."""
+    return f"http://127.0.0.1:{place.keystone_port}"
+
+
+def passwords(place: layout.Layout) -> dict[str, str]:
+    """Each user's password; made at first, kept in a file that only root reads."""
+    file = place.etc / "passwords.json"
+    known: dict[str, str] = {}
+    if file.exists():
+        known = json.loads(file.read_text())
+    names = [ADMIN, *(user.name for user in USERS)]
+    if any(name not in known for name in names):
+        known = {name: store.random_word(32) for name in names} | known
+        write(file, json.dumps(known, indent=1) + "\n")
+    return known
+
+
+def services(place: layout.Layout) -> dict[str, tuple[str, str]]:
+    """The catalogue: each service's name and address, by its type."""
+    cloud = f"http://127.0.0.1:{place.cloud_port}"
+    api = f"http://127.0.0.1:{place.api_port}"
+    return {
+        "compute": ("nova", f"{cloud}/compute/v2.1"),
+        "block-storage": ("cinder", f"{cloud}/volume/v3/%(project_id)s"),
+        "network": ("neutron", f"{cloud}/network"),
+        "image": ("glance", f"{cloud}/image"),
+        "database": ("trove", f"{api}/v1.0/%(project_id)s"),
+    }
+
+
+def write(file: pathlib.Path, text: str) -> None:
+    """A whole file that only its owner reads, in one step."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    new = file.with_name(file.name + ".new")
+    new.unlink(missing_ok=True)
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    new.rename(file)
+
+
+def write_clouds(place: layout.Layout) -> None:
+    """clouds.yaml, as every OpenStack client reads it."""
+    known = passwords(place)
+    projects = {user.name: user.project for user in USERS} | {ADMIN: ADMIN}
+    clouds = {
+        name: {
+            "auth": {
+                "auth_url": f"{url(place)}/v3",
+                "username": name,
+                "password": known[name],
+                "project_name": projects[name],
+                "user_domain_name": "Default",
+                "project_domain_name": "Default",
+            },
+            "region_name": REGION,
+            "identity_api_version": "3",
+        }
+        for name in CLOUDS
+    }
+    write(place.clouds_yaml, yaml.safe_dump({"clouds": clouds}, sort_keys=False))
+
+
+def environment() -> dict[str, str]:
+    """What Keystone's programs are run with."""
+    kept = {key: os.environ[key] for key in ("HOME", "LANG") if key in os.environ}
+    return {**kept, "PATH": programs.PATH, "PYTHONWARNINGS": "ignore"}
+
+
+def command(
+    place: layout.Layout, venv: pathlib.Path
+) -> tuple[list[str], dict[str, str]]:
+    """How a supervisor runs Keystone: the arguments, and the environment."""
+    argv = [
+        str(venv / "bin/gunicorn"),
+        "--workers=1",
+        "--threads=8",
+        f"--bind=127.0.0.1:{place.keystone_port}",
+        f"--chdir={place.keystone}",
+        f"--pythonpath={place.keystone}",
+        "--no-control-socket",
+        "--worker-tmp-dir=/dev/shm",
+        "--timeout=120",
+        f"{APPLICATION}:application",
+    ]
+    return argv, environment()
+
+
+def prepare(
+    place: layout.Layout,
+    venv: pathlib.Path,
+    progress: typing.Callable[[str], None] = lambda text: None,
+) -> None:
+    """Keystone is set up, with everybody in it; a second time takes no time."""
+    known = passwords(place)
+    write_clouds(place)
+    mark = place.keystone / "prepared"
+    wanted = layers.digest(repr((USERS, services(place), sorted(known.items()), 1)))
+    if mark.exists() and mark.read_text() == wanted:
+        return
+    progress("keystone: database and keys")
+    _set_up(place, venv, known[ADMIN])
+    progress("keystone: projects, users, catalogue")
+    argv, env = command(place, venv)
+    with (place.keystone / "log" / "prepare.log").open("w") as log:
+        running = subprocess.Popen(
+            argv, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
+        try:
+            _fill(place, known, running)
+        finally:
+            running.terminate()
+            running.wait(30)
+    mark.write_text(wanted)
+
+
+def _set_up(place: layout.Layout, venv: pathlib.Path, password: str) -> None:
+    home = place.keystone
+    for name in ("", "log", "fernet", "credential"):
+        (home / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+    write(home / "keystone.conf", CONF.format(home=home, url=url(place)))
+    write(home / f"{APPLICATION}.py", LOADER.format(home=home))
+    me = ["--keystone-user", str(os.getuid()), "--keystone-group", str(os.getgid())]
+    _manage(place, venv, "db_sync")
+    if not (home / "fernet/0").exists():
+        _manage(place, venv, "fernet_setup", *me)
+    if not (home / "credential/0").exists():
+        _manage(place, venv, "credential_setup", *me)
+    words = ["--bootstrap-username", ADMIN, "--bootstrap-project-name", ADMIN]
+    words += ["--bootstrap-role-name", ADMIN, "--bootstrap-region-id", REGION]
+    words += ["--bootstrap-service-name", "keystone"]
+    for interface in ("public", "internal", "admin"):
+        words += [f"--bootstrap-{interface}-url", f"{url(place)}/v3"]
+    # By the environment: an argument is read by everybody on the machine.
+    _manage(
+        place, venv, "bootstrap", *words, secret={"OS_BOOTSTRAP_PASSWORD": password}
+    )
+
+
+def _manage(
+    place: layout.Layout,
+    venv: pathlib.Path,
+    *words: str,
+    secret: dict[str, str] | None = None,
+) -> None:
+    argv = [str(venv / "bin/keystone-manage")]
+    argv += ["--config-file", str(place.keystone / "keystone.conf"), *words]
+    try:
+        done = subprocess.run(
+            argv,
+            env=environment() | (secret or {}),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise errors.Upstream(why=f"there is no Keystone in {venv}") from None
+    if done.returncode:
+        raise programs.ProgramFailed(
+            f"keystone-manage {words[0]}", done.returncode, done.stderr or done.stdout
+        )
+
+
+# -- contents, by Keystone's own API ---------------------------------------------------
+
+
+class _Admin:
+    """Keystone's administrator, over HTTP."""
+
+    def __init__(self, place: layout.Layout, password: str) -> None:
+        self._url = f"{url(place)}/v3"
+        self._session = requests.Session()
+        # A proxy of the environment has no business on loopback.
+        self._session.trust_env = False
+        who = {"name": ADMIN, "domain": {"id": "default"}}
+        identity = {
+            "methods": ["password"],
+            "password": {"user": {**who, "password": password}},
+        }
+        scope = {"project": who}
+        body = {"auth": {"identity": identity, "scope": scope}}
+        said = self._session.post(f"{self._url}/auth/tokens", json=body, timeout=60)
+        said.raise_for_status()
+        token = said.headers["X-Subject-Token"]
+        self._session.headers["X-Auth-Token"] = token
+
+    def call(self, verb: str, path: str, body: object = None) -> typing.Any:
+        said = self._session.request(verb, self._url + path, json=body, timeout=60)
+        if said.status_code >= 400:
+            raise errors.Upstream(why=f"Keystone: {verb} {path}: {said.text[:300]}")
+        return said.json() if said.content else None
+
+    def have(self, kind: str, name: str, **values: object) -> dict[str, typing.Any]:
+        """The thing of that name, made if there is none, with these values."""
+        plural = f"{kind}s"
+        found = self.call("GET", f"/{plural}?name={name}")[plural]
+        body = {kind: {"name": name, **values}}
+        if found:
+            path = f"/{plural}/{found[0]['id']}"
+            made: dict[str, typing.Any] = self.call("PATCH", path, body)[kind]
+            return made
+        made = self.call("POST", f"/{plural}", body)[kind]
+        return made
+
+
+def _fill(
+    place: layout.Layout, known: dict[str, str], running: "subprocess.Popen[bytes]"
+) -> None:
+    _wait(place, running)
+    admin = _Admin(place, known[ADMIN])
+    roles = {role["name"]: role["id"] for role in admin.call("GET", "/roles")["roles"]}
+    for user in USERS:
+        project = admin.have("project", user.project, domain_id="default")["id"]
+        person = admin.have(
+            "user",
+            user.name,
+            password=known[user.name],
+            default_project_id=project,
+            domain_id="default",
+        )["id"]
+        for role in user.roles:
+            if role not in roles:
+                roles[role] = admin.have("role", role)["id"]
+            path = f"/projects/{project}/users/{person}/roles/{roles[role]}"
+            admin.call("PUT", path)
+    _catalogue(place, admin)
+
+
+def _catalogue(place: layout.Layout, admin: _Admin) -> None:
+    for type, (name, address) in services(place).items():
+        service = admin.have("service", name, type=type)["id"]
+        had = admin.call("GET", f"/endpoints?service_id={service}")["endpoints"]
+        ids = {endpoint["interface"]: endpoint["id"] for endpoint in had}
+        for interface in ("public", "internal", "admin"):
+            endpoint = {
+                "service_id": service,
+                "interface": interface,
+                "region_id": REGION,
+                "url": address,
+            }
+            if interface in ids:
+                path = f"/endpoints/{ids[interface]}"
+                admin.call("PATCH", path, {"endpoint": endpoint})
+            else:
+                admin.call("POST", "/endpoints", {"endpoint": endpoint})
+
+
+def _wait(
+    place: layout.Layout, running: "subprocess.Popen[bytes]", within: float = 90
+) -> None:
+    end = time.monotonic() + within
+    session = requests.Session()
+    session.trust_env = False
+    while time.monotonic() < end:
+        if running.poll() is not None:
+            break
+        try:
+            if session.get(f"{url(place)}/v3", timeout=10).ok:
+                return
+        except requests.ConnectionError:
+            time.sleep(0.2)
+    log = place.keystone / "log"
+    raise errors.Upstream(why=f"Keystone does not start; see {log}")
