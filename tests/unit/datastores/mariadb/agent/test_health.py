@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pulse of a MariaDB that is not there; the living ones are in the contract."""
+
+import pytest
+
+from trove.datastores.mariadb.agent.health import Pulse
+from trove.datastores.unit import Unit
+
+
+@pytest.mark.parametrize(
+    "state, service",
+    [("inactive", "stopped"), ("failed", "crashed"), ("active", "running")],
+)
+def test_no_answer_is_told_by_the_state_of_the_unit(host, tmp_path, state, service):
+    host.state = state
+    pulse = Pulse(str(tmp_path / "none"), Unit(host, "x.service", "/x", "x"))
+    assert pulse.take().state == service
