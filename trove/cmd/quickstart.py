@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The quickstart: from installed packages to two databases that answer.
+
+``bin/quickstart`` installs what is needed and then runs this. Everything it starts is
+run by ``trove-supervise``; everything it keeps is below one directory.
+"""
+
+import argparse
+import contextlib
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+import typing
+
+from trove import errors
+from trove.cmd import firststeps, manage, supervise
+from trove.localcloud import (
+    bootstrap,
+    guestimage,
+    hostcheck,
+    onemachine,
+    programs,
+    rabbitmq,
+)
+from trove.localcloud.layout import Layout
+from trove.service import supervisor, threads
+
+FAILED, REFUSED = 1, 2
+START = 300.0
+"""Seconds that everything together may take to be up."""
+
+
+class Steps:
+    """Prints what is done, and how long it took."""
+
+    def __init__(self, out: typing.TextIO = sys.stdout) -> None:
+        self._out = out
+        self._began = time.monotonic()
+
+    @contextlib.contextmanager
+    def step(self, what: str) -> typing.Iterator[None]:
+        """One step; its line ends when it does."""
+        began = time.monotonic()
+        self._out.write(f"{what + ' ...':<52}")
+        self._out.flush()
+        yield
+        self.say(f"{time.monotonic() - began:6.1f} s")
+
+    def say(self, text: str) -> None:
+        """A line of its own."""
+        self._out.write(f"{text}\n")
+        self._out.flush()
+
+    def seconds(self) -> float:
+        """Since the beginning."""
+        return time.monotonic() - self._began
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line; ``bin/quickstart --help`` is its manual."""
+    top = argparse.ArgumentParser("bin/quickstart", description=__doc__)
+    do = top.add_mutually_exclusive_group()
+    for verb in ("status", "down", "up", "purge"):
+        do.add_argument(f"--{verb}", action="store_true")
+    top.add_argument("--state-dir", type=pathlib.Path, default="/var/lib/trove")
+    cache = os.environ.get("TROVE_CACHE", "/var/lib/trove/cache")
+    top.add_argument("--cache-dir", type=pathlib.Path, default=cache)
+    top.add_argument("--tag", default="trv")
+    top.add_argument("--cidr", default="10.77.0.0/24")
+    top.add_argument("--ports", type=int, default=18700)
+    top.add_argument("--no-instances", action="store_true")
+    top.add_argument("question", nargs="?", help=argparse.SUPPRESS)
+    return top
+
+
+def main(argv: typing.Sequence[str] | None = None) -> int:
+    """0 done, 1 failed, 2 refused before anything was changed."""
+    threads.prepare()
+    asked = parser().parse_args(argv)
+    place = Layout(
+        state=asked.state_dir.absolute(),
+        cache=asked.cache_dir.absolute(),
+        tag=asked.tag,
+        cidr=asked.cidr,
+        ports=asked.ports,
+    )
+    try:
+        if asked.question == onemachine.BROKER_READY:
+            return broker_ready(place)
+        if asked.status:
+            return status(place)
+        if asked.down:
+            return down(place, Steps())
+        if asked.purge:
+            return purge(place, Steps())
+        return up(place, Steps(), instances=not asked.no_instances)
+    except (errors.TroveError, OSError, subprocess.CalledProcessError) as error:
+        sys.stderr.write(
+            f"\nquickstart: {error}\nquickstart: logs are in {place.log}\n"
+        )
+        return FAILED
+
+
+def broker_ready(place: Layout) -> int:
+    """For the supervisor: the broker takes connections, and has its virtual hosts."""
+    if not rabbitmq.ready(place):
+        return FAILED
+    rabbitmq.setup(place)
+    return 0
+
+
+# -- up --------------------------------------------------------------------------------
+
+
+def up(place: Layout, steps: Steps, instances: bool) -> int:
+    """Everything that is not there yet is made; what runs is left running."""
+    running = _running(place)
+    if not running:
+        refusals = hostcheck.refusals(place, programs.Host())
+        if refusals:
+            for why in refusals:
+                sys.stderr.write(f"quickstart: {why}\n")
+            return REFUSED
+        _start(place, steps)
+    if instances:
+        user = firststeps.User(place, "demo", steps.say)
+        made = []
+        with steps.step("making a database of each kind through the API"):
+            made = firststeps.make(user, place)
+        for one in made:
+            with steps.step(f"waiting for {one.name} to be HEALTHY"):
+                firststeps.wait(user, one)
+            with steps.step(f"a query over TLS as its user {one.user}"):
+                answer = firststeps.query(user, one, place)
+            steps.say(f"    {answer}")
+        steps.say("")
+        for line in firststeps.manual(user, made, place):
+            steps.say(line)
+    steps.say(f"ready after {steps.seconds():.0f} s")
+    return 0
+
+
+def _running(place: Layout) -> bool:
+    try:
+        told = supervisor.ask(place.run, "status")
+    except ConnectionError:
+        return False
+    return not told["stopping"]
+
+
+def _start(place: Layout, steps: Steps) -> None:
+    keystone = pathlib.Path(
+        os.environ.get("TROVE_KEYSTONE_VENV", place.cache / "keystone")
+    )
+    with steps.step("building the guest image, if it is new"):
+        guestimage.build(place.cache, programs.Host(), lambda _text: None)
+    with steps.step("writing keys, certificates and options"):
+        onemachine.prepare(place, keystone, lambda _text: None)
+        plan = onemachine.write_plan(place, keystone)
+    with steps.step("bringing the database up to date"):
+        _manage(place, "db", "sync")
+    with steps.step("registering the datastores"):
+        for _name, (_ours, datastore, version) in bootstrap.IMAGES:
+            words = ["--manager", datastore, "--default"]
+            words += ["--image-tags", f"trove,{datastore},{version}"]
+            _manage(
+                place, "datastore", "version", "register", datastore, version, *words
+            )
+    with steps.step("starting the cloud and the control plane"):
+        _supervise(plan, place)
+        _until_up(place, steps)
+
+
+def _manage(place: Layout, *words: str) -> None:
+    """trove-manage; what it says goes to a log."""
+    with (place.log / "manage.log").open("a") as log, contextlib.redirect_stdout(log):
+        code = manage.main([f"--config-file={place.etc / 'trove.conf'}", *words])
+    if code:
+        raise errors.Internal(why=f"trove-manage {' '.join(words)} ended with {code}")
+
+
+def _supervise(plan: pathlib.Path, place: Layout) -> None:
+    log = place.log / "supervise.log"
+    with log.open("ab") as out:
+        subprocess.Popen(
+            [sys.executable, "-m", "trove.cmd.supervise", str(plan), "run"],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            cwd="/",
+            env=onemachine.environment(),
+            start_new_session=True,
+        )
+
+
+def _until_up(place: Layout, steps: Steps) -> None:
+    end = time.monotonic() + START
+    seen: set[str] = set()
+    waiting: list[dict[str, typing.Any]] = []
+    while time.monotonic() < end:
+        time.sleep(0.3)
+        with contextlib.suppress(ConnectionError):
+            told = supervisor.ask(place.run, "status")["processes"]
+            for one in told:
+                if one["state"] == "up" and one["name"] not in seen:
+                    seen.add(one["name"])
+                    steps.say(f"    {one['name']} is up")
+            waiting = [one for one in told if one["state"] != "up"]
+            if told and not waiting:
+                return
+    names = ", ".join(f"{one['name']} ({one['state']})" for one in waiting)
+    raise errors.Unavailable(f"not everything is up: {names or 'no supervisor'}")
+
+
+# -- status, down, purge ---------------------------------------------------------------
+
+
+def status(place: Layout) -> int:
+    """What runs, and the instances as their user sees them."""
+    try:
+        told = supervisor.ask(place.run, "status")
+    except ConnectionError:
+        sys.stdout.write("nothing runs; bin/quickstart starts it\n")
+        return FAILED
+    sys.stdout.write("\n".join(supervise.lines(told)) + "\n\n")
+    for line in firststeps.listing(firststeps.User(place, "demo", print)):
+        sys.stdout.write(f"{line}\n")
+    return 0
+
+
+def down(place: Layout, steps: Steps) -> int:
+    """Daemons and guests are stopped; all state is kept."""
+    with steps.step("stopping the control plane"):
+        _stop(place)
+    with steps.step("stopping the guests"):
+        _localcloud(place, "down")
+    return 0
+
+
+def _stop(place: Layout) -> None:
+    with contextlib.suppress(ConnectionError):
+        supervisor.ask(place.run, "stop")
+        end = time.monotonic() + 240
+        while time.monotonic() < end:
+            supervisor.ask(place.run, "status")
+            time.sleep(0.3)
+        raise errors.Unavailable(what="The supervisor")
+    if place.rabbitmq.exists():
+        rabbitmq.stop(place)
+
+
+def _localcloud(place: Layout, command: str) -> None:
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "trove.cmd.localcloud",
+            *onemachine.arguments(place),
+            command,
+        ],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        cwd="/",
+        env=onemachine.environment(),
+    )
+
+
+def purge(place: Layout, steps: Steps) -> int:
+    """Nothing is left but the cache of downloads."""
+    if not place.state.exists():
+        steps.say(f"{place.state} is not there; nothing to do")
+        return 0
+    with steps.step("stopping the control plane"):
+        _stop(place)
+    with steps.step("removing guests, volumes and the network"):
+        _localcloud(place, "purge")
+    with steps.step(f"removing {place.state}"):
+        for entry in place.state.iterdir():
+            if entry == place.cache:
+                continue
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+    steps.say(f"the cache of downloads is kept: rm -rf {place.cache}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
