@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every route, every kind of caller: who gets past the policy. A golden table.
 
-``ok`` is any answer that is not 401 or 403; a stranger uses the own project's path, with
-the id of another project's instance in it.
+``ok`` is any answer that is not 401 or 403; a stranger uses the own project's path,
+with the id of another project's instance in it.
 """
 
 import typing

@@ -39,7 +39,7 @@ BASE = (
 
 def of(table: Table) -> list[policy.RuleDefault]:
     """The base rules, and one for each name in the declarations."""
-    places: dict[str, list[dict[str, str]]] = {}
+    places: dict[str, list[policy.Operation]] = {}
     checks: dict[str, str] = {}
     said: dict[str, str] = {}
     for route in table.routes:

@@ -147,14 +147,16 @@ def _short(step: str | int) -> str:
 
 
 def _reason(error: jsonschema.ValidationError) -> str:
-    keyword, rule = error.validator, error.validator_value
-    match keyword:
+    rule: typing.Any = error.validator_value
+    schema: typing.Any = error.schema
+    instance: typing.Any = error.instance
+    match error.validator:
         case "required":
-            missing = [name for name in rule if name not in error.instance]
+            missing = [name for name in rule if name not in instance]
             return f"lacks {', '.join(map(repr, missing))}"
         case "additionalProperties":
-            known = error.schema.get("properties", {})
-            alien = sorted(set(error.instance) - set(known))[:SHOWN]
+            known = schema.get("properties", {})
+            alien = sorted(set(instance) - set(known))[:SHOWN]
             return f"has what is not known here: {', '.join(map(_short, alien))}"
         case "type":
             kinds = [rule] if isinstance(rule, str) else list(rule)

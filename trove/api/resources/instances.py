@@ -124,7 +124,7 @@ def _later(what: str) -> Callable[[Ask], typing.Any]:
     return refuse
 
 
-ACTIONS = {
+ACTIONS: dict[str, Action | tuple[Action, ...]] = {
     "restart": Action(restart, "instance:restart", EMPTY),
     "resize": (
         Action(
