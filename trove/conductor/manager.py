@@ -20,6 +20,7 @@ from trove.db.tables import Guest, GuestJob, Instance
 from trove.model import naming
 from trove.model.operations import INSTANCE
 from trove.model.states import JobState
+from trove.rpc import sealing
 from trove.rpc.messages import Enrolled, Enrolment, JobReport, Report
 from trove.workflow import journal
 
@@ -91,6 +92,7 @@ class Manager:
         instance = self._sender(context)
         if instance is None:
             raise errors.Forbidden(what="enrol as a guest")
+        sealing.check_public_key(enrolment.public_key)
         names, addresses = self._names(instance, enrolment)
         certificate, serial, expires = self._authority.issue(
             enrolment.csr, names, addresses, CERTIFICATE_DAYS

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reports: changes at once, the rest together, the newest wins."""
+
+import sqlalchemy as sa
+
+from trove.db.tables import GuestReport
+from trove.rpc.messages import Report
+
+
+def stored(office):
+    with office.database.reading() as tx:
+        return {
+            row.instance_id: (row.seq, row.service)
+            for row in tx.scalars(sa.select(GuestReport))
+        }
+
+
+def test_a_change_is_written_at_once(office):
+    office.reports.add("i", Report(1, 1, "new"))
+    office.reports.add("i", Report(1, 2, "healthy"))
+    assert stored(office) == {"i": (2, "healthy")}
+
+
+def test_what_says_nothing_new_waits_for_the_flush(office):
+    for seq in range(1, 5):
+        office.reports.add("i", Report(1, seq, "healthy"))
+    assert stored(office) == {"i": (1, "healthy")}
+    office.reports.flush()
+    assert stored(office) == {"i": (4, "healthy")}
+
+
+def test_an_older_report_does_not_replace_one_that_waits(office):
+    for seq in (1, 5, 3):
+        office.reports.add("i", Report(1, seq, "healthy"))
+    office.reports.flush()
+    assert stored(office) == {"i": (5, "healthy")}
+
+
+def test_many_guests_share_few_transactions(office):
+    for n in range(50):
+        office.reports.add(f"i{n}", Report(1, 1, "healthy"))
+        office.reports.add(f"i{n}", Report(1, 2, "healthy"))
+    commits = []
+    sa.event.listen(office.database.engine, "commit", lambda c: commits.append(1))
+    office.reports.flush()
+    assert len(commits) == 1
+    assert len(stored(office)) == 50
+
+
+def test_stop_writes_what_waits(office):
+    office.reports.start()
+    office.reports.add("i", Report(1, 1, "healthy"))
+    office.reports.add("i", Report(1, 2, "healthy"))
+    assert office.reports.stop(5)
+    assert stored(office) == {"i": (2, "healthy")}
+
+
+def test_an_instance_that_is_gone_is_forgotten(office):
+    office.reports.add("i", Report(1, 1, "healthy"))
+    office.reports.add("i", Report(1, 2, "healthy"))
+    office.reports.forget("i")
+    office.reports.flush()
+    assert stored(office) == {"i": (1, "healthy")}
