@@ -1,0 +1,339 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ``trove-rabbit`` driver: oslo.messaging's own, made safe to share with guests.
+
+What it does otherwise than ``rabbit``:
+
+- Replies go through the topic exchange ``trove_reply``. The default exchange, where
+  they would go, lets whoever may write there write to any queue by its name.
+- A guest looks exchanges up and never configures them.
+- Every message carries the AMQP ``user_id`` of its sender, which the broker compares
+  with the connection's user. It reaches the endpoint as ``broker_user``, always
+  overwritten, so no sender can claim it.
+- What arrives is looked at before oslo.messaging does: some of what a hostile sender
+  can write would end its consuming thread, keep a worker waiting, or be decompressed.
+- Nothing is a remote exception, going out or coming in: those are text of one side's
+  traceback, and parsed by the other.
+- No fanout queues: nobody speaks to all guests, and each costs a Raft group.
+- TLS with a CA and the name of the very host connected to, or no connection at all.
+"""
+
+import collections
+import logging
+import re
+import typing
+
+import kombu.entity
+import kombu.messaging
+import oslo_messaging
+from oslo_config import cfg
+from oslo_messaging._drivers import amqpdriver, base, impl_rabbit
+from oslo_messaging._drivers import common as rpc_common
+
+from trove.rpc import codec
+from trove.rpc.transport import REPLY_EXCHANGE
+
+LOG = logging.getLogger(__name__)
+
+CONTROL = "control"
+GUEST = "guest"
+
+OPTS = [
+    cfg.StrOpt(
+        "trove_side",
+        choices=[CONTROL, GUEST],
+        default=CONTROL,
+        help="Which side of the guests' broker this process is on; set by the process "
+        "itself.",
+    ),
+]
+
+DROPPED: collections.Counter[str] = collections.Counter()
+"""Messages that never reached an endpoint, by reason, since the process began."""
+
+CONTEXT = frozenset(
+    f"_context_{name}"
+    for name in ("project", "user", "roles", "is_admin", "request_id")
+)
+ENVELOPE = frozenset(
+    ("method", "args", "version", "_unique_id", "_msg_id", "_reply_q", "_timeout")
+)
+_LONGEST = 128
+_VERSION = re.compile(r"[0-9]{1,4}\.[0-9]{1,4}")
+_GUEST_USER = re.compile(r"guest-[0-9A-Za-z_-]{1,64}")
+_FAILED = {"error": "Internal", "message": "The other side failed unforeseen."}
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= _LONGEST
+
+
+def fault_of_request(message: dict[str, typing.Any], sender: object) -> str | None:
+    """Why a request must not go further; None if it may."""
+    if not _is_name(message.get("method")) or not isinstance(message.get("args"), dict):
+        return "no method, or no arguments"
+    version = message.get("version")
+    if not isinstance(version, str) or not _VERSION.fullmatch(version):
+        return "no version"
+    for name in ("_unique_id", "_msg_id"):
+        if message.get(name) is not None and not _is_name(message[name]):
+            return f"{name} is no name"
+    timeout = message.get("_timeout")
+    if timeout is not None and (type(timeout) is not int or not 2 <= timeout <= 3600):
+        return "_timeout is no number of seconds"
+    queue = message.get("_reply_q")
+    if queue is None:
+        return "no reply queue" if message.get("_msg_id") else None
+    if not _is_name(queue) or not isinstance(sender, str):
+        return "nobody to answer"
+    # A guest that names another's queue, or one that is not there, would have us
+    # write to it, or try to for as long as we wait for a queue that comes back.
+    if _GUEST_USER.fullmatch(sender) and not queue.startswith(f"reply_{sender}:"):
+        return "the reply queue is not the sender's"
+    return None
+
+
+def stamp(message: dict[str, typing.Any], sender: object) -> None:
+    """Keep what we know of a request; say who the broker says sent it."""
+    for name in [name for name in message if name not in ENVELOPE | CONTEXT]:
+        del message[name]
+    message["_context_broker_user"] = sender
+
+
+def tidy_reply(message: dict[str, typing.Any]) -> str | None:
+    """Give a reply the form its waiter needs; why it must be dropped, or None."""
+    if not _is_name(message.get("_msg_id")):
+        return "a reply to nothing"
+    if message.get("_unique_id") is not None and not _is_name(message["_unique_id"]):
+        return "_unique_id is no name"
+    if message.get("failure") is not None:
+        message["result"], message["ending"] = _FAILED, True
+    message["failure"] = None
+    message["ending"] = message.get("ending") is True
+    return None
+
+
+class Consumer(impl_rabbit.Consumer):
+    """A consumer that screens what it hands on; ``passive`` only looks exchanges up."""
+
+    def __init__(
+        self,
+        callback: typing.Callable[[typing.Any], None],
+        *,
+        replies: bool,
+        passive: bool,
+        largest: int,
+        **settings: typing.Any,
+    ) -> None:
+        super().__init__(callback=self._screened, **settings)
+        self.exchange.passive = passive
+        self._deliver = callback
+        self._replies = replies
+        self._largest = largest
+
+    def _callback(self, message: typing.Any) -> None:
+        """Before anything decodes, or decompresses, the body."""
+        if len(message.body) > self._largest or "compression" in (
+            message.properties.get("application_headers") or {}
+        ):
+            self._drop("too large, or compressed", message.properties.get("user_id"))
+            message.channel.basic_reject(message.delivery_tag, requeue=False)
+            return
+        super()._callback(message)
+
+    def _screened(self, message: typing.Any) -> None:
+        sender = message._raw_message.properties.get("user_id")
+        if self._replies:
+            fault = tidy_reply(message)
+        else:
+            fault = fault_of_request(message, sender)
+            stamp(message, sender)
+        if fault is None:
+            self._deliver(message)
+        else:
+            self._drop(fault, sender)
+            message.acknowledge()
+
+    def _drop(self, reason: str, sender: object) -> None:
+        DROPPED[reason] += 1
+        LOG.warning("a message of %s on %s: %s", sender, self.queue_name, reason)
+
+
+class Producer(kombu.messaging.Producer):
+    """Publishes as the user of its connection, and says so."""
+
+    def __init__(self, channel: typing.Any, user: str, **settings: typing.Any) -> None:
+        super().__init__(channel, **settings)  # type: ignore[no-untyped-call]
+        self._user = user
+
+    def publish(  # type: ignore[override]
+        self, body: object, **settings: typing.Any
+    ) -> typing.Any:
+        """As ever, with the ``user_id`` that the broker checks."""
+        settings["user_id"] = self._user
+        return super().publish(body, **settings)  # type: ignore[no-untyped-call]
+
+
+class TlsOptions(dict[str, typing.Any]):
+    """TLS options for which kombu must ask the server's name again and again.
+
+    It fills the name in once, from the first host, and then asks every other host of
+    the list for the first one's name. Asked afresh, it fills in each host's own.
+    """
+
+    def __getitem__(self, name: str) -> typing.Any:
+        return None if name == "server_hostname" else super().__getitem__(name)
+
+
+def _exchange(name: str, passive: bool) -> typing.Any:
+    make: typing.Any = kombu.entity.Exchange
+    return make(name, type="topic", durable=True, passive=passive)
+
+
+class Connection(impl_rabbit.Connection):
+    """A connection to the guests' broker, of either side."""
+
+    def __init__(
+        self, conf: typing.Any, url: typing.Any, purpose: str, retry: int | None = None
+    ) -> None:
+        self.guest = conf.oslo_messaging_rabbit.trove_side == GUEST
+        # The envelope holds a text of JSON in JSON: what is quoted may double.
+        self.largest = 2 * (codec.TO_GUEST if self.guest else codec.FROM_GUEST)
+        super().__init__(conf, url, purpose, retry)
+
+    def _fetch_ssl_params(self) -> TlsOptions:
+        return TlsOptions(super()._fetch_ssl_params())
+
+    def _set_current_channel(self, new_channel: typing.Any) -> None:
+        changed = new_channel is not None and new_channel != self.channel
+        super()._set_current_channel(new_channel)
+        if changed:
+            self._producer = Producer(
+                new_channel, self.connection.userid, on_return=self.on_return
+            )
+
+    def _consume_from(
+        self,
+        queue: str,
+        exchange: str,
+        callback: typing.Callable[[typing.Any], None],
+        *,
+        replies: bool,
+    ) -> None:
+        """Declare ``queue``, bound by its own name, and consume from it."""
+        self.declare_consumer(
+            Consumer(
+                callback,
+                replies=replies,
+                passive=self.guest,
+                largest=self.largest,
+                exchange_name=exchange,
+                queue_name=queue,
+                routing_key=queue,
+                type="topic",
+                durable=True,
+                exchange_auto_delete=False,
+                queue_auto_delete=False,
+                rabbit_queue_ttl=self.rabbit_transient_queues_ttl if replies else 0,
+                enable_cancel_on_failover=self.enable_cancel_on_failover,
+                rabbit_quorum_queue=True,
+                rabbit_quorum_queue_config=self.rabbit_quorum_queue_config,
+            )
+        )
+
+    def declare_direct_consumer(
+        self, topic: str, callback: typing.Callable[[typing.Any], None]
+    ) -> None:
+        """Where our replies arrive."""
+        self._consume_from(topic, REPLY_EXCHANGE, callback, replies=True)
+
+    def declare_topic_consumer(
+        self,
+        exchange_name: str,
+        topic: str,
+        callback: typing.Callable[[typing.Any], None],
+        queue_name: str | None = None,
+    ) -> None:
+        """Where requests arrive."""
+        self._consume_from(topic, exchange_name, callback, replies=False)
+
+    def direct_send(self, msg_id: str, msg: object) -> None:
+        """A reply, to the queue ``msg_id``; ``MessageUndeliverable`` if it is gone."""
+        self._ensure_publishing(
+            self._publish_and_raises_on_missing_exchange,
+            _exchange(REPLY_EXCHANGE, passive=True),
+            msg,
+            routing_key=msg_id,
+            transport_options=oslo_messaging.TransportOptions(at_least_once=True),
+        )
+
+    def topic_send(
+        self,
+        exchange_name: str,
+        topic: str,
+        msg: object,
+        timeout: float | None = None,
+        retry: int | None = None,
+        transport_options: typing.Any = None,
+    ) -> None:
+        """A request."""
+        self._ensure_publishing(
+            self._publish,
+            _exchange(exchange_name, passive=self.guest),
+            msg,
+            routing_key=topic,
+            timeout=timeout,
+            retry=retry,
+            transport_options=transport_options,
+        )
+
+
+class Incoming(amqpdriver.AMQPIncomingMessage):
+    """A request whose failure is told in our own words."""
+
+    def reply(self, reply: object = None, failure: object = None) -> None:
+        """Answer; an exception nobody foresaw is in our log, and stays there."""
+        super().reply(_FAILED if failure else reply)
+
+
+class Listener(amqpdriver.RpcAMQPListener):
+    """Requests as they come in."""
+
+    message_cls = Incoming
+
+
+class Driver(impl_rabbit.RabbitDriver):
+    """``oslo.messaging.drivers``: ``trove-rabbit``."""
+
+    def __init__(
+        self, conf: typing.Any, url: typing.Any, *args: typing.Any, **kwargs: typing.Any
+    ) -> None:
+        conf.register_opts(OPTS, group="oslo_messaging_rabbit")
+        url.transport = "rabbit"  # kombu knows no other name for it
+        super().__init__(conf, url, *args, **kwargs)
+        ours = self.conf.oslo_messaging_rabbit
+        if not (ours.ssl and ours.ssl_ca_file):
+            raise RuntimeError("trove-rabbit needs TLS, and the broker's CA")
+        if not ours.rabbit_quorum_queue or not ours.rabbit_transient_quorum_queue:
+            raise RuntimeError("trove-rabbit needs quorum queues")
+        self._connection_pool.connection_cls = Connection
+
+    def _get_reply_q(self) -> str:
+        # The first call of a process makes its reply queue, and tries for ever: with
+        # the broker away, it would never come to its time-out.
+        if self._reply_q is None:
+            with self._get_connection(rpc_common.PURPOSE_SEND, retry=2):
+                pass
+        queue: str = super()._get_reply_q()
+        return queue
+
+    def listen(
+        self, target: typing.Any, batch_size: int, batch_timeout: float | None
+    ) -> base.PollStyleListenerAdapter:
+        """Requests for the topic, and for this server of it."""
+        connection = self._get_connection(rpc_common.PURPOSE_LISTEN)
+        listener = Listener(self, connection)
+        for topic in (target.topic, f"{target.topic}.{target.server}"):
+            connection.declare_topic_consumer(
+                self._get_exchange(target), topic, listener
+            )
+        return base.PollStyleListenerAdapter(listener, batch_size, batch_timeout)
