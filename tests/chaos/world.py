@@ -343,7 +343,7 @@ class World:
                     name="10.11",
                     number="10.11",
                     manager="mariadb",
-                    image_id="image-mariadb",
+                    image_id="image-1",
                     created=moment,
                     updated=moment,
                 )
@@ -354,7 +354,7 @@ class World:
         id = str(uuid.UUID(int=next(self.ids)))
         cost = cost_of_instance(1024, 2)
         order = CreateInstance(
-            image="image-mariadb",
+            image="image-1",
             datastore="mariadb",
             version="10.11",
             vcpus=1,

@@ -2,12 +2,14 @@
 """What a cloud must offer: plain values, and four protocols over them.
 
 Every maker takes a ``key`` (``model/naming.py``) and marks the thing with it, and
-``find`` answers *all* things of a key, oldest first, so that the caller can adopt what an
-earlier attempt made. Deleting what is not there is success. Failures are the errors of
-this module, by the classes of operations.md: a caller looks at the class only.
+``find`` answers *all* things of a key, oldest first, so that the caller can adopt what
+an earlier attempt made. Deleting what is not there is success, and so is to stop what
+is stopped, to start what runs, or to extend to the size that is there. Failures are the
+errors of this module, by the classes of operations.md; a caller looks at the class.
 """
 
 import dataclasses
+import ipaddress
 import typing
 
 from trove import errors
@@ -74,13 +76,20 @@ class Network:
 class Rule:
     """One rule of a security group. ``direction`` is ``ingress`` or ``egress``.
 
-    ``port`` None means every port of the protocol; ``protocol`` None, every protocol.
+    ``port`` None means every port of the protocol; ``protocol`` None, every protocol;
+    ``cidr`` None, everywhere. The range is kept as clouds keep it, without host bits,
+    so that what was asked for equals what is told.
     """
 
     direction: str
     protocol: str | None = "tcp"
     port: int | None = None
     cidr: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.cidr is not None:
+            plain = str(ipaddress.ip_network(self.cidr, strict=False))
+            object.__setattr__(self, "cidr", plain)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from trove.cloud.memory import MemoryCloud, Pace, World
 class MemoryBench:
     """The cloud in a dict, on a clock that runs as fast as the test waits."""
 
-    image = "image-mariadb"
-    tags = ("trove", "mariadb")
+    image = "image-1"
+    tags = ("trove", "guest")
     flavor = "1"
     network = "net-1"
     chosen = "10.9.0.77"

@@ -32,3 +32,9 @@ def test_a_key_fits_a_nova_tag(role, attempt):
     for tag in naming.tags(key, "d" * 43):
         assert len(tag) <= 60
         assert not set(tag) & set(",/")
+
+
+def test_a_rules_range_is_told_without_host_bits():
+    rule = protocol.Rule("ingress", "tcp", 3306, "10.1.2.3/8")
+    assert rule == protocol.Rule("ingress", "tcp", 3306, "10.0.0.0/8")
+    assert protocol.Rule("egress", cidr="192.0.2.1").cidr == "192.0.2.1/32"

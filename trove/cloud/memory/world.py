@@ -25,10 +25,7 @@ FLAVORS = tuple(
         (5, "m1.xlarge", 8192, 8, 80),
     )
 )
-IMAGES = (
-    protocol.Image("image-mariadb", "mariadb", ("trove", "mariadb", "10.11")),
-    protocol.Image("image-postgresql", "postgresql", ("trove", "postgresql", "15")),
-)
+IMAGES = (protocol.Image("image-1", "guest", ("trove", "guest")),)
 NETWORKS = (protocol.Network("net-1", "guests", ("10.9.0.0/16",)),)
 
 

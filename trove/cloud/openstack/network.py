@@ -5,6 +5,7 @@ The name of a thing is its key, and its description names the deployment: both a
 when it is made, while Neutron's tags are a second request that may be lost.
 """
 
+import dataclasses
 import ipaddress
 import typing
 
@@ -12,6 +13,9 @@ from trove.cloud import protocol
 from trove.cloud.openstack import faults
 from trove.cloud.openstack.session import Access
 from trove.model import naming
+
+ODD = -1
+"""The port of a rule that is none of ours: of several ports, or for another group."""
 
 _Filter = tuple[str, str | None, int | None, int | None, str | None, str]
 """Direction, protocol, first port, last port, range, and kind of address."""
@@ -118,8 +122,9 @@ class Network:
             for rule in clients.sdk.network.security_group_rules(security_group_id=id):
                 if rule.security_group_id != id:
                     continue
-                if _filter(rule) in wanted:
-                    present.add(_filter(rule))
+                filter = _filter(rule)
+                if filter in wanted:
+                    present.add(filter)
                 else:
                     clients.sdk.network.delete_security_group_rule(rule.id)
         for filter in sorted(wanted - present, key=str):
@@ -209,32 +214,39 @@ def _port(port: typing.Any) -> protocol.Port:
 def _group(group: typing.Any) -> protocol.Group:
     rules: dict[protocol.Rule, None] = {}
     for rule in group.security_group_rules or ():
-        first = rule["port_range_min"]
-        range = rule["remote_ip_prefix"]
-        seen = protocol.Rule(rule["direction"], rule["protocol"], first, range)
-        # "From anywhere" is two rules in Neutron, and one here.
-        rules[seen] = None
+        first, last = rule["port_range_min"], rule["port_range_max"]
+        told = protocol.Rule(
+            rule["direction"],
+            rule["protocol"],
+            first if first == last else ODD,
+            rule["remote_ip_prefix"],
+        )
+        if rule.get("remote_group_id"):
+            told = dataclasses.replace(told, port=ODD)
+        # "From everywhere" is two rules in Neutron, and one here.
+        rules[told] = None
     return protocol.Group(_told(group), group.name or None, tuple(rules))
 
 
 def _filters(rule: protocol.Rule) -> list[_Filter]:
-    range = None
     kinds = ["IPv4", "IPv6"]
     if rule.cidr is not None:
-        network = ipaddress.ip_network(rule.cidr, strict=False)
-        range, kinds = str(network), [f"IPv{network.version}"]
+        kinds = [f"IPv{ipaddress.ip_network(rule.cidr).version}"]
     return [
-        (rule.direction, rule.protocol, rule.port, rule.port, range, kind)
+        (rule.direction, rule.protocol, rule.port, rule.port, rule.cidr, kind)
         for kind in kinds
     ]
 
 
-def _filter(rule: typing.Any) -> _Filter:
+def _filter(rule: typing.Any) -> _Filter | None:
+    if rule.remote_group_id:
+        return None
+    range = rule.remote_ip_prefix
     return (
         rule.direction,
         rule.protocol,
         rule.port_range_min,
         rule.port_range_max,
-        rule.remote_ip_prefix,
+        range and str(ipaddress.ip_network(range, strict=False)),
         rule.ether_type,
     )

@@ -16,7 +16,7 @@ def volume(cloud, clock):
 @pytest.fixture
 def server(cloud, clock, volume):
     port = cloud.network.create_port("a.port", "net-1", ())
-    order = protocol.Boot("db", "image-mariadb", "1", (port.id,), volume.id, "")
+    order = protocol.Boot("db", "image-1", "1", (port.id,), volume.id, "")
     return cloud.compute.boot("a.server", order)
 
 
@@ -75,7 +75,7 @@ def test_a_spoiled_server_says_why_and_can_be_deleted(cloud, clock, server):
 
 def test_a_volume_that_is_not_ready_is_refused(cloud):
     young = cloud.volumes.create("b.volume", 1)
-    order = protocol.Boot("db", "image-mariadb", "1", (), young.id, "")
+    order = protocol.Boot("db", "image-1", "1", (), young.id, "")
     with pytest.raises(protocol.Refused) as refused:
         cloud.compute.boot("b.server", order)
     assert refused.value.status == 400

@@ -79,7 +79,7 @@ def test_a_hook_that_blocks_does_not_stop_the_others(cloud):
 def test_of_many_threads_one_gets_the_volume():
     cloud = MemoryCloud()
     volume = cloud.volumes.create("a.volume", 1)
-    order = protocol.Boot("db", "image-mariadb", "1", (), volume.id, "")
+    order = protocol.Boot("db", "image-1", "1", (), volume.id, "")
     ends = []
 
     def boot():

@@ -169,6 +169,19 @@ def test_what_is_too_much_is_removed(cloud, groups):
     assert cloud.network.find_groups("a.group")[0].rules == RULES[:1]
 
 
+def test_rules_that_others_added_are_seen_and_removed(cloud, groups):
+    group = cloud.network.create_group("a.group", RULES[:1])
+    rule = {"direction": "ingress", "protocol": "tcp", "ethertype": "IPv4"}
+    rule["security_group_id"] = group.id
+    several = {"port_range_min": 3306, "port_range_max": 3310}
+    groups.add(**rule, **several, remote_ip_prefix="10.0.0.0/8")
+    groups.add(**rule, remote_group_id="g9")
+    seen = cloud.network.find_groups("a.group")[0].rules
+    assert set(RULES[:1]) < set(seen)
+    cloud.network.create_group("a.group", RULES[:1])
+    assert cloud.network.find_groups("a.group")[0].rules == RULES[:1]
+
+
 def test_a_group_in_use_is_a_conflict(stub, cloud):
     used = {"NeutronError": {"type": "SecurityGroupInUse", "message": "in use"}}
     stub.on("DELETE", "/security-groups/g1$", (409, used))
