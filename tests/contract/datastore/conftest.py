@@ -152,7 +152,7 @@ class MariaDBClient:
     words: typing.ClassVar = {
         "binlog_row_image": "minimal",
         "character_set_server": "latin1",
-        "collation_server": "utf8mb4_bin",
+        "collation_server": "latin1_bin",
         "default_time_zone": "+02:00",
         "event_scheduler": "on",
         "sql_mode": "ANSI,TRADITIONAL",
