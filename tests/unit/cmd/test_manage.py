@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""trove-manage, as an operator types it."""
+
+import json
+
+import pytest
+from cryptography import fernet
+
+from trove.cmd import manage
+from trove.db import types
+from trove.db.session import Database
+from trove.db.tables import Operation
+
+
+@pytest.fixture
+def shell(tmp_path, capsys):
+    """``shell(*words)`` -> exit code, standard output, standard error."""
+    keys = tmp_path / "seal-keys"
+    keys.write_bytes(fernet.Fernet.generate_key() + b"\n")
+    conf = tmp_path / "trove.conf"
+    conf.write_text(
+        f"[database]\nconnection = sqlite:///{tmp_path}/trove.sqlite\n"
+        f"seal_keys = {keys}\n[cloud]\nname = memory\n[quota]\ninstances = 7\n"
+    )
+
+    def run(*words: str):
+        code = manage.main(["--config-file", str(conf), *words])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    run.path = tmp_path
+    return run
+
+
+@pytest.fixture
+def synced(shell):
+    assert shell("db", "sync")[0] == 0
+    return shell
+
+
+def test_the_database_is_brought_up_to_date(shell):
+    assert shell("db", "version")[0] == 3
+    code, out, _ = shell("db", "sync")
+    assert (code, out) == (0, "The database is now at revision 0001.\n")
+    assert shell("db", "sync")[1] == "The database was at revision 0001.\n"
+    code, out, _ = shell("--json", "db", "version")
+    assert (code, json.loads(out)) == (0, {"database": "0001", "newest": "0001"})
+
+
+def test_going_back_must_be_meant(synced):
+    code, _, err = synced("db", "downgrade", "base")
+    assert code == 1 and "--yes" in err
+    assert synced("db", "downgrade", "base", "--yes")[0] == 0
+    assert synced("db", "version")[0] == 3
+
+
+def test_a_command_on_an_empty_database_says_so(shell):
+    code, out, err = shell("datastore", "list")
+    assert (code, out) == (1, "")
+    assert "no such table" in err and "Traceback" not in err
+
+
+def test_datastores_are_registered_and_listed(synced):
+    words = ("datastore", "version", "register", "mariadb", "10.11")
+    assert synced(*words, "--image-tags", "trove,mariadb", "--default")[0] == 0
+    assert synced(*words, "--inactive")[0] == 0
+    code, out, _ = synced("--json", "datastore", "list")
+    (row,) = json.loads(out)
+    assert code == 0
+    assert (row["datastore"], row["version"], row["manager"]) == (
+        "mariadb",
+        "10.11",
+        "mariadb",
+    )
+    assert row["image_tags"] == ["trove", "mariadb"]
+    assert (row["active"], row["default"]) == (False, True)
+    assert "10.11" in synced("datastore", "list")[1]
+
+
+def test_a_default_version_is_named(synced):
+    for name in ("15", "16"):
+        synced("datastore", "version", "register", "postgresql", name, "--image", "x")
+    assert synced("datastore", "register", "postgresql", "--default", "16")[0] == 0
+    rows = json.loads(synced("--json", "datastore", "list")[1])
+    assert [row["version"] for row in rows if row["default"]] == ["16"]
+    assert synced("datastore", "register", "postgresql", "--default", "9")[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("mysql", "8", "--image", "x"), "no datastore plug-in 'mysql'"),
+        (("mariadb", "10.11"), "--image"),
+    ],
+)
+def test_a_version_that_cannot_work_is_refused(synced, words, says):
+    code, _, err = synced("datastore", "version", "register", *words)
+    assert code == 1 and says in err
+    assert json.loads(synced("--json", "datastore", "list")[1]) == []
+
+
+def test_quotas_are_set_and_shown(synced):
+    code, out, _ = synced("--json", "quota", "set", "p1", "ram=2048")
+    limits = {row["resource"]: row["limit"] for row in json.loads(out)}
+    assert code == 0
+    assert (limits["ram"], limits["instances"]) == (2048, 7)
+    assert "2048" in synced("quota", "show", "p1")[1]
+
+
+@pytest.mark.parametrize("word", ["ram", "ram=lots", "floppies=1", "ram=-2"])
+def test_a_quota_that_makes_no_sense_is_refused(synced, word):
+    assert synced("quota", "set", "p1", word)[0] == 1
+
+
+def test_keys_are_added_on_top_and_stay_private(shell):
+    path = shell.path / "etc" / "keys"
+    assert shell("key", "create", str(path))[0] == 0
+    (first,) = path.read_text().split()
+    assert shell("key", "create", str(path), "--keep")[0] == 0
+    assert path.read_text().split() == [first]
+    assert shell("key", "create", str(path))[0] == 0
+    newest, old = path.read_text().split()
+    assert old == first and newest != first
+    assert path.stat().st_mode & 0o777 == 0o600
+    types.use_keys(path)
+
+
+def test_no_key_is_printed(shell):
+    path = shell.path / "keys"
+    _, out, err = shell("key", "create", str(path))
+    assert path.read_text().strip() not in out + err
+
+
+def test_the_authority_is_made_once(shell):
+    place = shell.path / "ca"
+    assert shell("ca", "create", str(place))[0] == 0
+    first = (place / "ca.pem").read_bytes()
+    assert shell("ca", "create", str(place))[0] == 0
+    assert (place / "ca.pem").read_bytes() == first
+
+
+def write_operation(shell, **columns):
+    types.use_keys(shell.path / "seal-keys")
+    database = Database(f"sqlite:///{shell.path}/trove.sqlite")
+    with database.transaction() as tx:
+        tx.add(
+            Operation(
+                id="op-1",
+                project="demo",
+                object_type="instance",
+                object_id="i-1",
+                kind="instance.restart",
+                state="stuck",
+                fault="restart_database: \x1b[31mno\nanswer",
+                input={"password": "canary"},
+                lock_key="instance:i-1",
+                due=1.0,
+                deadline=2.0,
+                created=1.0,
+                updated=1.0,
+            )
+        )
+    database.close()
+
+
+def test_a_stuck_operation_is_seen_and_retried(synced):
+    write_operation(synced)
+    code, out, _ = synced("operations", "list")
+    assert code == 0 and "op-1" in out and "stuck" in out
+    # what a guest said must not steer the terminal
+    assert "\x1b" not in out and "?[31mno?answer" in out
+    code, out, _ = synced("operations", "show", "op-1")
+    assert code == 0 and "1970-01-01T00:00:02Z" in out and "canary" not in out
+    assert synced("operations", "retry", "op-1")[0] == 0
+    shown = json.loads(synced("--json", "operations", "show", "op-1")[1])
+    assert (shown["state"], shown["steps"]) == ("running", [])
+    assert synced("operations", "retry", "op-1")[0] == 1
+
+
+def test_an_operation_is_abandoned_by_somebody(synced):
+    write_operation(synced)
+    words = ("operations", "abandon", "op-1", "--by", "ada")
+    code, out, _ = synced(*words, "--why", "the host burnt")
+    assert code == 0 and "ada" in out
+    assert synced("operations", "list")[1].count("op-1") == 0
+    assert "burnt" in synced("operations", "list", "--all")[1]
+
+
+def test_the_audits_exit_code_is_its_answer(synced):
+    code, out, _ = synced("audit", "--no-broker", "--pause", "0")
+    assert (code, out) == (0, "No violation.\n")
+    write_operation(synced)
+    code, out, _ = synced("audit", "--no-broker", "--pause", "0")
+    assert (code, out) == (
+        3,
+        "INV-1: operation op-1 (instance.restart of i-1) is stuck\n",
+    )
+    code, out, _ = synced("--json", "audit", "--no-broker", "--pause", "0")
+    assert json.loads(out)[0]["invariant"] == "INV-1"
+
+
+def test_an_audit_that_cannot_ask_the_broker_is_not_clean(synced):
+    code, out, err = synced("audit", "--pause", "0")
+    assert (code, out) == (1, "") and "--no-broker" in err
+
+
+def test_the_map_leads_to_a_nouns_files(shell):
+    code, out, _ = shell("map", "instances")
+    assert code == 0
+    assert "trove/db/queries/instances.py" in out
+    assert "trove/flows/instance_create.py" in out
+    assert shell("map", "unicorns")[0] == 1
+
+
+@pytest.mark.parametrize("words", [(), ("db",), ("nonsense",), ("quota", "set", "p")])
+def test_a_wrong_command_line_is_two(words):
+    with pytest.raises(SystemExit) as ended:
+        manage.main(list(words))
+    assert ended.value.code == 2
+
+
+def test_every_command_explains_itself(capsys):
+    def walk(parser, path=()):
+        yield path
+        for action in parser._actions:
+            if not isinstance(action.choices, dict):
+                continue
+            for name, child in action.choices.items():
+                yield from walk(child, (*path, name))
+
+    for path in walk(manage.parser()):
+        with pytest.raises(SystemExit) as ended:
+            manage.main([*path, "--help"])
+        assert ended.value.code == 0
+        assert "usage: trove-manage" in capsys.readouterr().out
