@@ -1,10 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """The clouds that the contract is held against, each with a test's hands on it."""
 
+import os
+import pathlib
+import subprocess
+import sys
+import time
+import typing
+
 import pytest
+import requests
 
 from trove.cloud import protocol
 from trove.cloud.memory import MemoryCloud, Pace, World
+from trove.cloud.openstack import OpenstackCloud
+from trove.cloud.openstack.session import Settings
+from trove.localcloud import identity, programs, teardown
+from trove.localcloud.layout import Layout
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 
 class MemoryBench:
@@ -39,6 +53,134 @@ class MemoryBench:
 
     def close(self):
         pass
+
+
+class LostReply(requests.adapters.HTTPAdapter):
+    """Carries one request that makes something, and drops what is answered."""
+
+    lost = False
+
+    def send(self, request, *args, **kwargs):
+        reply = super().send(request, *args, **kwargs)
+        making = request.method == "POST" and "/auth/" not in request.url
+        if self.lost or not making:
+            return reply
+        self.lost = True
+        assert reply.ok, reply.text
+        raise requests.exceptions.ConnectionError("reset by peer")
+
+
+class LocalBench:
+    """The one-machine cloud, through its HTTP and the OpenStack libraries."""
+
+    tags = ("trove",)
+    flavor = "1"
+
+    def __init__(self, place):
+        self.cloud, self.other = (
+            OpenstackCloud(
+                Settings(
+                    auth_url=f"{identity.url(place)}/v3",
+                    deployment=deployment,
+                    username="trove",
+                    password=identity.passwords(place)["trove"],
+                    project_name=identity.SERVICE,
+                    region_name=identity.REGION,
+                )
+            )
+            for deployment in ("one", "two")
+        )
+        self.image = self.cloud.images.newest(self.tags).id
+        network = self.cloud.network.networks()[0]
+        self.network = network.id
+        self.chosen = network.cidrs[0].replace(".0/24", ".77")
+
+    def until(self, check):
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            if seen := check():
+                return seen
+            time.sleep(0.1)
+        raise AssertionError("it did not come about")
+
+    def lose_the_next_reply(self):
+        with self.cloud.access.using("the next call") as clients:
+            clients.session.session.mount("http://", LostReply())
+
+    def close(self):
+        self.cloud.close()
+        self.other.close()
+
+
+def running(argv, log: pathlib.Path, url: str, **how: typing.Any) -> subprocess.Popen:
+    """A process that answers at ``url``, which must not take longer than a minute."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, **how
+        )
+    session = requests.Session()
+    session.trust_env = False
+    end = time.monotonic() + 120
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            session.get(url, timeout=10).close()
+        except requests.ConnectionError:
+            time.sleep(0.1)
+        else:
+            session.close()
+            return process
+    process.kill()
+    process.wait()
+    raise AssertionError(f"{argv[0]} does not answer; see {log}: {log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def local_place():
+    """Keystone and the one-machine cloud, alone in a layout of their own."""
+    venv = os.environ.get("TROVE_KEYSTONE_VENV")
+    if os.geteuid() != 0 or venv is None:
+        pytest.skip(
+            "needs root, and TROVE_KEYSTONE_VENV to name Keystone's environment"
+        )
+    place = Layout(
+        state=pathlib.Path(os.environ.get("TROVE_TEST_STATE", "/var/lib/trove-test")),
+        cache=pathlib.Path(os.environ.get("TROVE_CACHE", "/var/lib/trove/cache")),
+        tag="tcl",
+        cidr="10.80.0.0/24",
+        ports=19800,
+    )
+    place.log.mkdir(parents=True, exist_ok=True)
+    identity.prepare(place, pathlib.Path(venv))
+    processes = []
+    try:
+        argv, environment = identity.command(place, pathlib.Path(venv))
+        url = f"{identity.url(place)}/v3"
+        log = place.log / "keystone.log"
+        processes.append(running(argv, log, url, env=environment))
+        words = {
+            "--state-dir": place.state,
+            "--cache-dir": place.cache,
+            "--tag": place.tag,
+            "--cidr": place.cidr,
+            "--ports": place.ports,
+        }
+        argv = [sys.executable, "-m", "trove.cmd.localcloud"]
+        argv += [str(word) for pair in words.items() for word in pair]
+        url = f"http://127.0.0.1:{place.cloud_port}/compute/"
+        log = place.log / "localcloud.log"
+        processes.append(running([*argv, "serve"], log, url, cwd=ROOT))
+        yield place
+    finally:
+        for process in reversed(processes):
+            process.terminate()
+            process.wait(60)
+        teardown.purge(place, programs.Host())
+    assert not any(teardown.leaks(place, programs.Host()).values())
+
+
+@pytest.fixture
+def local_bench(local_place):
+    return LocalBench(local_place)
 
 
 def memory(request):

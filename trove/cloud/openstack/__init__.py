@@ -15,7 +15,7 @@ class OpenstackCloud:
     """One region, with the service's own credentials."""
 
     def __init__(self, settings: Settings) -> None:
-        access = Access(settings)
+        self.access = access = Access(settings)
         self.close = access.close
         self.compute: protocol.Compute = Compute(access)
         self.volumes: protocol.Volumes = Volumes(access)
