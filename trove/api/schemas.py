@@ -83,8 +83,9 @@ ACCESS = {
 ACCOUNT_NAME = {"type": "string", "minLength": 1, "maxLength": 255}
 HOST = {
     "type": "string",
+    "minLength": 1,
     "maxLength": 255,
-    "pattern": r"\A%?[\w(][\w().]*%?\Z|\A%\Z",
+    "pattern": r"\A%?[\w().]*%?\Z",
 }
 DATABASE = {
     "type": "object",
