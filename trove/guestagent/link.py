@@ -6,10 +6,14 @@ keep neither the agent's start nor the database waiting. Once up, oslo.messaging
 it up by itself.
 """
 
+import contextlib
 import logging
 import random
 import threading
 import typing
+
+from amqp.exceptions import AMQPError
+from kombu.exceptions import KombuError
 
 from trove import errors
 from trove.context import Context
@@ -27,6 +31,20 @@ LOG = logging.getLogger(__name__)
 
 FIRST, LONGEST = 0.5, 30.0
 """Seconds between two tries: doubled each time, and never exactly."""
+
+
+@contextlib.contextmanager
+def told() -> typing.Iterator[None]:
+    """What the libraries below say of a broker that is away, in our own words.
+
+    A connection that is there and breaks is oslo.messaging's to tell; one that cannot
+    be made is told by kombu, past it.
+    """
+    try:
+        yield
+    except (KombuError, AMQPError, OSError) as error:
+        LOG.info("the broker is away: %s", error)
+        raise errors.Unavailable(what="the broker") from error
 
 
 class Broker:
@@ -61,7 +79,8 @@ class Broker:
         """Over a connection of its own, which ends with the answer."""
         opened = self.transport(password)
         try:
-            answer = Proxy(Conductor, opened, Context()).enrol(message)
+            with told():
+                answer = Proxy(Conductor, opened, Context()).enrol(message)
             return typing.cast(Enrolled, answer)
         finally:
             opened.cleanup()
@@ -131,7 +150,8 @@ class Link:
         """Sends a heartbeat; ``errors.Unavailable`` when it cannot be sent."""
         if self._conductor is None:
             raise errors.Unavailable(what="the broker")
-        self._conductor.heartbeat(report)
+        with told():
+            self._conductor.heartbeat(report)
 
     def _run(self) -> None:
         pause = FIRST
@@ -151,7 +171,8 @@ class Link:
         opened = self._broker.transport(self._identity.password)
         self._conductor = Proxy(Conductor, opened, Context(), retry=1)
         server = transport.server(opened, Guest, self._manager, self._identity.instance)
-        server.start()
+        with told():
+            server.start()
         self._server = server
         LOG.info("connected to the control plane")
         self._up()
