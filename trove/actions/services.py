@@ -5,7 +5,6 @@ import dataclasses
 import logging
 from collections.abc import Callable, Mapping
 
-from trove import errors
 from trove.actions.flavors import Flavors
 from trove.cloud.protocol import Cloud
 from trove.db.session import Database
@@ -54,5 +53,5 @@ class Services:
         """Tells a taskmanager. A lost ring costs one poll, so it fails nothing."""
         try:
             self._doorbell(operation_id)
-        except (errors.TroveError, OSError, RuntimeError):
+        except Exception:  # the work is accepted, whatever a bus raises
             LOG.warning("operation %s: nobody was told", operation_id, exc_info=True)

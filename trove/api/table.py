@@ -28,6 +28,9 @@ class Route:
         return f"{self.op.method} /v1.0/{{tenant}}/{self.path}"
 
 
+TENANT = "tenant"
+
+
 class _Node:
     """One segment's place in the tree."""
 
@@ -52,7 +55,7 @@ class Table:
 
     def _add(self, resource: Resource, op: Op) -> None:
         path = resource.full_path(op)
-        node, names = self._root, ["tenant"]
+        node, names = self._root, [TENANT]
         for segment in path.split("/"):
             if segment.startswith("{"):
                 names.append(segment.strip("{}"))
