@@ -23,8 +23,8 @@ from trove.service import process
 
 DESCRIPTION = """\
 A cloud of one machine: the HTTP of Nova, Cinder, Neutron and Glance beside a real
-Keystone. Its servers are LXC system containers. For development and test; a container is
-not a security boundary."""
+Keystone. Its servers are LXC system containers. For development and test: a container
+is not a security boundary."""
 
 COMMANDS = {
     "serve": "run the cloud until SIGTERM; servers keep running after it",
@@ -35,6 +35,7 @@ COMMANDS = {
     "leaks": "list what of the deployment is on this machine (JSON)",
 }
 FAILED, REFUSED = 1, 2
+QUIET = "keystonemiddleware=ERROR"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -59,6 +60,10 @@ def _parser() -> argparse.ArgumentParser:
 def _options(asked: argparse.Namespace) -> cfg.ConfigOpts:
     conf = cfg.ConfigOpts()
     log.register_options(conf)
+    # It takes every plug-in option that it is given for an unknown one.
+    log.set_defaults(
+        default_log_levels=[*log.get_default_log_levels(), *config.QUIETER, QUIET]
+    )
     config.register(conf, "localcloud")
     files = [f"--config-file={file}" for file in asked.config_file]
     # Only the files named: the control plane's own are not this program's.
@@ -161,3 +166,7 @@ def main(argv: typing.Sequence[str] | None = None) -> int:
     except (errors.TroveError, OSError) as error:
         sys.stderr.write(f"trove-localcloud: {error}\n")
         return FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Addresses: which are free on a network, and what may pass each port, from the rows."""
+"""Addresses: which are free on a network, and what may pass each port."""
 
 import ipaddress
 import typing
@@ -47,7 +47,7 @@ def choose(
 def mac(address: str) -> str:
     """The hardware address that goes with an IP address.
 
-    The same for whoever has the address next, so that no neighbour's table is ever stale.
+    The same for whoever has the address next: no neighbour's table is ever stale.
     """
     low = ipaddress.IPv4Address(address).packed[1:]
     return "fa:16:3e:" + ":".join(f"{byte:02x}" for byte in low)

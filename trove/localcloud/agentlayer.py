@@ -8,6 +8,7 @@ import sys
 import typing
 
 import trove
+from trove import errors
 from trove.localcloud import programs
 
 SITE = "opt/trove/site"
@@ -15,37 +16,19 @@ PYTHON = "3.11"
 """The interpreter inside the guest, whatever runs out here."""
 
 # The guest's half of the package, and nothing else: no database, cloud or web code.
-MODULES = ("__init__.py", "errors.py", "context.py", "cmd/__init__.py")
-COMMAND = "cmd/guestagent.py"
+MODULES = (
+    "__init__.py",
+    "errors.py",
+    "context.py",
+    "cmd/__init__.py",
+    "cmd/guestagent.py",
+)
 PACKAGES = ("config", "model", "service", "rpc", "storage", "datastores", "guestagent")
 KEPT_OUT = frozenset({"concurrency.py", "greenworkers.py", "wsgiserver.py"})
 """Of ``service``: what only the control plane runs on."""
 
-UNIT = """\
-[Unit]
-Description=Trove guest agent
-After=network.target
-
-[Service]
-Type=notify
-NotifyAccess=main
-Environment=PYTHONPATH=/opt/trove/site
-Environment=PYTHONDONTWRITEBYTECODE=1
-ExecStart=/usr/bin/python3 -m trove.cmd.guestagent
-Restart=always
-RestartSec=2
-TimeoutStartSec=120
-TimeoutStopSec=30
-MemoryMax=192M
-OOMScoreAdjust=-500
-StateDirectory=trove
-StateDirectoryMode=0700
-KillMode=mixed
-
-[Install]
-WantedBy=multi-user.target
-"""
-RECIPE = repr((UNIT, SITE, MODULES, PACKAGES, 1))
+UNIT = "trove-guestagent.service"
+RECIPE = repr((UNIT, SITE, MODULES, PACKAGES, 2))
 
 Progress = typing.Callable[[str], None]
 Sources = dict[str, pathlib.Path]
@@ -59,8 +42,7 @@ def requirements() -> str:
 def sources(package: pathlib.Path | None = None) -> Sources:
     """Each file of the guest's half, by its path below ``trove/``."""
     top = package or pathlib.Path(trove.__file__).parent
-    names = [*MODULES, COMMAND]
-    found = {name: top / name for name in names if (top / name).exists()}
+    found = {name: top / name for name in MODULES}
     for name in PACKAGES:
         for path in sorted((top / name).rglob("*")):
             if path.is_dir() or "__pycache__" in path.parts:
@@ -70,9 +52,19 @@ def sources(package: pathlib.Path | None = None) -> Sources:
     return found
 
 
+def unit() -> str:
+    """The agent's unit: of the checkout, or where pip put it."""
+    checkout = pathlib.Path(trove.__file__).parents[1]
+    for place in (checkout / "etc", pathlib.Path(sys.prefix) / "share/trove"):
+        file = place / "systemd" / UNIT
+        if file.is_file():
+            return file.read_text()
+    raise errors.Internal(why=f"{UNIT} is not installed")
+
+
 def content(files: Sources) -> list[str | bytes]:
     """What the agent's layer is named after."""
-    parts: list[str | bytes] = [_entry_points()]
+    parts: list[str | bytes] = [_entry_points(), unit()]
     for name, path in files.items():
         parts += [name, path.read_bytes()]
     return parts
@@ -133,14 +125,13 @@ def copy(
     _compile(root, base, host)
     units = root / "etc/systemd/system"
     (units / "multi-user.target.wants").mkdir(parents=True)
-    (units / "trove-guestagent.service").write_text(UNIT)
-    if COMMAND in files:
-        wanted = units / "multi-user.target.wants/trove-guestagent.service"
-        wanted.symlink_to("/etc/systemd/system/trove-guestagent.service")
+    (units / UNIT).write_text(unit())
+    wanted = units / "multi-user.target.wants" / UNIT
+    wanted.symlink_to(f"/etc/systemd/system/{UNIT}")
 
 
 def _entry_points() -> str:
-    """The plug-ins that oslo.messaging finds by entry point, as this package has them."""
+    """The plug-ins of this package that oslo.messaging finds by entry point."""
     found = importlib.metadata.entry_points(group="oslo.messaging.drivers")
     mine = [point for point in found if point.value.startswith("trove.")]
     lines = sorted(f"{point.name} = {point.value}" for point in mine)

@@ -7,6 +7,7 @@ import logging
 import os
 import pathlib
 import threading
+import time
 import typing
 
 from trove import errors
@@ -119,13 +120,10 @@ class LocalCloud:
         return True
 
     def _prune(self) -> None:
-        """Forgets the images of older code; their layers when no server needs them.
-
-        Only in a cache of this deployment alone: another's servers are not known here.
-        """
+        """Forgets the images of older code, and their layers when nobody has them."""
         bootstrap.retire(self.store, self._image)
-        if self._place.cache.parent != self._place.state:
-            return
         used = {pathlib.Path(layer) for layer in bootstrap.used_layers(self.store)}
-        for layer in layers.Layers(self._place.cache / "images").prune(used):
+        kept = layers.Layers(self._place.cache / "images")
+        kept.touch(used)
+        for layer in kept.prune(used, time.time()):
             LOG.info("guest image layer %s is used no more and was removed", layer)

@@ -111,8 +111,8 @@ def _machine(container: Container) -> list[tuple[str, str]]:
 
 
 def _confinement() -> list[tuple[str, str]]:
-    # Where there is AppArmor: the stock profile that may mount breaks the sandboxes that
-    # systemd makes for services. Without AppArmor these are ignored.
+    # Where there is AppArmor: its stock profile that may mount breaks the sandboxes of
+    # systemd's services. Without AppArmor these lines are ignored.
     return [
         ("lxc.apparmor.profile", "generated"),
         ("lxc.apparmor.allow_nesting", "1"),

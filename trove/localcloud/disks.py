@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Disks: a volume's sparse file, and the loop device a server sees of it.
 
-The number of a loop device is never written down: after a reboot of the host it would be
-another volume's. It is found by the file behind it.
+The number of a loop device is never written down: after a reboot of the host it would
+be another volume's. It is found by the file behind it.
 """
 
 import os

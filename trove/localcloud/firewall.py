@@ -122,7 +122,7 @@ def _to_guest(number: int, wire: Wire) -> list[str]:
 
 
 def _passes(wire: Wire, direction: str) -> list[str]:
-    """What may go in this direction: by a rule, or as the answer to one of the other."""
+    """What may go this way: by a rule, or as the answer to what went the other."""
     lines = []
     for opening in wire.openings:
         if opening.direction == direction:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The guest image: a Debian root file system, the agent's libraries, and the agent.
 
-Three layers, topmost last here. The root file system takes a minute and changes with this
-module; the libraries change with ``guest-requirements.txt``; the agent changes with the
-code and takes a second. The packages come from this host's own apt sources and the
-libraries from this host's own pip settings: no mirror is named here.
+Three layers. The root file system takes a minute and changes with this module; the
+libraries change with ``guest-requirements.txt``; the agent changes with the code and
+takes a second. The packages come from this host's own apt sources and the libraries
+from this host's own pip settings: no mirror is named here.
 """
 
 import dataclasses
@@ -19,10 +19,8 @@ from trove.localcloud import agentlayer, layers, programs
 SUITE = "bookworm"
 PACKAGES = (
     "ca-certificates",
-    "dbus",
     "e2fsprogs",
     "iproute2",
-    "kmod",
     "mariadb-backup",
     "mariadb-client",
     "mariadb-server",
@@ -59,40 +57,26 @@ MASKED = (
     "sys-kernel-tracing.mount",
     "systemd-binfmt.service",
     "systemd-firstboot.service",
+    "systemd-journal-flush.service",
     "systemd-logind.service",
     "systemd-modules-load.service",
     "systemd-pstore.service",
     "systemd-random-seed.service",
+    "systemd-remount-fs.service",
+    "systemd-sysctl.service",
+    "systemd-sysusers.service",
     "systemd-timesyncd.service",
     "systemd-update-utmp-runlevel.service",
     "systemd-update-utmp.service",
+    "systemd-user-sessions.service",
 )
 # The engines are started by the agent, once their data directory is on the volume.
 DISABLED = ("mariadb.service", "postgresql.service")
 EMPTIED = ("var/lib/mysql", "var/lib/postgresql", "var/cache/apt", "var/lib/apt/lists")
 
 JOURNAL = "[Journal]\nStorage=volatile\nRuntimeMaxUse=8M\n"
-POSTGRESQL = """\
-[Unit]
-Description=PostgreSQL, without the wrapper that waits two seconds
-After=network.target
-
-[Service]
-Type=notify
-User=postgres
-RuntimeDirectory=postgresql
-RuntimeDirectoryMode=2775
-ExecStart=/usr/lib/postgresql/15/bin/postgres -D /var/lib/postgresql/15/main \
--c config_file=/etc/postgresql/15/main/postgresql.conf
-ExecReload=/bin/kill -HUP $MAINPID
-KillMode=mixed
-KillSignal=SIGINT
-TimeoutSec=infinity
-OOMScoreAdjust=-900
-"""
 FILES = {
     "etc/systemd/journald.conf.d/trove.conf": JOURNAL,
-    "etc/systemd/system/trove-postgresql.service": POSTGRESQL,
     "etc/machine-id": "",
     "etc/resolv.conf": "",
 }
@@ -181,8 +165,7 @@ def _customise(root: pathlib.Path) -> None:
                 shutil.rmtree(found)
             else:
                 found.unlink()
-    for name in ("hostname", "apt/sources.list.d/0000debian.sources"):
-        (root / "etc" / name).unlink(missing_ok=True)
+    (root / "etc/hostname").unlink(missing_ok=True)
     for path in (root / "etc/apt/sources.list.d").iterdir():
         path.unlink()
     for name, text in FILES.items():

@@ -173,6 +173,9 @@ def prepare(
     wanted = layers.digest(repr((USERS, services(place), sorted(known.items()), 1)))
     if mark.exists() and mark.read_text() == wanted:
         return
+    if _answers(place):
+        # Else that one would be filled, or would refuse ours its password.
+        raise errors.Upstream(why=f"something answers at {url(place)} already")
     progress("keystone: database and keys")
     _set_up(place, venv, known[ADMIN])
     progress("keystone: projects, users, catalogue")
@@ -322,19 +325,22 @@ def _catalogue(place: layout.Layout, admin: _Admin) -> None:
                 admin.call("POST", "/endpoints", {"endpoint": endpoint})
 
 
+def _answers(place: layout.Layout) -> bool:
+    with requests.Session() as session:
+        session.trust_env = False
+        try:
+            return session.get(f"{url(place)}/v3", timeout=10).ok
+        except requests.RequestException:
+            return False
+
+
 def _wait(
     place: layout.Layout, running: "subprocess.Popen[bytes]", within: float = 90
 ) -> None:
     end = time.monotonic() + within
-    session = requests.Session()
-    session.trust_env = False
-    while time.monotonic() < end:
-        if running.poll() is not None:
-            break
-        try:
-            if session.get(f"{url(place)}/v3", timeout=10).ok:
-                return
-        except requests.ConnectionError:
-            time.sleep(0.2)
+    while time.monotonic() < end and running.poll() is None:
+        if _answers(place):
+            return
+        time.sleep(0.2)
     log = place.keystone / "log"
     raise errors.Upstream(why=f"Keystone does not start; see {log}")

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The keeper: threads that make the machine what the rows say, and keep it so.
 
-A request writes a row that says what is to be done (``doing`` of a server, ``status`` of
-a volume, ``state`` of an attachment) and wakes the keeper. The same row is what the keeper
-finds when it starts again after a crash, so there is one way to do a thing, not two.
+A request writes a row that says what is to be done (``doing`` of a server, ``status``
+of a volume, ``state`` of an attachment) and wakes the keeper. The same row is what the
+keeper finds after a crash: there is one way to do a thing, not two.
 """
 
 import concurrent.futures
@@ -49,7 +49,7 @@ class Keeper:
         self._watcher.start()
 
     def recover(self) -> None:
-        """What a crash, or a reboot of the host, left: known by rows, undone or done."""
+        """Takes up what a crash, or a reboot of the host, left."""
         machines, active = self._shop.machines, self._shop.machines.active()
         with self._store.transaction() as tx:
             alive = {s.id: s for s in tx.all(things.Server) if s.deleted is None}
@@ -193,11 +193,8 @@ class Keeper:
             "building": shop.build,
             "starting": shop.boot,
             "stopping": shop.halt,
-            "rebooting": lambda server: (shop.halt(server), shop.boot(server))[-1],
-            "rebooting_hard": lambda server: (
-                shop.halt(server, hard=True),
-                shop.boot(server),
-            )[-1],
+            "rebooting": shop.reboot,
+            "rebooting_hard": lambda server: shop.reboot(server, hard=True),
             "resizing": shop.resize,
             "deleting": shop.clear,
         }

@@ -14,6 +14,7 @@ import shutil
 import typing
 
 BUILDING = ".building-"
+WEEK = 7 * 86400.0
 
 
 def digest(*parts: str | bytes) -> str:
@@ -43,9 +44,9 @@ class Layers:
     ) -> pathlib.Path:
         """The layer, built now if there is none; two processes build it once."""
         wanted = self.path(kind, name)
-        if wanted.is_dir():
-            return wanted
         with self._alone():
+            # Told under the lock, so that nobody prunes it between now and its use.
+            self._stamp(wanted).touch()
             if not wanted.is_dir():
                 self._sweep()
                 fresh = self.directory / f"{BUILDING}{kind}-{name}"
@@ -65,17 +66,36 @@ class Layers:
             if found.is_dir() and not found.name.startswith(".")
         }
 
-    def prune(self, used: set[pathlib.Path]) -> list[pathlib.Path]:
-        """Removes the layers that nobody in ``used`` names; they are returned."""
+    def prune(self, used: set[pathlib.Path], now: float) -> list[pathlib.Path]:
+        """Removes what nobody in ``used`` names and nobody asked for in a week.
+
+        A week, because other deployments of the machine share the directory.
+        """
         with self._alone():
             self._sweep()
-            unused = sorted(self.all() - used)
+            unused = [
+                layer for layer in sorted(self.all() - used) if self._old(layer, now)
+            ]
             for layer in unused:
                 # Out of sight in one step: half a layer must not look like one.
                 doomed = self.directory / f"{BUILDING}{layer.name}"
                 layer.rename(doomed)
                 shutil.rmtree(doomed)
+                self._stamp(layer).unlink(missing_ok=True)
         return unused
+
+    def touch(self, used: set[pathlib.Path]) -> None:
+        """Says that these are in use."""
+        for layer in used:
+            if layer.parent == self.directory and layer.is_dir():
+                self._stamp(layer).touch()
+
+    def _stamp(self, layer: pathlib.Path) -> pathlib.Path:
+        return self.directory / f".used-{layer.name}"
+
+    def _old(self, layer: pathlib.Path, now: float) -> bool:
+        stamp = self._stamp(layer)
+        return stamp.exists() and now - stamp.stat().st_mtime > WEEK
 
     def _sweep(self) -> None:
         """What a build that died left."""

@@ -165,7 +165,7 @@ class Machines:
     # -- change of a running machine ---------------------------------------------
 
     def plug(self, server: str, disk: containers.Disk) -> None:
-        """A running machine sees a block device: first the permission, then the node."""
+        """A running machine sees a block device: the permission comes first."""
         major, minor = disk.number.split(":")
         self._lxc("cgroup", server, "devices.allow", f"b {disk.number} rwm")
         node = (disk.node, "b", major, minor)

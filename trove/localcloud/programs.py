@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Programs: how the host's own tools are run, by argument list and with a time limit."""
+"""Programs: how the host's own tools are run: by argument list, within a time."""
 
 import os
 import subprocess

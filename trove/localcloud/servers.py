@@ -76,6 +76,11 @@ class Workshop:
         else:
             self.machines.stop(server.id, SHUTDOWN)
 
+    def reboot(self, server: things.Server, hard: bool = False) -> None:
+        """The machine was off, and runs again."""
+        self.halt(server, hard)
+        self.boot(server)
+
     def resize(self, server: things.Server) -> None:
         """The machine has the size of its flavor."""
         flavor = self._of(things.Flavor, server.flavor)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The store: every thing of the local cloud, in one SQLite file.
 
-A row is written before the deed it stands for, and dropped after: a process that dies in
-between leaves a row that says what was meant.
+A row is written before the deed it stands for, and dropped after: a process that dies
+in between leaves a row that says what was meant.
 """
 
 import contextlib

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The HTTP of Nova, Cinder, Neutron and Glance: the calls that a database service makes."""
+"""The HTTP of Nova, Cinder, Neutron and Glance, as far as a database service needs."""

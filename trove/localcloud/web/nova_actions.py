@@ -198,7 +198,7 @@ def detach(call: calls.Call, id: str, volume: str) -> calls.Answer:
     call.cloud.keeper.wake(things.Attachment, volume)
 
 
-# -- metadata and tags -------------------------------------------------------------------
+# -- metadata and tags -----------------------------------------------------------------
 
 
 def metadata(call: calls.Call, id: str) -> calls.Answer:

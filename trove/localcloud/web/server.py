@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The HTTP server: a thread for each request, tokens checked by Keystone's middleware."""
+"""The HTTP server: a thread for each request, behind Keystone's middleware."""
 
 import logging
 import socketserver
