@@ -209,15 +209,29 @@ def migrated(request, tmp_path_factory, sealing):
     return url_of
 
 
-@pytest.fixture(params=KINDS)
-def database(request, migrated):
-    """An empty, migrated database of each kind."""
-    made = Database(migrated(request.param))
+@contextlib.contextmanager
+def opened(url: str):
+    """The database, and nothing left in it."""
+    made = Database(url)
     yield made
     with made.transaction() as tx:
         for table in reversed(Record.metadata.sorted_tables):
             tx.execute(table.delete())
     made.close()
+
+
+@pytest.fixture(params=KINDS)
+def database(request, migrated):
+    """An empty, migrated database of each kind."""
+    with opened(migrated(request.param)) as made:
+        yield made
+
+
+@pytest.fixture(params=KINDS[1:])
+def server(request, migrated):
+    """The same, of those that are servers and can be lost."""
+    with opened(migrated(request.param)) as made:
+        yield made
 
 
 @pytest.fixture(params=KINDS)

@@ -182,11 +182,11 @@ def test_a_thing_that_nobody_is_making(world):
 
 
 def test_a_twin(world):
-    twin = world.cloud.network.create_group(world.key("group"), ()).id
-    (line,) = world.audit()
-    assert line.startswith(
-        f"INV-2: group {twin} ({world.id}.group) is not the ledger's"
-    )
+    network = world.cloud.network.networks()[0].id
+    twin = world.cloud.network.create_port(world.key("port"), network, ()).id
+    assert world.audit() == [
+        f"INV-2: port {twin} ({world.id}.port) is not the ledger's {world.port}"
+    ]
 
 
 def test_a_broker_user_of_nobody(world):

@@ -23,6 +23,8 @@ from trove.db.tables import (
 )
 from trove.model import operations, states
 
+Ids = sa.Select[str]
+Column = orm.InstrumentedAttribute[typing.Any]
 Rows = sa.Select[*tuple[typing.Any, ...]]
 Source = orm.aliased(Instance, name="sources")
 
@@ -68,7 +70,7 @@ def seen(
     deleted: bool | None = False,
 ) -> Seen:
     """One instance as ``page`` shows it; raises ``InstanceNotFound``."""
-    found = _seen(tx, _everything(project, deleted).where(Instance.id == id))
+    found = _seen(tx, _ids(project, deleted).where(Instance.id == id))
     if not found:
         raise errors.InstanceNotFound(id=id)
     return found[0]
@@ -85,10 +87,19 @@ def page(
 
     Ask for one more than a page to know whether there is another.
     """
-    statement = _everything(project, deleted=False)
+    return _seen(tx, page_ids(project, limit, marker), Instance.id)
+
+
+def page_ids(project: str | None, limit: int, marker: str | None = None) -> Ids:
+    """The ids of ``page``: what an index must find, however many there are."""
+    wanted = _ids(project, deleted=False)
     if marker is not None:
-        statement = statement.where(Instance.id > marker)
-    return _seen(tx, statement.order_by(Instance.id).limit(limit))
+        wanted = wanted.where(Instance.id > marker)
+    if project is None:
+        return wanted.order_by(Instance.id).limit(limit)
+    # deleted_at is NULL in all of them: PostgreSQL reads the index in its order only
+    # when the order names every column of it
+    return wanted.order_by(Instance.deleted_at, Instance.id).limit(limit)
 
 
 def managed(
@@ -100,9 +111,18 @@ def managed(
     offset: int = 0,
 ) -> list[Seen]:
     """An administrator's list, last changed first; ``deleted`` None means both."""
-    statement = _everything(project, deleted)
-    statement = statement.order_by(Instance.updated.desc(), Instance.id)
-    return _seen(tx, statement.limit(limit).offset(offset))
+    wanted = managed_ids(project, deleted, limit, offset)
+    return _seen(tx, wanted, Instance.updated.desc(), Instance.id.desc())
+
+
+def managed_ids(
+    project: str | None, deleted: bool | None, limit: int, offset: int = 0
+) -> Ids:
+    """The ids of ``managed``."""
+    newest = (Instance.updated.desc(), Instance.id.desc())
+    # as above: living ones all have the same deleted_at
+    order = (Instance.deleted_at.desc(), *newest) if deleted is False else newest
+    return _ids(project, deleted).order_by(*order).limit(limit).offset(offset)
 
 
 def move(
@@ -165,10 +185,17 @@ def _of(project: str | None, deleted: bool | None) -> list[sa.ColumnElement[bool
     return wanted
 
 
-def _everything(
-    project: str | None, deleted: bool | None
-) -> sa.Select[*tuple[typing.Any, ...]]:
-    """The one statement of every view. Never a whole operation: its input is sealed."""
+def _ids(project: str | None, deleted: bool | None) -> Ids:
+    return sa.select(Instance.id).where(*_of(project, deleted))
+
+
+def everything(ids: Ids) -> Rows:
+    """The one statement of every view of these instances.
+
+    The page is cut first and joined then: some planners would join everybody's rows to
+    show twenty. Never a whole operation, for its input is sealed.
+    """
+    cut = ids.subquery("page")
     lock = sa.literal(f"{operations.INSTANCE}:", sa.String()) + Instance.id
     return (
         sa.select(
@@ -181,6 +208,7 @@ def _everything(
             Operation.state,
             Source.id,
         )
+        .join(cut, cut.c.id == Instance.id)
         .outerjoin(DatastoreVersion, DatastoreVersion.id == Instance.version_id)
         .outerjoin(Datastore, Datastore.id == DatastoreVersion.datastore_id)
         .outerjoin(GuestReport, GuestReport.instance_id == Instance.id)
@@ -189,12 +217,13 @@ def _everything(
             Source,
             sa.and_(Source.id == Instance.source_id, Source.deleted_at.is_(None)),
         )
-        .where(*_of(project, deleted))
     )
 
 
-def _seen(tx: orm.Session, statement: Rows) -> list[Seen]:
-    rows = tx.execute(statement).all()
+def _seen(
+    tx: orm.Session, ids: Ids, *order: sa.ColumnElement[typing.Any] | Column
+) -> list[Seen]:
+    rows = tx.execute(everything(ids).order_by(*order)).all()
     replicas: dict[str, list[str]] = {row[0].id: [] for row in rows}
     if rows:
         followers = (
