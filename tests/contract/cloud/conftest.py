@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import time
@@ -142,13 +143,15 @@ def local_place():
         pytest.skip(
             "needs root, and TROVE_KEYSTONE_VENV to name Keystone's environment"
         )
+    state = pathlib.Path(os.environ.get("TROVE_TEST_STATE", "/var/lib/trove-test"))
     place = Layout(
-        state=pathlib.Path(os.environ.get("TROVE_TEST_STATE", "/var/lib/trove-test")),
+        state=state / "cloud",
         cache=pathlib.Path(os.environ.get("TROVE_CACHE", "/var/lib/trove/cache")),
         tag="tcl",
         cidr="10.80.0.0/24",
         ports=19800,
     )
+    teardown.purge(place, programs.Host())  # what a run that was killed has left
     place.log.mkdir(parents=True, exist_ok=True)
     identity.prepare(place, pathlib.Path(venv))
     processes = []
@@ -176,6 +179,7 @@ def local_place():
             process.wait(60)
         teardown.purge(place, programs.Host())
     assert not any(teardown.leaks(place, programs.Host()).values())
+    shutil.rmtree(place.state)
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ class Compute:
         hints = {"group": order.server_group} if order.server_group else None
         with self._access.using("compute.boot", making=True) as clients:
             made = clients.nova.servers.create(
-                order.name.strip() or key,
+                _name(order.name) or key,
                 order.image,
                 order.flavor,
                 nics=[{"port-id": port} for port in order.ports] or "none",
@@ -183,6 +183,11 @@ class Compute:
             ),
             host=server.get("OS-EXT-SRV-ATTR:host") or server.get("hostId") or None,
         )
+
+
+def _name(wanted: str) -> str:
+    """A user's name as far as Nova takes it: a name must not fail a boot."""
+    return "".join(c for c in wanted if c.isprintable())[:255].strip()
 
 
 def _disks(volume: str | None) -> list[dict[str, typing.Any]] | None:

@@ -11,6 +11,8 @@ import re
 import sys
 import time
 
+import urllib3.exceptions
+
 from trove.cloud import protocol
 
 Headers = collections.abc.Mapping[str, str]
@@ -53,7 +55,7 @@ def meaning(
     lost = protocol.Unknown if making else protocol.Passing
     if status is None:
         # No reply, half a reply, or no way to the service at all.
-        return lost(why)
+        return protocol.Passing(why) if _never_sent(error) else lost(why)
     if status == 409:
         # Neutron says "over quota" with the status of a conflict; it will not pass.
         if making and "quota exceeded" in str(error).lower():
@@ -87,6 +89,18 @@ def plain(id: str) -> str:
     if _ID.fullmatch(id) is None or id in (".", ".."):
         raise protocol.Refused(f"{id!r} is not an id", status=404)
     return id
+
+
+def _never_sent(error: BaseException) -> bool:
+    """Whether there was no connection to ask by: then nothing can have been made."""
+    reason: BaseException | None = error
+    while reason is not None:
+        if isinstance(reason, urllib3.exceptions.ConnectTimeoutError):
+            return True
+        if isinstance(reason, urllib3.exceptions.NewConnectionError):
+            return True
+        reason = reason.__context__
+    return False
 
 
 def _status(error: BaseException) -> int | None:

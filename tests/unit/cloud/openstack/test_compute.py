@@ -53,6 +53,16 @@ def test_a_server_group_and_a_zone_are_asked_for(stub, cloud):
     assert body["server"]["networks"] == "none"
 
 
+@pytest.mark.parametrize(
+    "name, told",
+    [(" my\tdb\n", "mydb"), ("x" * 300, "x" * 255), ("\u200b", "a.server")],
+)
+def test_a_name_that_nova_would_not_take_is_made_fit(stub, cloud, name, told):
+    stub.on("POST", "/servers$", (202, {"server": {"id": "s1"}}))
+    cloud.compute.boot("a.server", protocol.Boot(name, "i", "2", (), None, ""))
+    assert stub.asked("POST", "/servers$")[0].body["server"]["name"] == told
+
+
 def test_a_server_is_found_by_its_tags_and_no_other(stub, cloud):
     another = {**SERVER, "id": "s2", "tags": ["trove-key=a.server"]}
     older = {**SERVER, "id": "s0", "created": "2026-01-01T00:00:00Z"}

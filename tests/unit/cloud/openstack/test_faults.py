@@ -158,6 +158,15 @@ def test_an_id_of_a_user_is_never_a_path(stub, cloud, id):
     assert stub.requests == []
 
 
+def test_a_create_that_was_never_sent_has_made_nothing(stub, cloud):
+    cloud.volumes.show("x")
+    cloud.close()
+    stub.close()
+    with pytest.raises(protocol.Passing) as raised:
+        cloud.volumes.create("a.volume", 1)
+    assert raised.type is protocol.Passing
+
+
 def test_a_cloud_that_is_not_there_is_passing(stub, cloud):
     stub.close()
     with pytest.raises(protocol.Passing) as raised:
