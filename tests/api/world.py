@@ -45,7 +45,7 @@ IMAGE = "6f3d5c2e-1111-4222-8333-444455556666"
 
 
 class Authenticator:
-    """Believes ``X-Test-Caller``; sends others away as keystonemiddleware does."""
+    """Believes ``X-Test-Caller``, or a token of that name; sends others away."""
 
     def __init__(self, application: typing.Any) -> None:
         self.application = application
@@ -54,7 +54,8 @@ class Authenticator:
         for name in [n for n in environ if n.startswith("HTTP_X_") and "TEST" not in n]:
             if name.startswith(("HTTP_X_ROLES", "HTTP_X_PROJECT", "HTTP_X_USER")):
                 del environ[name]
-        caller = CALLERS.get(environ.get("HTTP_X_TEST_CALLER", ""))
+        who = environ.get("HTTP_X_TEST_CALLER") or environ.get("HTTP_X_AUTH_TOKEN", "")
+        caller = CALLERS.get(who)
         if caller is None:
             body = b"Authentication required"
             start(

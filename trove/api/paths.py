@@ -2,16 +2,16 @@
 """The path of a request as the client wrote it, in segments.
 
 WSGI decodes a path before anybody can split it, so that ``a%2Fb`` would be two
-segments. Servers leave the original (``RAW_URI``, ``REQUEST_URI``); it is used when it
-says the same as what WSGI decoded, so that nobody is routed by one path and guarded by
-another.
+segments. Servers leave the original (``RAW_URI``, ``REQUEST_URI``, in eventlet
+``RAW_PATH_INFO``); it is used when it says the same as what WSGI decoded, so that nobody
+is routed by one path and guarded by another.
 """
 
 import urllib.parse
 
 from trove import errors
 
-RAW = ("RAW_URI", "REQUEST_URI")
+RAW = ("RAW_URI", "REQUEST_URI", "RAW_PATH_INFO")
 LONGEST = 2048
 
 
