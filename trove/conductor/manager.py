@@ -5,6 +5,7 @@ The sender is the broker user that RabbitMQ validated; what a message claims abo
 itself is never looked at. A message from anybody but a guest is dropped and counted.
 """
 
+import datetime
 import logging
 import threading
 import typing
@@ -48,8 +49,8 @@ class Issuer(typing.Protocol):
 
     def issue(
         self, csr: str, names: list[str], addresses: list[str], days: int
-    ) -> tuple[str, str, float]:
-        """The certificate (PEM), its serial, and when it expires (epoch seconds)."""
+    ) -> tuple[str, str, datetime.datetime]:
+        """The certificate (PEM), its serial, and when it expires."""
 
 
 class Manager:
@@ -105,7 +106,7 @@ class Manager:
             guest.password_hash = enrolment.password_hash
             guest.enrolled_at = guest.enrolled_at or now(tx)
             guest.certificate_serial = serial
-            guest.certificate_expires = expires
+            guest.certificate_expires = expires.timestamp()
             tx.add(guest)
             tx.flush()
             return journal.wake_object(tx, INSTANCE, instance)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A conductor with a database, an instance that builds, and the broker's hashes."""
 
+import datetime
+
 import pytest
 
 from trove.conductor.manager import Manager
@@ -12,6 +14,7 @@ from trove.rpc import sealing
 from trove.rpc.messages import Enrolment
 from trove.workflow import journal
 
+EXPIRES = datetime.datetime(2027, 1, 1, tzinfo=datetime.UTC)
 PUBLIC = sealing.keypair()[1]
 
 
@@ -31,7 +34,7 @@ class Issuer:
 
     def issue(self, csr, names, addresses, days):
         self.issued.append((csr, names, addresses, days))
-        return "a certificate", "1", 5000.0
+        return "a certificate", "1", EXPIRES
 
 
 class Office:
