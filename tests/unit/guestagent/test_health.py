@@ -238,6 +238,8 @@ def job(method, state, fault=None):
     ],
 )
 def test_what_is_said_of_the_service(course, health, current, last, state, why):
-    found = judge(course, Look(health, ROOM), current, {one.method: one for one in last})
+    found = judge(
+        course, Look(health, ROOM), current, {one.method: one for one in last}
+    )
     assert found[0] == state
     assert why in found[1]

@@ -93,9 +93,7 @@ def test_it_says_all_it_knows(scene):
 def test_it_comes_each_interval_and_its_number_grows(scene):
     scene.watch.look()
     scene.live(60)
-    assert [report.seq for report in scene.sent] == list(
-        range(1, len(scene.sent) + 1)
-    )
+    assert [report.seq for report in scene.sent] == list(range(1, len(scene.sent) + 1))
     assert len(scene.sent) == 5  # each 12 s: the longest the jitter makes of 10
 
 
