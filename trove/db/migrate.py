@@ -23,7 +23,8 @@ def location() -> pathlib.Path:
     """The migrations: beside the package in a checkout, else where pip put them."""
     beside = pathlib.Path(__file__).resolve().parents[2] / "alembic"
     for place in (beside, pathlib.Path(sys.prefix) / "share" / "trove" / "alembic"):
-        if (place / "env.py").is_file():
+        # the library itself is in a folder of that name too
+        if (place / "env.py").is_file() and (place / "versions").is_dir():
             return place
     raise errors.Internal(why="the migrations (share/trove/alembic) are not installed.")
 
