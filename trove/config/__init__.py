@@ -49,6 +49,7 @@ def parse(
     """
     from oslo_log import log  # a guest has its own, smaller way
 
+    conf.reset()  # what an earlier call in the same process left
     log.register_options(conf)
     log.set_defaults(default_log_levels=[*log.get_default_log_levels(), *QUIETER])
     register(conf, *PROCESSES[process])
