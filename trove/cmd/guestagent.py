@@ -11,6 +11,7 @@ from trove.guestagent import seed
 from trove.guestagent.disks import Disks
 from trove.guestagent.host import Host
 from trove.guestagent.places import Places
+from trove.service import threads
 
 LOG = logging.getLogger(__name__)
 
@@ -24,10 +25,7 @@ def stay_small() -> None:
     """Keeps out of this process what would double it, though it be installed."""
     for name in HEAVY:
         sys.modules.setdefault(name, typing.cast(typing.Any, None))
-    # oslo.messaging loads oslo.service, which wants eventlet unless told otherwise
-    from oslo_service import backend
-
-    backend.init_backend(backend.BackendType.THREADING)
+    threads.prepare()
 
 
 def configure(places: Places, host: Host) -> typing.Any:
