@@ -88,7 +88,9 @@ def serve(where: layout.Layout, conf: cfg.ConfigOpts) -> int:
     log.setup(conf, "trove")
     host = programs.Host()
     with assembly.alone(where):
-        if why := preflight.refusals(where, host, ports=(where.cloud_port,)):
+        # Not the disk: servers that run already may have filled it.
+        ports = (where.cloud_port,)
+        if why := preflight.refusals(where, host, ports=ports, space=0):
             return _refuse(why)
         image = guestimage.build(where.cache, host, guestimage.printed)
         part = assembly.LocalCloud(where, image, conf.localcloud.workers, host)

@@ -21,12 +21,7 @@ FLAVORS = (
     ("5", "db.huge", 8192, 4),
 )
 DISK = 5
-IMAGES = (
-    ("trove-mariadb-10.11", ("trove", "mariadb", "10.11")),
-    ("trove-postgresql-15", ("trove", "postgresql", "15")),
-)
-"""One content, found under the tags of each datastore that it has."""
-
+IMAGES = guestimage.NAMES
 NETWORK = "trove"
 
 

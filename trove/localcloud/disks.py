@@ -32,8 +32,10 @@ class Disks:
         directory: pathlib.Path,
         host: programs.Runner,
         sleep: typing.Callable[[float], None] = time.sleep,
+        unused: typing.Callable[[str], bool] | None = None,
     ) -> None:
         self._directory = directory
+        self.unused = unused or nobody_has
         self._host = host
         self._sleep = sleep
         self._bringing = threading.Lock()
@@ -98,7 +100,7 @@ class Disks:
         device = self.device(volume)
         if device is None:
             return
-        self._until(lambda: unused(device), volume, within)
+        self._until(lambda: self.unused(device), volume, within)
         self._host.run("losetup", "-d", device, ok=(0, 1))
         self._until(lambda: self.device(volume) is None, volume, within)
 
@@ -129,7 +131,7 @@ def number(device: str) -> str:
     return f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
 
 
-def unused(device: str) -> bool:
+def nobody_has(device: str) -> bool:
     """Whether nobody has the device mounted, or open for itself."""
     try:
         # Exclusive on a block device means: mounted nowhere, opened by nobody so.

@@ -29,7 +29,7 @@ class Opening:
     protocol: str | None = None
     low: int | None = None
     high: int | None = None
-    remotes: tuple[str, ...] = ()
+    remotes: tuple[str, ...] = (ANYWHERE,)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

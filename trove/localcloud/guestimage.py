@@ -82,6 +82,12 @@ FILES = {
 }
 RECIPE = repr((SUITE, PACKAGES, LEFT_OUT, MASKED, DISABLED, EMPTIED, FILES, 1))
 
+NAMES = (
+    ("trove-mariadb-10.11", ("trove", "mariadb", "10.11")),
+    ("trove-postgresql-15", ("trove", "postgresql", "15")),
+)
+"""One content, found under the tags of each datastore that it has."""
+
 SOURCES = (
     pathlib.Path("/etc/apt/sources.list.d/debian.sources"),
     pathlib.Path("/etc/apt/sources.list"),

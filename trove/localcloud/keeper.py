@@ -8,6 +8,7 @@ keeper finds after a crash: there is one way to do a thing, not two.
 
 import concurrent.futures
 import logging
+import sqlite3
 import threading
 import typing
 
@@ -17,8 +18,11 @@ from trove.localcloud import servers, things
 LOG = logging.getLogger(__name__)
 
 Key = tuple[type[things.Thing], str]
-TROUBLE = (errors.TroveError, OSError)
+TROUBLE = (errors.TroveError, OSError, sqlite3.Error)
 PENDING = ("creating", "deleting", "extending")
+REMEMBERED = 86400.0
+"""Seconds that a deleted server is kept for those who ask what changed."""
+
 WATCH = 2.0
 """Seconds between two looks at what runs, and two tries of what failed."""
 
@@ -31,6 +35,7 @@ class Keeper:
         self._store = workshop.store
         self._pool = concurrent.futures.ThreadPoolExecutor(workers, "keeper")
         self._turn = threading.Lock()
+        self._rest = threading.Condition(self._turn)
         self._running: set[Key] = set()
         self._again: set[Key] = set()
         self._missing: set[str] = set()
@@ -52,7 +57,12 @@ class Keeper:
         """Takes up what a crash, or a reboot of the host, left."""
         machines, active = self._shop.machines, self._shop.machines.active()
         with self._store.transaction() as tx:
-            alive = {s.id: s for s in tx.all(things.Server) if s.deleted is None}
+            alive = {}
+            for server in tx.all(things.Server):
+                if server.deleted is None:
+                    alive[server.id] = server
+                elif tx.now() - server.deleted > REMEMBERED:
+                    tx.drop(server)
             for server in alive.values():
                 if server.doing is None and server.wanted == "running":
                     if server.id not in active and server.status != "ERROR":
@@ -61,19 +71,31 @@ class Keeper:
             attached = {each.id: each.server for each in tx.all(things.Attachment)}
         for stray in machines.all() - set(alive):
             LOG.warning("machine %s belongs to no server and is removed", stray)
-            machines.remove(stray)
+            self._try(machines.remove, stray)
         for volume in self._shop.disks.devices():
             if attached.get(volume) not in active:
-                try:
-                    self._shop.disks.release(volume)
-                except TROUBLE as trouble:
-                    LOG.warning("volume %s keeps its device: %s", volume, trouble)
+                self._try(self._shop.disks.release, volume)
         self.sweep()
+
+    def _try(self, deed: typing.Callable[[str], None], id: str) -> None:
+        """What cannot be done now must not keep the rest from starting."""
+        try:
+            deed(id)
+        except TROUBLE as trouble:
+            LOG.warning("%s: %s", id, trouble)
 
     def stop(self) -> None:
         """Ends the threads after what they are doing; servers keep running."""
         self._ending.set()
+        if self._watcher.is_alive():
+            self._watcher.join()
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def idle(self) -> None:
+        """Returns once nothing that was woken is left to do."""
+        with self._turn:
+            while self._running:
+                self._rest.wait()
 
     def sweep(self) -> None:
         """Takes up every row that asks for something."""
@@ -145,12 +167,16 @@ class Keeper:
                 self._again.add(key)
                 return
             self._running.add(key)
+        self._submit(key)
+
+    def _submit(self, key: Key) -> None:
         try:
-            self._pool.submit(self._work, key)
+            self._pool.submit(self._work, key).add_done_callback(_tell)
         except RuntimeError:
             # It is ending; the row is found again at the next start.
             with self._turn:
                 self._running.discard(key)
+                self._rest.notify_all()
 
     def _work(self, key: Key) -> None:
         kind, id = key
@@ -165,11 +191,13 @@ class Keeper:
             LOG.warning("%s %s: %s; tried again soon", kind.__name__, id, trouble)
         finally:
             with self._turn:
-                self._running.discard(key)
                 again = key in self._again
                 self._again.discard(key)
+                if not again:
+                    self._running.discard(key)
+                    self._rest.notify_all()
             if again:
-                self.wake(*key)
+                self._submit(key)
 
     def _server(self, id: str) -> None:
         with self._store.transaction() as tx:
@@ -300,6 +328,12 @@ class Keeper:
                 tx.put(volume)
         if trouble is not None and not stays:
             self._shop.disks.release(id)
+
+
+def _tell(done: "concurrent.futures.Future[None]") -> None:
+    """An error nobody thought of is in nobody's hands but the log's."""
+    if not done.cancelled() and (error := done.exception()) is not None:
+        LOG.error("the keeper has a fault", exc_info=error)
 
 
 def _attached(tx: typing.Any, server: str) -> None:

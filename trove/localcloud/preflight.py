@@ -29,11 +29,13 @@ def refusals(
     host: programs.Runner,
     installed: bool = True,
     ports: tuple[int, ...] | None = None,
+    space: int = SPACE,
 ) -> list[str]:
     """Why a local cloud cannot run here; empty when it can.
 
     ``installed`` False leaves out the programs that are still to be installed;
-    ``ports`` are those that must be free, Keystone's and the cloud's by default.
+    ``ports`` are those that must be free, Keystone's and the cloud's by default;
+    ``space`` is how many bytes the disk must still have.
     """
     if os.geteuid() != 0:
         # Everything else below needs root to be looked at.
@@ -44,7 +46,7 @@ def refusals(
         found += missing or _network(host)
     if ports is None:
         ports = (place.cloud_port, place.keystone_port)
-    return [*found, *_addresses(place, host), *_ports(ports), *_space(place)]
+    return [*found, *_addresses(place, host), *_ports(ports), *_space(place, space)]
 
 
 def warnings(place: layout.Layout, host: programs.Runner) -> list[str]:
@@ -151,8 +153,8 @@ def _ports(ports: tuple[int, ...]) -> list[str]:
     return found
 
 
-def _space(place: layout.Layout) -> list[str]:
+def _space(place: layout.Layout, space: int) -> list[str]:
     there = next(path for path in (place.state, *place.state.parents) if path.exists())
-    if shutil.disk_usage(there).free < SPACE:
-        return [f"Less than {SPACE >> 30} GiB are free in {there}."]
+    if shutil.disk_usage(there).free < space:
+        return [f"Less than {space >> 30} GiB are free in {there}."]
     return []

@@ -121,7 +121,7 @@ class Workshop:
         device = self.disks.device(attachment.id)
         if device and self.machines.running(attachment.server):
             # Asked first: a device that is mounted must keep its node and permission.
-            if not disks.unused(device):
+            if not self.disks.unused(device):
                 raise disks.DiskBusy(volume=attachment.id)
             self.machines.unplug(attachment.server, self._disk(attachment))
         self.disks.release(attachment.id)

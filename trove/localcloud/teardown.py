@@ -41,7 +41,12 @@ def purge(
         _pivots(place, host)
         shutil.rmtree(place.cloud, ignore_errors=True)
         shutil.rmtree(place.keystone, ignore_errors=True)
-    (place.run / "localcloud.lock").unlink(missing_ok=True)
+    for file in (
+        place.clouds_yaml,
+        place.etc / "passwords.json",
+        place.run / "localcloud.lock",
+    ):
+        file.unlink(missing_ok=True)
 
 
 def leaks(place: layout.Layout, host: programs.Runner) -> dict[str, list[str]]:

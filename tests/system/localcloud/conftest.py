@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One local cloud for the whole folder; every test ends with nothing of its own left."""
+"""One local cloud for the folder; every test ends with nothing of its own left."""
 
 import os
 import pathlib

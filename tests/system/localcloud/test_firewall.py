@@ -46,6 +46,8 @@ def listener(address, port):
     with socket.create_server((address, port)) as server:
         threading.Thread(target=_drain, args=(server,), daemon=True).start()
         yield
+        # A thread in accept() would keep it listening after its close.
+        server.shutdown(socket.SHUT_RDWR)
 
 
 def _drain(server):

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+import pathlib
+
+from trove.localcloud import bootstrap, guestimage, layout, things
+
+PLACE = layout.Layout(tag="tst", cidr="10.9.0.0/24")
+
+
+def image(name):
+    return guestimage.GuestImage((pathlib.Path(f"/cache/agent-{name}"),))
+
+
+def test_the_first_contents_come_once(rows):
+    for _ in range(2):
+        bootstrap.fill(rows, PLACE, image("1"))
+    with rows.transaction() as tx:
+        assert [row.id for row in tx.all(things.Flavor)] == ["1", "2", "3", "4", "5"]
+        [network] = tx.all(things.Network)
+        [subnet] = tx.all(things.Subnet)
+        assert len(tx.all(things.Image)) == 2
+    assert (network.bridge, subnet.cidr) == ("tstbr0", "10.9.0.0/24")
+    # the first address is the host's
+    addresses = (subnet.gateway, subnet.first, subnet.last)
+    assert addresses == ("10.9.0.1", "10.9.0.2", "10.9.0.254")
+
+
+def test_a_newer_image_takes_the_place_of_the_older(rows):
+    bootstrap.fill(rows, PLACE, image("1"))
+    bootstrap.fill(rows, PLACE, image("2"))
+    bootstrap.retire(rows, image("2"))
+    with rows.transaction() as tx:
+        layers = {layer for row in tx.all(things.Image) for layer in row.layers}
+    assert layers == {"/cache/agent-2"}
+    assert bootstrap.used_layers(rows) == {"/cache/agent-2"}

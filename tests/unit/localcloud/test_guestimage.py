@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+import pathlib
+
+from trove.localcloud import guestimage
+
+
+def unpacked(argv):
+    """What mmdebstrap would leave, in small."""
+    root = pathlib.Path(argv[-2])
+    for name in (
+        "etc/systemd/system/multi-user.target.wants",
+        "etc/apt/sources.list.d",
+        *guestimage.EMPTIED,
+    ):
+        (root / name).mkdir(parents=True)
+    wanted = root / "etc/systemd/system/multi-user.target.wants/mariadb.service"
+    wanted.symlink_to("/lib/systemd/system/mariadb.service")
+    (root / "etc/apt/sources.list.d/mirror.sources").touch()
+    (root / "etc/hostname").touch()
+    (root / "var/lib/mysql/ibdata1").touch()
+    (root / "usr/lib/x86_64-linux-gnu").mkdir(parents=True)
+    (root / "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2").touch()
+    return ""
+
+
+def build(tmp_path, host, monkeypatch):
+    sources = tmp_path / "debian.sources"
+    sources.write_text("Types: deb\n")
+    monkeypatch.setattr(guestimage, "SOURCES", (sources,))
+    host.answers["mmdebstrap"] = unpacked
+    said = []
+    return guestimage.build(tmp_path / "cache", host, said.append), said
+
+
+def test_an_image_is_three_layers_built_once(tmp_path, host, monkeypatch):
+    image, said = build(tmp_path, host, monkeypatch)
+    kinds = [layer.name.partition("-")[0] for layer in image.layers]
+    assert kinds == ["agent", "site", "base"]
+    assert len(said) == 4
+    again, said = build(tmp_path, host, monkeypatch)
+    assert again == image
+    assert said == []
+
+
+def test_no_engine_starts_by_itself_and_no_mirror_is_named(tmp_path, host, monkeypatch):
+    image, _ = build(tmp_path, host, monkeypatch)
+    base = image.layers[-1]
+    units = base / "etc/systemd/system"
+    assert not (units / "multi-user.target.wants/mariadb.service").is_symlink()
+    assert (units / "getty.target").readlink() == pathlib.Path("/dev/null")
+    assert list((base / "etc/apt/sources.list.d").iterdir()) == []
+    assert list((base / "var/lib/mysql").iterdir()) == []
+    assert (base / "etc/machine-id").read_text() == ""
+
+
+def test_the_agent_starts_at_boot(tmp_path, host, monkeypatch):
+    image, _ = build(tmp_path, host, monkeypatch)
+    agent = image.layers[0]
+    wants = agent / "etc/systemd/system/multi-user.target.wants"
+    assert (wants / "trove-guestagent.service").is_symlink()
+    assert (agent / "opt/trove/site/trove/errors.py").exists()
+    [described] = (agent / "opt/trove/site").glob("*.dist-info")
+    assert "trove-rabbit" in (described / "entry_points.txt").read_text()
