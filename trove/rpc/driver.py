@@ -22,13 +22,16 @@ import logging
 import re
 import typing
 
+import amqp.exceptions
 import kombu.entity
+import kombu.exceptions
 import kombu.messaging
 import oslo_messaging
 from oslo_config import cfg
 from oslo_messaging._drivers import amqpdriver, base, impl_rabbit
 from oslo_messaging._drivers import common as rpc_common
 
+from trove import errors
 from trove.rpc import codec
 from trove.rpc.transport import REPLY_EXCHANGE
 
@@ -49,6 +52,17 @@ OPTS = [
 
 DROPPED: collections.Counter[str] = collections.Counter()
 """Messages that never reached an endpoint, by reason, since the process began."""
+
+UNREADABLE = (
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    kombu.exceptions.KombuError,
+    rpc_common.RPCException,
+)
+"""What the libraries below raise for a body that is no message."""
 
 CONTEXT = frozenset(
     f"_context_{name}"
@@ -71,9 +85,9 @@ def fault_of_request(message: dict[str, typing.Any], sender: object) -> str | No
     """Why a request must not go further; None if it may."""
     if not _is_name(message.get("method")) or not isinstance(message.get("args"), dict):
         return "no method, or no arguments"
-    version = message.get("version")
+    version = message.get("version", "1.0")
     if not isinstance(version, str) or not _VERSION.fullmatch(version):
-        return "no version"
+        return "version is no version"
     for name in ("_unique_id", "_msg_id"):
         if message.get(name) is not None and not _is_name(message[name]):
             return f"{name} is no name"
@@ -138,7 +152,14 @@ class Consumer(impl_rabbit.Consumer):
             self._drop("too large, or compressed", message.properties.get("user_id"))
             message.channel.basic_reject(message.delivery_tag, requeue=False)
             return
-        super()._callback(message)
+        message = self.queue.channel.message_to_python(message)
+        try:
+            read = impl_rabbit.RabbitMessage(message)
+        except UNREADABLE:
+            self._drop("not a message", message.properties.get("user_id"))
+            message.reject()
+        else:
+            self._screened(read)
 
     def _screened(self, message: typing.Any) -> None:
         sender = message._raw_message.properties.get("user_id")
@@ -155,7 +176,16 @@ class Consumer(impl_rabbit.Consumer):
 
     def _drop(self, reason: str, sender: object) -> None:
         DROPPED[reason] += 1
-        LOG.warning("a message of %s on %s: %s", sender, self.queue_name, reason)
+        count = DROPPED[reason]
+        # The 1st, 2nd, 4th, 8th: a flood of messages is no flood of the log.
+        if count & (count - 1) == 0:
+            LOG.warning(
+                "dropped from %s, sent by %s: %s (%s of these so far)",
+                self.queue_name,
+                sender,
+                reason,
+                count,
+            )
 
 
 class Producer(kombu.messaging.Producer):
@@ -202,6 +232,16 @@ class Connection(impl_rabbit.Connection):
 
     def _fetch_ssl_params(self) -> TlsOptions:
         return TlsOptions(super()._fetch_ssl_params())
+
+    def ensure_connection(self) -> None:
+        """Connect; in our own words if that cannot be."""
+        try:
+            super().ensure_connection()
+        except amqp.exceptions.AccessRefused as error:
+            what = "the message broker does not accept the credential"
+            raise errors.Forbidden(what=what) from error
+        except (kombu.exceptions.OperationalError, OSError) as error:
+            raise oslo_messaging.MessageDeliveryFailure(str(error)) from error
 
     def _set_current_channel(self, new_channel: typing.Any) -> None:
         changed = new_channel is not None and new_channel != self.channel

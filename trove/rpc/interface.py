@@ -53,8 +53,11 @@ Not among them are those that steer our own machinery (``LeaseLost``): a guest m
 be able to raise them in the control plane.
 """
 
-MONITORED = 10.0
-"""A call that may take longer shows signs of life, this many seconds apart at most."""
+MONITORED = 10
+"""While a call runs, its server shows signs of life at least this often, in seconds.
+
+Asked for on every call: oslo.messaging cannot do with an unasked one.
+"""
 
 _NAME = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _REQUEST_ID = re.compile(r"req-[0-9a-f-]{36}")
@@ -248,7 +251,8 @@ class Proxy:
 
     ``retry`` is how often a send is tried while the broker does not answer: a caller
     is told (``errors.Unavailable``) rather than kept. A message that no queue takes
-    is told too, as is a call that nobody answers.
+    is told too, as is a call that nobody answers. ``errors.Forbidden``: the broker is
+    there and does not let us in.
     """
 
     def __init__(
@@ -282,6 +286,7 @@ class Proxy:
     def _send(
         self, method: Method, *args: typing.Any, **kwargs: typing.Any
     ) -> typing.Any:
+        import kombu.exceptions
         import oslo_messaging
 
         arguments = method.bind(*args, **kwargs)
@@ -299,17 +304,17 @@ class Proxy:
         except (
             oslo_messaging.MessagingException,
             oslo_messaging.MessageUndeliverable,
+            kombu.exceptions.KombuError,
         ) as error:
             LOG.info("%s to %s: %s", method.name, client.target, error)
             raise self._silent() from error
         return self._read(method, reply) if method.reply else None
 
     def _prepare(self, method: Method) -> typing.Any:
-        monitor = (
-            int(MONITORED) if method.timeout and method.timeout > MONITORED else None
-        )
         return self._client.prepare(
-            version=method.since, timeout=method.timeout, call_monitor_timeout=monitor
+            version=method.since,
+            timeout=method.timeout,
+            call_monitor_timeout=MONITORED if method.reply else None,
         )
 
     def _silent(self) -> errors.Unavailable:
