@@ -68,10 +68,11 @@ OPTS = [
     ),
     cfg.FloatOpt(
         "read_timeout",
-        default=60.0,
+        default=15.0,
         min=1.0,
         max=600.0,
-        help="Seconds to wait for the cloud's next bytes.",
+        help="Seconds to wait for the cloud's next bytes. With connect_timeout it must "
+        "stay within [taskmanager] call_timeout, which a lease must outlive.",
     ),
 ]
 

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One deployment for the whole suite: made by the quickstart, purged at the end."""
+
+import os
+import pathlib
+import typing
+
+import pytest
+
+from tests.system.deployment import Deployment, Traces, User, until
+from trove.localcloud.layout import Layout
+
+CACHE = os.environ.get("TROVE_CACHE", "/var/lib/trove/cache")
+STATE = os.environ.get("TROVE_TEST_STATE", "/var/lib/trove/tests")
+
+
+@pytest.fixture(scope="session")
+def deployment() -> typing.Iterator[Deployment]:
+    """Up for the session. At the end ``--purge`` must leave no trace of it."""
+    place = Layout(
+        state=pathlib.Path(STATE) / "system",
+        cache=pathlib.Path(CACHE),
+        tag="tsy",
+        cidr="10.83.0.0/24",
+        ports=17700,
+    )
+    traces = Traces(place)
+    made = Deployment(place)
+    made.quickstart("--purge")  # of a run that was killed
+    before = traces()
+    try:
+        made.first_start = made.quickstart()
+        yield made
+    finally:
+        made.quickstart("--purge")
+    assert traces() == before, "INV-16: --purge left something"
+
+
+@pytest.fixture(scope="session")
+def demo(deployment: Deployment) -> User:
+    return User(deployment, "demo")
+
+
+@pytest.fixture(scope="session")
+def other(deployment: Deployment) -> User:
+    return User(deployment, "other")
+
+
+@pytest.fixture(autouse=True)
+def audited(request: pytest.FixtureRequest) -> typing.Iterator[None]:
+    """After each test of the deployment, its invariants hold (INV-1..7, 16)."""
+    yield
+    if "deployment" in request.fixturenames:
+        deployment = request.getfixturevalue("deployment")
+        until("every process is up", deployment.all_up)
+        assert deployment.audit() == []

@@ -1,0 +1,311 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole deployment of the tests' own, seen from outside: as an operator, as users.
+
+It is made by ``trove.cmd.quickstart`` under a layout of its own (directory, ports,
+bridge, network), so it stands beside a quickstart that somebody uses.
+"""
+
+import json
+import os
+import pathlib
+import signal
+import sqlite3
+import ssl
+import subprocess
+import sys
+import time
+import typing
+
+import psycopg
+import pymysql
+import yaml
+from keystoneauth1 import adapter, identity, session
+
+from trove.localcloud.layout import Layout
+from trove.service import supervisor
+
+VERSIONS = {"mariadb": "10.11", "postgresql": "15"}
+FOREVER = 180.0
+"""Seconds that anything may take on a loaded machine of two cores."""
+
+
+def until(
+    what: str, look: typing.Callable[[], typing.Any], within: float = FOREVER
+) -> typing.Any:
+    """What ``look`` answers as soon as that is true."""
+    end = time.monotonic() + within
+    while True:
+        seen = look()
+        if seen:
+            return seen
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {within:.0f} s: {what}")
+        time.sleep(0.1)
+
+
+class Deployment:
+    """The operator's hands."""
+
+    def __init__(self, place: Layout) -> None:
+        self.place = place
+        self.first_start = ""
+        """What the very first start said."""
+
+    def quickstart(self, *words: str, within: float = 600) -> str:
+        """``bin/quickstart`` after its own set-up; its output."""
+        place = self.place
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "trove.cmd.quickstart"),
+                *("--state-dir", str(place.state), "--cache-dir", str(place.cache)),
+                *("--tag", place.tag, "--cidr", place.cidr),
+                *("--ports", str(place.ports), *words),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=within,
+            cwd="/",
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def audit(self) -> list[str]:
+        """``trove-manage audit``: what is violated."""
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "trove.cmd.manage"),
+                f"--config-file={self.place.etc / 'trove.conf'}",
+                "audit",
+            ],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            cwd="/",
+            check=False,
+        )
+        assert done.returncode in (0, 3), done.stderr
+        return [] if done.returncode == 0 else done.stdout.splitlines()
+
+    # -- processes -----------------------------------------------------------------
+
+    def processes(self) -> dict[str, dict[str, typing.Any]]:
+        told = supervisor.ask(self.place.run, "status")
+        return {one["name"]: one for one in told["processes"]}
+
+    def kill(self, pid: int) -> None:
+        """kill -9 of one of the deployment's own."""
+        ours = {one["pid"] for one in self.processes().values()}
+        assert pid in ours, f"{pid} is not ours: {ours}"
+        os.kill(pid, signal.SIGKILL)
+
+    def all_up(self) -> bool:
+        return all(one["state"] == "up" for one in self.processes().values())
+
+    # -- the journal, only read ----------------------------------------------------
+
+    def rows(self, sql: str, *values: typing.Any) -> list[tuple[typing.Any, ...]]:
+        with sqlite3.connect(f"file:{self.place.database}?mode=ro", uri=True) as line:
+            return line.execute(sql, values).fetchall()
+
+    def at_step(self, instance: str, kind: str, step: str) -> int | None:
+        """The pid of the taskmanager that holds the operation at that step or later."""
+        held = self.rows(
+            "SELECT o.owner FROM operations o JOIN operation_steps s "
+            "ON s.operation_id = o.id WHERE o.object_id = ? AND o.kind = ? "
+            "AND s.name = ? AND o.lock_key IS NOT NULL",
+            instance,
+            kind,
+            step,
+        )
+        if not held:
+            return None
+        owner = held[0][0]
+        if owner is None:  # parked: whichever runs it next is as good
+            return int(self.processes()["taskmanager-1"]["pid"])
+        return int(owner.split(":")[1])
+
+    # -- guests --------------------------------------------------------------------
+
+    def container(self, instance: str) -> str:
+        """The container that is the instance's server here."""
+        server = self.rows("SELECT server_id FROM instances WHERE id = ?", instance)
+        return f"{self.place.tag}-{server[0][0]}"
+
+    def inside(self, instance: str, *argv: str, input: str | None = None) -> str:
+        """A program inside the guest, as root: what a compromised guest can do."""
+        done = subprocess.run(
+            [
+                *("lxc-attach", "-P", str(self.place.cloud / "servers")),
+                *("-n", self.container(instance), "--", *argv),
+            ],
+            input=input,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, (argv, done.stdout, done.stderr)
+        return done.stdout
+
+
+class User:
+    """A user of the deployment, by a cloud of clouds.yaml."""
+
+    def __init__(self, deployment: Deployment, cloud: str) -> None:
+        self.deployment = deployment
+        place = deployment.place
+        self.authority = str(place.pki / "ca.pem")
+        known = yaml.safe_load(place.clouds_yaml.read_text())["clouds"][cloud]
+        self.api = adapter.Adapter(
+            session.Session(identity.V3Password(**known["auth"])),
+            service_type="database",
+            region_name=known["region_name"],
+            raise_exc=False,
+            connect_retries=20,
+        )
+
+    def ask(self, method: str, path: str, body: typing.Any = None) -> typing.Any:
+        return self.api.request(path, method, json=body)
+
+    def create(
+        self,
+        datastore: str,
+        name: str,
+        users: typing.Sequence[dict[str, typing.Any]] = (),
+        databases: typing.Sequence[str] = ("shop",),
+    ) -> str:
+        order = {
+            "name": name,
+            "flavorRef": 1,
+            "volume": {"size": 1},
+            "datastore": {"type": datastore, "version": VERSIONS[datastore]},
+            "databases": [{"name": database} for database in databases],
+            "users": list(users),
+        }
+        answer = self.ask("POST", "/instances", {"instance": order})
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["instance"]["id"])
+
+    def show(self, id: str) -> dict[str, typing.Any] | None:
+        answer = self.ask("GET", f"/instances/{id}")
+        if answer.status_code == 404:
+            return None
+        assert answer.status_code == 200, answer.text
+        shown: dict[str, typing.Any] = answer.json()["instance"]
+        return shown
+
+    def wait(self, id: str) -> dict[str, typing.Any]:
+        """Until ACTIVE and HEALTHY; ERROR is a failure with its sentence."""
+
+        def healthy() -> dict[str, typing.Any] | None:
+            shown = self.show(id)
+            assert shown is not None, f"{id} is gone"
+            assert shown["status"] != "ERROR", shown.get("fault")
+            good = (shown["status"], shown["operating_status"]) == ("ACTIVE", "HEALTHY")
+            return shown if good else None
+
+        return typing.cast(
+            dict[str, typing.Any], until(f"{id} is ACTIVE and HEALTHY", healthy)
+        )
+
+    def delete(self, id: str) -> None:
+        answer = self.ask("DELETE", f"/instances/{id}")
+        assert answer.status_code == 202, answer.text
+
+    def gone(self, id: str) -> None:
+        until(f"{id} is gone", lambda: self.show(id) is None)
+
+    def connect(
+        self, shown: dict[str, typing.Any], user: str, password: str, database: str
+    ) -> typing.Any:
+        """A connection over TLS that trusts the deployment's CA alone."""
+        connect = {"mariadb": self._mariadb, "postgresql": self._postgresql}
+        kind = shown["datastore"]["type"]
+        return connect[kind](shown["ip"][0], user, password, database)
+
+    def _mariadb(
+        self, host: str, user: str, password: str, database: str
+    ) -> typing.Any:
+        return pymysql.connect(
+            host=host,
+            user=user,
+            password=password,
+            database=database,
+            connect_timeout=20,
+            autocommit=True,
+            charset="utf8mb4",
+            ssl=ssl.create_default_context(cafile=self.authority),
+        )
+
+    def _postgresql(
+        self, host: str, user: str, password: str, database: str
+    ) -> typing.Any:
+        return psycopg.connect(
+            host=host,
+            user=user,
+            password=password,
+            dbname=database,
+            connect_timeout=20,
+            autocommit=True,
+            sslmode="verify-full",
+            sslrootcert=self.authority,
+        )
+
+
+def ask(connection: typing.Any, sql: str, *values: typing.Any) -> typing.Any:
+    """Runs one statement; its rows, if it has any."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values or None)
+        return cursor.fetchall() if cursor.description else None
+
+
+class Traces:
+    """What of a deployment a machine can hold, by its tag, directory and ports."""
+
+    def __init__(self, place: Layout) -> None:
+        self._place = place
+
+    def __call__(self) -> dict[str, list[str]]:
+        place, servers = self._place, str(self._place.cloud / "servers")
+        state = str(place.state)
+        return {
+            "containers": _lines("lxc-ls", "-P", servers, "-1"),
+            "loops": [x for x in _lines("losetup", "-l", "-n") if state in x],
+            "links": [
+                x
+                for x in _lines("ip", "-o", "link")
+                if x.split(":")[1].strip().startswith(place.tag)
+            ],
+            "mounts": [
+                x
+                for x in pathlib.Path("/proc/mounts").read_text().splitlines()
+                if state in x
+            ],
+            "tables": [x for x in _lines("nft", "list", "tables") if place.tag in x],
+            "processes": [x for x in _lines("ps", "-eo", "args") if state in x],
+            "groups": [
+                str(found)
+                for top in pathlib.Path("/sys/fs/cgroup").glob("*")
+                for found in top.glob(f"lxc.*{place.tag}-*")
+            ],
+            "files": [
+                str(found)
+                for found in (place.state.iterdir() if place.state.exists() else ())
+                if found != place.cache
+            ],
+        }
+
+
+def _lines(*argv: str) -> list[str]:
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
+    return done.stdout.splitlines()
+
+
+def passwords(place: Layout) -> dict[str, dict[str, typing.Any]]:
+    """What the quickstart keeps of the instances that it made."""
+    kept: dict[str, dict[str, typing.Any]] = json.loads(
+        (place.state / "instances.json").read_text()
+    )
+    return kept
