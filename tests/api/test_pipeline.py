@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The pipeline of etc/trove/api-paste.ini, with the real keystonemiddleware in it."""
 
+import os
 import pathlib
+import subprocess
+import sys
 import typing
 from collections.abc import Iterator
 
@@ -15,7 +18,8 @@ from trove import config
 from trove.api import app
 from trove.db.tables import Record
 
-PASTE = pathlib.Path(__file__).parents[2] / "etc" / "trove" / "api-paste.ini"
+ROOT = pathlib.Path(__file__).parents[2]
+PASTE = ROOT / "etc" / "trove" / "api-paste.ini"
 
 Ask = typing.Callable[..., webob.Response]
 
@@ -172,3 +176,28 @@ def test_the_health_check_looks_at_the_database(ask: Ask) -> None:
     answer = ask("GET", "/healthcheck", Accept="application/json")
     assert answer.status_int == 200
     assert "The database answers" in answer.json["reasons"]
+
+
+def test_any_wsgi_server_finds_the_application(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "keys").write_bytes(fernet.Fernet.generate_key())
+    file = tmp_path / "trove.conf"
+    file.write_text(
+        f"[listen]\npaste_config = {PASTE}\n[cloud]\nname = memory\n"
+        f"[database]\nconnection = sqlite:///{tmp_path}/x\n"
+        f"seal_keys = {tmp_path}/keys\n"
+        "[keystone_authtoken]\nwww_authenticate_uri = http://127.0.0.1:1\n"
+    )
+    script = (
+        "import webob, trove.wsgi as w;"
+        "print(webob.Request.blank('/').get_response(w.application).status)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script],
+        env={**os.environ, "TROVE_CONFIG_FILES": str(file)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.endswith("200 OK\n")

@@ -69,9 +69,8 @@ def begin(
     try:
         begun = services.database.run(whole)
     except errors.InstanceBusy:
-        if token is None:
-            raise
-        # a twin with the same key may have been a moment faster: then it is answered
+        # a twin (the same key, or another delete) may have been a moment faster: the
+        # second look sees what it did
         begun = services.database.run(whole)
     if begun is not None:
         services.ring(begun.operation)

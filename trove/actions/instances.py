@@ -274,14 +274,14 @@ def reset_status(
         live = journal.live(tx, operations.INSTANCE, id)
         if live is not None and live.kind == operations.DELETE:
             return None
+        stopped = live is not None and journal.cancel(tx, live.id)
+        idle = row.task in (Task.NONE, Task.DELETING)
+        if not stopped and row.was_active and not idle:
+            instances.move(tx, id, Task.NONE)
         journal.event(
             tx, id, "instance.reset", {"user": context.user}, context.request_id
         )
-        if live is not None and journal.cancel(tx, live.id):
-            return live.id
-        if row.was_active and row.task not in (Task.NONE, Task.DELETING):
-            instances.move(tx, id, Task.NONE)
-        return None
+        return live.id if live is not None and stopped else None
 
     operation = services.database.run(work)
     if operation is not None:

@@ -41,7 +41,9 @@ def sample_policy() -> str:
         "",
     ]
     for rule in policy.list_rules():
-        lines += [f"# {line}" for line in textwrap.wrap(rule.description, WIDTH - 2)]
+        lines += [
+            f"# {line}" for line in textwrap.wrap(rule.description or "", WIDTH - 2)
+        ]
         if isinstance(rule, oslo.DocumentedRuleDefault):
             lines += [f"# {each['method']} {each['path']}" for each in rule.operations]
         lines += [f'#"{rule.name}": "{rule.check_str}"', ""]

@@ -3,8 +3,8 @@
 
 WSGI decodes a path before anybody can split it, so that ``a%2Fb`` would be two
 segments. Servers leave the original (``RAW_URI``, ``REQUEST_URI``, in eventlet
-``RAW_PATH_INFO``); it is used when it says the same as what WSGI decoded, so that nobody
-is routed by one path and guarded by another.
+``RAW_PATH_INFO``); it is used when it says the same as what WSGI decoded, so that
+nobody is routed by one path and guarded by another.
 """
 
 import urllib.parse

@@ -41,6 +41,8 @@ class _Stash:
     query: str
     input: typing.Any
     length: str | None
+    ends: bool
+    """Whether the input ends by itself; without a length it would be waited for."""
 
 
 class Root:
@@ -68,6 +70,10 @@ class Root:
             query=environ.get("QUERY_STRING", ""),
             input=environ.get("wsgi.input"),
             length=environ.get("CONTENT_LENGTH"),
+            ends=bool(
+                environ.get("wsgi.input_terminated")
+                or environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked"
+            ),
         )
         environ.update(
             {"QUERY_STRING": "", "CONTENT_TYPE": "", "CONTENT_LENGTH": "0"},
@@ -182,6 +188,8 @@ def _bytes(stash: _Stash) -> bytes:
         if not (stash.length.isascii() and stash.length.isdigit()):
             raise errors.Invalid("The Content-Length is not a number.")
         return typing.cast(bytes, stash.input.read(int(stash.length)))
+    if not stash.ends:
+        return b""
     # chunked: the server ends the stream, the size limiter bounds it
     return typing.cast(bytes, stash.input.read())
 
