@@ -114,6 +114,8 @@ class Machine:
                 process.kill()
                 process.wait(20)
         teardown.purge(self.place, self.host)
+        left = teardown.leaks(self.place, self.host)
+        assert not any(left.values()), left
         if self._log is not None:
             self._log.close()
 
