@@ -83,14 +83,16 @@ class World:
         self,
         directory: pathlib.Path,
         buckets: Buckets | None = None,
+        database: Database | None = None,
         **settings: typing.Any,
     ) -> None:
         types.use_key(fernet.Fernet.generate_key())
         self.clock = 1_800_000_000.0
-        self.database = Database(
+        self.database = database or Database(
             f"sqlite:///{directory}/trove.sqlite", clock=lambda: self.clock
         )
-        Record.metadata.create_all(self.database.engine)
+        if database is None:
+            Record.metadata.create_all(self.database.engine)
         self.cloud = MemoryCloud(
             flavors=(
                 protocol.Flavor("1", "tiny", ram=512, vcpus=1, disk=5),

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The API on the databases of production: races are lost politely, no text breaks it."""
+
+import concurrent.futures
+import typing
+import urllib.parse
+
+import pytest
+
+from tests.api.world import DEMO, World
+from trove.db.queries import quotas
+from trove.db.session import Database
+from trove.model import operations
+
+CREATE = {"name": "a", "flavorRef": "1", "volume": {"size": 1}}
+
+TEXTS = ["a'\"\\`%_;--", "ünï ☃ 😀", "a" * 255, "a\u202eb", "0", "NULL a"]
+
+
+@pytest.fixture
+def world(server: Database, tmp_path: typing.Any) -> World:
+    return World(tmp_path, database=server, quotas={"instances": 50})
+
+
+def at_once(count: int, work: typing.Callable[[int], int]) -> list[int]:
+    with concurrent.futures.ThreadPoolExecutor(count) as pool:
+        return list(pool.map(work, range(count)))
+
+
+def test_twins_with_one_key(world: World) -> None:
+    def one(_: int) -> int:
+        answer = world.ask(
+            "POST",
+            "instances",
+            {"instance": CREATE},
+            headers={"Idempotency-Key": "k"},
+        )
+        return answer.status_int
+
+    assert at_once(6, one) == [200] * 6
+    assert len(world.ask("GET", "instances").json["instances"]) == 1
+    with world.database.reading() as tx:
+        rows = quotas.rows(tx, DEMO, {})
+    assert rows[0]["reserved"] == 1
+
+
+@pytest.mark.parametrize("state", ["building", "active"])
+def test_deletes_at_once(world: World, state: str) -> None:
+    id = world.created() if state == "building" else world.active()
+    answers = at_once(6, lambda _: world.ask("DELETE", f"instances/{id}").status_int)
+    assert answers == [202] * 6
+    kinds = [each.kind for each in world.operations(id)]
+    assert kinds.count(operations.DELETE) == 1
+
+
+def test_restarts_at_once(world: World) -> None:
+    id = world.active()
+    world.clock = _now(world)
+    world.finish(id)
+
+    def one(_: int) -> int:
+        body = {"restart": {}}
+        return world.ask("POST", f"instances/{id}/action", body).status_int
+
+    assert sorted(at_once(6, one)) == [202] + [422] * 5
+
+
+def test_a_restart_and_a_delete_and_a_rename_at_once(world: World) -> None:
+    id = world.active()
+    world.clock = _now(world)
+    world.finish(id)
+    asks = [
+        ("POST", f"instances/{id}/action", {"restart": {}}),
+        ("DELETE", f"instances/{id}", None),
+        ("PUT", f"instances/{id}", {"instance": {"name": "b"}}),
+    ]
+    answers = at_once(9, lambda n: world.ask(*asks[n % 3]).status_int)
+    assert set(answers) <= {202, 422}
+    kinds = [each.kind for each in world.operations(id)]
+    assert kinds.count(operations.DELETE) == 1
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_any_text_is_a_name(world: World, text: str) -> None:
+    id = world.created(name=text if len(text) == 255 else text + "a")
+    shown = world.ask("GET", f"instances/{id}").json["instance"]
+    assert shown["name"].startswith(text[:254])
+    quoted = urllib.parse.quote(shown["name"], safe="")
+    assert world.ask("GET", f"instances/{quoted}").json["instance"]["id"] == id
+    for path in (
+        f"instances/{quoted}x",
+        f"datastores/{quoted}",
+        f"datastores/mariadb/versions/{quoted}",
+        f"datastores/versions/{quoted}",
+    ):
+        assert world.ask("GET", path).status_int == 404
+    assert world.ask("GET", f"instances?marker={quoted}").status_int == 200
+
+
+def test_a_page_and_its_next(world: World) -> None:
+    made = {world.created(name=f"db{n}") for n in range(3)}
+    first = world.ask("GET", "instances?limit=2").json
+    query = urllib.parse.urlsplit(first["links"][0]["href"]).query
+    second = world.ask("GET", f"instances?{query}").json
+    found = [each["id"] for each in first["instances"] + second["instances"]]
+    assert set(found) == made and len(found) == 3
+
+
+def _now(world: World) -> float:
+    from trove.db.session import now
+
+    with world.database.reading() as tx:
+        return now(tx)
