@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What differs between SQLite, MariaDB and PostgreSQL: connecting, and their errors."""
 
+import contextlib
 import os
 import time
 import typing
@@ -162,7 +163,11 @@ def _sqlite(
         # it holds sealed passwords; journal and shared memory inherit the mode
         path = args[0] if args else ""
         if path and path != ":memory:" and not path.startswith("file:"):
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            # Only ever make it: closing a descriptor of a file that is in use would
+            # drop this process's POSIX locks on it, and another process, closing, would
+            # then delete the write-ahead log under us.
+            with contextlib.suppress(FileExistsError):
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
     @sa.event.listens_for(made, "connect")
     def prepare(connection: typing.Any, record: object) -> None:

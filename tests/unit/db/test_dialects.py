@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The databases' errors, sorted; and the file of a SQLite database."""
 
+import subprocess
+import sys
+
 import psycopg
 import pymysql
 import pytest
@@ -74,3 +77,26 @@ def test_a_url_needs_no_drivers_name(scheme):
     database = Database(f"{scheme}://user:canary@localhost/x")
     assert database.engine.dialect.name in ("mysql", "mariadb", "postgresql")
     assert "canary" not in repr(database.engine)
+
+
+def test_a_second_connection_keeps_the_first_ones_hold_of_the_file(tmp_path):
+    """Else another process that closes deletes the log that this one writes to."""
+    file = tmp_path / "db.sqlite"
+    first = Database(f"sqlite:///{file}")
+    with first.transaction() as tx:
+        tx.execute(sa.text("CREATE TABLE t (i INTEGER)"))
+        with first.reading() as other:  # a second connection of the same pool
+            other.execute(sa.text("SELECT 1"))
+    look = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]);"
+        "print(c.execute('SELECT count(*) FROM t').fetchone()[0]); c.close()"
+    )
+    subprocess.run([sys.executable, "-c", look, str(file)], check=True)
+    assert (tmp_path / "db.sqlite-wal").exists()
+    with first.transaction() as tx:
+        tx.execute(sa.text("INSERT INTO t VALUES (1)"))
+    told = subprocess.run(
+        [sys.executable, "-c", look, str(file)], check=True, capture_output=True
+    )
+    assert told.stdout.strip() == b"1"
+    first.close()
