@@ -18,7 +18,7 @@ LOG = logging.getLogger(__name__)
 HEAVY = ("eventlet", "cryptography", "requests", "jsonschema")
 """Libraries that others load when they find them, and this process does not need."""
 
-LEVELS = ("oslo_messaging", "amqp", "kombu", "oslo_service", "oslo_concurrency")
+LEVELS = ("oslo", "oslo_service", "amqp", "kombu", "trove.rpc.interface")
 
 
 def stay_small() -> None:

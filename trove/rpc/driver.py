@@ -18,6 +18,7 @@ What it does otherwise than ``rabbit``:
 """
 
 import collections
+import itertools
 import logging
 import re
 import typing
@@ -36,6 +37,9 @@ from trove.rpc import codec
 from trove.rpc.transport import REPLY_EXCHANGE
 
 LOG = logging.getLogger(__name__)
+
+RETRY = 2
+"""How often a connection to send on is tried again before its user is told."""
 
 CONTROL = "control"
 GUEST = "guest"
@@ -225,6 +229,10 @@ class Connection(impl_rabbit.Connection):
     def __init__(
         self, conf: typing.Any, url: typing.Any, purpose: str, retry: int | None = None
     ) -> None:
+        if retry is None and purpose == rpc_common.PURPOSE_SEND:
+            # Its heartbeat reconnects under the lock that senders wait for: without a
+            # bound, a sender that gave itself two tries would wait for ever.
+            retry = RETRY
         self.guest = conf.oslo_messaging_rabbit.trove_side == GUEST
         # The envelope holds a text of JSON in JSON: what is quoted may double.
         self.largest = 2 * (codec.TO_GUEST if self.guest else codec.FROM_GUEST)
@@ -341,6 +349,24 @@ class Listener(amqpdriver.RpcAMQPListener):
     message_cls = Incoming
 
 
+class ReplyNames:
+    """Names a process's reply queues by counting them.
+
+    oslo.messaging keeps the count in a file in /dev/shm, where anybody on the machine
+    may put a link to a file of root's before the agent, as root, writes there. A guest
+    has one such process, so its own count will do.
+    """
+
+    _count: typing.ClassVar["itertools.count[int]"] = itertools.count(1)
+
+    def __init__(self, hostname: str, processname: str) -> None:
+        self._prefix = f"{hostname}:{processname}"
+
+    def get(self) -> str:
+        """The next name."""
+        return f"{self._prefix}:{next(self._count)}"
+
+
 class Driver(impl_rabbit.RabbitDriver):
     """``oslo.messaging.drivers``: ``trove-rabbit``."""
 
@@ -356,12 +382,14 @@ class Driver(impl_rabbit.RabbitDriver):
         if not ours.rabbit_quorum_queue or not ours.rabbit_transient_quorum_queue:
             raise RuntimeError("trove-rabbit needs quorum queues")
         self._connection_pool.connection_cls = Connection
+        if ours.use_queue_manager:
+            self._q_manager = ReplyNames(ours.hostname, ours.processname)
 
     def _get_reply_q(self) -> str:
         # The first call of a process makes its reply queue, and tries for ever: with
         # the broker away, it would never come to its time-out.
         if self._reply_q is None:
-            with self._get_connection(rpc_common.PURPOSE_SEND, retry=2):
+            with self._get_connection(rpc_common.PURPOSE_SEND):
                 pass
         queue: str = super()._get_reply_q()
         return queue
