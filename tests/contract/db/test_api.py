@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The API on the databases of production: races are lost politely, no text breaks it."""
+"""The API on the databases of production: races are lost politely, text is text."""
 
 import concurrent.futures
 import typing
