@@ -145,7 +145,9 @@ def _volume(desk: Desk, plan: Plan) -> None:
     def record(volume: Volume) -> None:
         desk.note(volume=volume)
 
-    device = machine.ensure(plan.device, volume, record)
+    device = machine.ensure(
+        plan.device, volume, record, clock=desk.clock, pause=desk.pause
+    )
     if desk.course.volume is None:
         record(volume)
     machine.mount(device, volume, desk.guest.data)
@@ -190,7 +192,9 @@ def _mounted(desk: Desk) -> None:
     if volume is None or not volume.made:
         return
     machine = Disks(desk.host)
-    device = machine.ensure("", volume, lambda volume: None, patience=60)
+    device = machine.ensure(
+        "", volume, lambda volume: None, clock=desk.clock, pause=desk.pause
+    )
     machine.mount(device, volume, desk.guest.data)
 
 

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of trove/guestagent/deeds.py: each may be done again from its start."""
+
+import dataclasses
+import os
+import signal
+
+import pytest
+
+from trove import errors
+from trove.guestagent import deeds, identity, state
+from trove.guestagent.disks import DiskError, Disks
+from trove.rpc import codec, sealing
+from trove.rpc.messages import DatabaseOrder, Plan
+
+PLAN = Plan("toy", "1", 512, 2, 7, None, "xfs", databases=(DatabaseOrder("shop"),))
+MIB = 1024 * 1024
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: loop devices")
+
+
+@pytest.fixture
+def said():
+    """How far the deeds said they were."""
+    return []
+
+
+@pytest.fixture
+def desk(places, host, guest, said):
+    """A fresh desk each time, as each child has."""
+    return lambda: deeds.Desk(
+        places, host, said.append, clock=Clock(), pause=lambda seconds: None
+    )
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        self.now += 0.25
+        return self.now
+
+
+def prepare(desk, plan=PLAN, **changes):
+    plan = dataclasses.replace(plan, **changes)
+    return deeds.prepare(desk(), {"plan": codec.encode(plan)})
+
+
+def sealed(places, *users):
+    key = identity.load(places).public_key
+    return sealing.seal(key, {"users": list(users)})
+
+
+def test_the_plan_is_carried_out_and_again(desk, toy, places):
+    user = {"name": "a'b", "host": None, "password": "pä ss", "databases": ["shop"]}
+    for _ in range(2):
+        result = prepare(desk, sealed=sealed(places, user))
+        assert result == {"version": "1.0", "volume": None}
+    assert (toy.data / "databases/shop").exists()
+    assert (toy.data / "accounts/a%27b").read_text() == "pä ss"
+    assert "server_id=7" in (toy.data / "toy.conf").read_text()
+    course = state.load_course(places)
+    assert (course.run, course.prepared) == (True, True)
+
+
+def test_it_says_how_far_it_is(desk, said, toy):
+    prepare(desk)
+    assert said == sorted(said)
+    assert len(said) > 5
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"sealed": "no seal at all"},
+        {"sealed": sealing.seal(sealing.keypair()[1], {"users": []})},
+        {"datastore": "another"},
+    ],
+)
+def test_a_plan_that_is_not_for_us_changes_nothing(desk, toy, places, broken):
+    with pytest.raises(errors.Invalid):
+        prepare(desk, **broken)
+    assert toy.calls == []
+    assert state.load_course(places) == state.Course()
+
+
+@pytest.mark.parametrize("secret", [{}, {"users": 1}, {"users": [{"name": "x"}]}])
+def test_what_is_sealed_must_name_users(desk, places, secret):
+    key = identity.load(places).public_key
+    with pytest.raises(errors.Invalid):
+        prepare(desk, sealed=sealing.seal(key, secret))
+
+
+def test_an_engine_that_does_not_become_healthy_fails_the_job(desk, toy, places):
+    prepare(desk)
+    os.kill(toy.pid, signal.SIGKILL)
+    made = desk()
+    made.engine.restart = lambda: None
+    with pytest.raises(deeds.NotHealthy, match="crashed"):
+        deeds.restart_database(made, {})
+
+
+def test_what_is_not_prepared_is_not_restarted(desk, toy):
+    with pytest.raises(errors.Conflict):
+        deeds.restart_database(desk(), {})
+    assert toy.calls == []
+
+
+def test_after_a_boot_it_runs_again_only_if_it_shall(desk, toy, places):
+    prepare(desk)
+    toy.kill()
+    deeds.take_up(desk(), {})
+    os.kill(toy.pid, 0)
+    deeds.stop_database(desk(), {})
+    deeds.stop_database(desk(), {})
+    assert not (toy.data / "pid").exists()
+    deeds.take_up(desk(), {})
+    assert not (toy.data / "pid").exists()
+    deeds.restart_database(desk(), {})
+    os.kill(toy.pid, 0)
+
+
+@pytest.fixture
+def loop(tmp_path, host, toy):
+    """A blank volume on a loop device; unmounted when the toy is dead."""
+    image = tmp_path / "volume.img"
+    with image.open("wb") as file:
+        file.truncate(320 * MIB)
+    device = host.run(["losetup", "--find", "--show", str(image)]).stdout.strip()
+    yield device
+    toy.kill()
+    host.run(["umount", str(toy.data)], check=False)
+    host.run(["losetup", "--detach", device], check=False)
+
+
+@needs_root
+@pytest.mark.root
+@pytest.mark.parametrize("fstype", ["xfs", "ext4"])
+def test_the_data_is_on_the_volume_also_after_a_boot(
+    desk, toy, places, host, loop, fstype
+):
+    result = prepare(desk, device=loop, fstype=fstype)
+    volume = state.load_course(places).volume
+    assert result["volume"] == volume.uuid
+    machine = Disks(host)
+    assert machine.mount_at(str(toy.data)).fstype == fstype
+    prepare(desk, device=loop, fstype=fstype)
+    toy.kill()
+    machine.unmount(str(toy.data))  # as a boot does
+    assert os.listdir(toy.data) == []
+    deeds.take_up(desk(), {})
+    assert (toy.data / "databases/shop").exists()
+    os.kill(toy.pid, 0)
+
+
+@needs_root
+@pytest.mark.root
+def test_a_server_built_again_keeps_its_volume(desk, toy, places, host, loop):
+    """Its root disk is new, with nothing of what the old one knew."""
+    prepare(desk, device=loop)
+    first = state.load_course(places).volume
+    toy.kill()
+    Disks(host).unmount(str(toy.data))
+    places.course.unlink()
+    prepare(desk, device=loop)
+    assert state.load_course(places).volume == first
+    assert (toy.data / "databases/shop").exists()
+
+
+@needs_root
+@pytest.mark.root
+def test_anothers_volume_is_not_touched(desk, toy, places, host, loop):
+    host.run(["mkfs.ext4", "-q", "-L", "precious", loop])
+    with pytest.raises(DiskError, match="precious"):
+        prepare(desk, device=loop)
+    assert toy.calls == []
+    assert Disks(host).signature(loop).label == "precious"
+
+
+@needs_root
+@pytest.mark.root
+def test_without_its_volume_the_engine_is_not_started(desk, toy, host, loop, places):
+    prepare(desk, device=loop)
+    toy.kill()
+    Disks(host).unmount(str(toy.data))
+    host.run(["losetup", "--detach", loop])
+    started = toy.calls.count("start")
+    with pytest.raises(DiskError, match="did not appear"):
+        deeds.take_up(desk(), {})
+    assert toy.calls.count("start") == started
