@@ -94,3 +94,20 @@ def test_the_console_is_its_last_lines(ours):
     (ours.home("s1") / "console.log").write_text("one\ntwo\nthree\n")
     assert ours.console("s1", 2) == "two\nthree\n"
     assert ours.console("s1", 0) == ""
+
+
+def test_a_machine_is_asked_again_and_then_killed(ours, host, tmp_path):
+    configured(ours, tmp_path)
+    states = iter(["RUNNING"] * 4 + ["STOPPED"])
+    host.answers["lxc-info"] = lambda argv: next(states)
+    ours.stop("s1", 60)
+    asked = [line.partition("tst-s1 ")[2] for line in host.lines() if "stop" in line]
+    assert asked == ["--nokill -t 3", "--nokill -t 12", "--nokill -t 60", "-k"]
+
+
+def test_a_machine_that_went_down_is_not_killed(ours, host, tmp_path):
+    configured(ours, tmp_path)
+    states = iter(["RUNNING", "STOPPED", "STOPPED", "STOPPED"])
+    host.answers["lxc-info"] = lambda argv: next(states)
+    ours.stop("s1", 60)
+    assert not [line for line in host.lines() if line.endswith("-k")]
