@@ -6,6 +6,7 @@ run by ``trove-supervise``; everything it keeps is below one directory.
 """
 
 import argparse
+import concurrent.futures
 import contextlib
 import os
 import pathlib
@@ -39,6 +40,7 @@ class Steps:
     def __init__(self, out: typing.TextIO = sys.stdout) -> None:
         self._out = out
         self._began = time.monotonic()
+        self._open = False
 
     @contextlib.contextmanager
     def step(self, what: str) -> typing.Iterator[None]:
@@ -46,12 +48,16 @@ class Steps:
         began = time.monotonic()
         self._out.write(f"{what + ' ...':<52}")
         self._out.flush()
+        self._open = True
         yield
-        self.say(f"{time.monotonic() - began:6.1f} s")
+        gap = "" if self._open else " " * 52
+        self._open = False
+        self.say(f"{gap}{time.monotonic() - began:6.1f} s")
 
     def say(self, text: str) -> None:
-        """A line of its own."""
-        self._out.write(f"{text}\n")
+        """A line of its own, also in the middle of a step."""
+        self._out.write(f"\n{text}\n" if self._open else f"{text}\n")
+        self._open = False
         self._out.flush()
 
     def seconds(self) -> float:
@@ -119,8 +125,10 @@ def up(place: Layout, steps: Steps, instances: bool) -> int:
     """Everything that is not there yet is made; what runs is left running."""
     running = _running(place)
     if not running:
+        # What a killed supervisor left has our ports, and is taken over.
+        taken_over = bool(supervisor.left(place.run))
         refusals = hostcheck.refusals(place, programs.Host())
-        if refusals:
+        if refusals and not taken_over:
             for why in refusals:
                 sys.stderr.write(f"quickstart: {why}\n")
             return REFUSED
@@ -155,11 +163,15 @@ def _start(place: Layout, steps: Steps) -> None:
     keystone = pathlib.Path(
         os.environ.get("TROVE_KEYSTONE_VENV", place.cache / "keystone")
     )
-    with steps.step("building the guest image, if it is new"):
-        guestimage.build(place.cache, programs.Host(), lambda _text: None)
-    with steps.step("writing keys, certificates and options"):
-        onemachine.prepare(place, keystone, lambda _text: None)
-        plan = onemachine.write_plan(place, keystone)
+    with concurrent.futures.ThreadPoolExecutor(1) as beside:
+        image = beside.submit(
+            guestimage.build, place.cache, programs.Host(), lambda _text: None
+        )
+        with steps.step("writing keys, options and Keystone's first contents"):
+            onemachine.prepare(place, keystone, lambda _text: None)
+            plan = onemachine.write_plan(place, keystone)
+        with steps.step("building the guest image (begun beside that)"):
+            image.result()
     with steps.step("bringing the database up to date"):
         _manage(place, "db", "sync")
     with steps.step("registering the datastores"):
@@ -248,6 +260,8 @@ def _stop(place: Layout) -> None:
             supervisor.ask(place.run, "status")
             time.sleep(0.3)
         raise errors.Unavailable(what="The supervisor")
+    for child, _digest in reversed(supervisor.left(place.run).values()):
+        supervisor.end(child)
     if place.rabbitmq.exists():
         rabbitmq.stop(place)
 
@@ -285,7 +299,9 @@ def purge(place: Layout, steps: Steps) -> int:
                 shutil.rmtree(entry)
             else:
                 entry.unlink()
-    steps.say(f"the cache of downloads is kept: rm -rf {place.cache}")
+        if not any(place.state.iterdir()):
+            place.state.rmdir()
+    steps.say(f"the cache of downloads is kept; to remove it: rm -rf {place.cache}")
     return 0
 
 

@@ -22,6 +22,7 @@ from trove.service.supervised import Child, Program
 
 LOG = logging.getLogger(__name__)
 
+CHILDREN = "supervise.json"
 LOG_SIZE = 20 * 1024 * 1024
 LOGS_KEPT = 3
 STEADY = 60.0
@@ -74,6 +75,8 @@ class Watched:
     def start(self) -> None:
         """Start it now; a program that cannot be run is tried again like any other."""
         try:
+            if self.program.ready.file:  # what a killed one left does not count
+                pathlib.Path(self.program.ready.file).unlink(missing_ok=True)
             self.child = Child.spawn(self.program, self.log)
             self.become("starting")
         except (OSError, KeyError) as error:
@@ -181,7 +184,7 @@ class Supervisor:
             program.name: Watched(program, log / f"{program.name}.log", clock)
             for program in programs
         }
-        self._children = run / "supervise.json"
+        self._children = run / CHILDREN
         self._written = ""
         self._stopping = False
         self._rotated = clock()
@@ -258,28 +261,14 @@ class Supervisor:
 
     def _find_again(self) -> None:
         """Take over what an earlier supervisor left; end what is not wanted so."""
-        try:
-            left = json.loads(self._children.read_text())
-        except (OSError, ValueError):
-            return
-        for name, (pid, started, digest) in left.items():
-            child = Child.found(pid, started)
-            if child is None:
-                continue
+        for name, (child, digest) in left(self._run).items():
             one = self.watched.get(name)
             if one is not None and one.program.digest() == digest:
-                LOG.info("%s: found again, process %d", name, pid)
+                LOG.info("%s: found again, process %d", name, child.pid)
                 one.adopt(child)
             else:
                 LOG.info("%s: left by another configuration; it is ended", name)
-                child.signal(signal.SIGTERM)
-                self._wait_for_end(child)
-
-    def _wait_for_end(self, child: Child) -> None:
-        end = self._clock() + 30
-        while child.ended() is None and self._clock() < end:
-            time.sleep(0.1)
-        child.signal(signal.SIGKILL, everyone=True)
+                end(child)
 
     # -- the socket --------------------------------------------------------------------
 
@@ -344,6 +333,28 @@ class Supervisor:
                 signal.signal(number, handler)
             os.close(reader)
             os.close(writer)
+
+
+def left(run: pathlib.Path) -> dict[str, tuple[Child, str]]:
+    """What a supervisor that was killed left running, and each one's digest."""
+    try:
+        written = json.loads((run / CHILDREN).read_text())
+    except (OSError, ValueError):
+        return {}
+    found = {
+        name: (Child.found(pid, started), digest)
+        for name, (pid, started, digest) in written.items()
+    }
+    return {name: (child, digest) for name, (child, digest) in found.items() if child}
+
+
+def end(child: Child, within: float = 60.0) -> None:
+    """SIGTERM, then SIGKILL."""
+    child.signal(signal.SIGTERM)
+    last = time.monotonic() + within
+    while child.ended() is None and time.monotonic() < last:
+        time.sleep(0.1)
+    child.signal(signal.SIGKILL, everyone=True)
 
 
 def ask(run: pathlib.Path, do: str, name: str | None = None) -> dict[str, typing.Any]:
