@@ -39,7 +39,11 @@ from trove.rpc.transport import REPLY_EXCHANGE
 LOG = logging.getLogger(__name__)
 
 RETRY = 2
-"""How often a connection to send on is tried again before its user is told."""
+"""How often a connection is tried again before its user is told.
+
+Never for ever: its heartbeat reconnects under the lock that senders wait for, and one
+that gave itself two tries would wait with it.
+"""
 
 CONTROL = "control"
 GUEST = "guest"
@@ -229,10 +233,7 @@ class Connection(impl_rabbit.Connection):
     def __init__(
         self, conf: typing.Any, url: typing.Any, purpose: str, retry: int | None = None
     ) -> None:
-        if retry is None and purpose == rpc_common.PURPOSE_SEND:
-            # Its heartbeat reconnects under the lock that senders wait for: without a
-            # bound, a sender that gave itself two tries would wait for ever.
-            retry = RETRY
+        retry = RETRY if retry is None else retry
         self.guest = conf.oslo_messaging_rabbit.trove_side == GUEST
         # The envelope holds a text of JSON in JSON: what is quoted may double.
         self.largest = 2 * (codec.TO_GUEST if self.guest else codec.FROM_GUEST)
@@ -385,23 +386,23 @@ class Driver(impl_rabbit.RabbitDriver):
         if ours.use_queue_manager:
             self._q_manager = ReplyNames(ours.hostname, ours.processname)
 
-    def _get_reply_q(self) -> str:
-        # The first call of a process makes its reply queue, and tries for ever: with
-        # the broker away, it would never come to its time-out.
-        if self._reply_q is None:
-            with self._get_connection(rpc_common.PURPOSE_SEND):
-                pass
-        queue: str = super()._get_reply_q()
-        return queue
-
     def listen(
         self, target: typing.Any, batch_size: int, batch_timeout: float | None
     ) -> base.PollStyleListenerAdapter:
         """Requests for the topic, and for this server of it."""
-        connection = self._get_connection(rpc_common.PURPOSE_LISTEN)
+        connection = self._broker_to_listen_to()
         listener = Listener(self, connection)
         for topic in (target.topic, f"{target.topic}.{target.server}"):
             connection.declare_topic_consumer(
                 self._get_exchange(target), topic, listener
             )
         return base.PollStyleListenerAdapter(listener, batch_size, batch_timeout)
+
+    def _broker_to_listen_to(self) -> typing.Any:
+        """A server, other than a caller, waits for its broker."""
+        while True:
+            try:
+                return self._get_connection(rpc_common.PURPOSE_LISTEN)
+            except oslo_messaging.MessageDeliveryFailure as error:
+                # It has tried, with pauses, before it gave up.
+                LOG.warning("no broker to serve on yet: %s", error)

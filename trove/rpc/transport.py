@@ -33,6 +33,7 @@ _EVERYWHERE = {
     "rabbit_quorum_queue": "true",
     "rabbit_transient_quorum_queue": "true",
     "rabbit_quorum_delivery_limit": "10",
+    "rabbit_retry_backoff": "1",
     "rabbit_interval_max": "10",
     "kombu_failover_strategy": "shuffle",
 }
