@@ -30,7 +30,7 @@ MAY_NAME_DATASTORES = {
     "trove/config/database.py": "speaks them itself",
     # what the one-machine cloud puts in its image, and what the quickstart shows
     "trove/localcloud/guestimage.py": "installs their packages",
-    "trove/cmd/quickstart.py": "makes one of each",
+    "trove/cmd/firststeps.py": "connects to one of each, as a user",
 }
 
 

@@ -14,6 +14,8 @@ from trove.service import concurrency
 if typing.TYPE_CHECKING:
     from oslo_config import cfg
 
+    from trove.db.session import Database
+    from trove.flows.context import Surroundings
     from trove.service.process import Part
 
 
@@ -43,31 +45,58 @@ def parts(conf: "cfg.ConfigOpts") -> "list[Part]":
     """What the process runs, in the order in which it starts."""
     from oslo_utils import importutils
 
-    from trove.cloud import registry
-    from trove.config import cloud, database, rpc, taskmanager
+    from trove.config import database
     from trove.db.session import Database
     from trove.db.types import use_keys
     from trove.flows import FLOWS
-    from trove.flows.context import Settings, StepContext, Surroundings, passing
+    from trove.flows.context import StepContext, passing
     from trove.rpc import transport
-    from trove.rpc.broker import Broker
-    from trove.rpc.guest import Guest
-    from trove.rpc.interface import Proxy
     from trove.rpc.taskmanager import TaskManager
     from trove.service.periodic import Periodic
+    from trove.taskmanager.housekeeping import Housekeeping
     from trove.taskmanager.reaper import Reaper
     from trove.taskmanager.worker import Worker
     from trove.workflow.claims import Claims
     from trove.workflow.engine import Engine
 
     use_keys(conf.database.seal_keys)
-    control, guests = transport.control(conf), transport.guests(conf)
+    group = conf.taskmanager
     store = Database(**database.arguments(conf))
-    users = Broker(**rpc.of_broker(conf))
-    around = Surroundings(
+    around = surroundings(conf, store)
+    claims = Claims(store, owner_name(), lease=group.lease, clock=time.monotonic)
+    engine = Engine(claims, FLOWS, lambda claim: StepContext(claim, around), passing)
+    worker = Worker(claims, engine, threads=group.workers, poll=group.poll_interval)
+    manager = importutils.import_class(conf.taskmanager_manager)(worker)
+    reaper = Reaper(store, around.cloud, around.users)
+    house = Housekeeping(
+        store, silent_after=group.guest_silence, keep=group.keep_operations
+    )
+    bell = transport.server(
+        transport.control(conf), TaskManager, manager, socket.gethostname()
+    )
+    return [
+        worker,
+        Periodic("reaper", reaper.reap, group.reaper_interval),
+        Periodic("housekeeping", house.round, group.housekeeping_interval),
+        bell,
+    ]
+
+
+def surroundings(conf: "cfg.ConfigOpts", store: "Database") -> "Surroundings":
+    """What steps act on: the cloud, the broker's users, the guests."""
+    from trove.cloud import registry
+    from trove.config import cloud, rpc, taskmanager
+    from trove.flows.context import Settings, Surroundings
+    from trove.rpc import transport
+    from trove.rpc.broker import Broker
+    from trove.rpc.guest import Guest
+    from trove.rpc.interface import Proxy
+
+    guests = transport.guests(conf)
+    return Surroundings(
         store,
         registry.connect(**cloud.arguments(conf)),
-        users,
+        Broker(**rpc.of_broker(conf)),
         lambda instance, context: Proxy(Guest, guests, context, server=instance),
         Settings(
             **taskmanager.of_flows(conf),
@@ -75,23 +104,6 @@ def parts(conf: "cfg.ConfigOpts") -> "list[Part]":
             broker_ca=pathlib.Path(conf.rpc.ca_file).read_text(),
         ),
     )
-    claims = Claims(
-        store, owner_name(), lease=conf.taskmanager.lease, clock=time.monotonic
-    )
-    engine = Engine(claims, FLOWS, lambda claim: StepContext(claim, around), passing)
-    worker = Worker(
-        claims,
-        engine,
-        threads=conf.taskmanager.workers,
-        poll=conf.taskmanager.poll_interval,
-    )
-    manager = importutils.import_class(conf.taskmanager_manager)(worker)
-    reaper = Reaper(store, around.cloud, users)
-    return [
-        worker,
-        Periodic("reaper", reaper.reap, conf.taskmanager.reaper_interval),
-        transport.server(control, TaskManager, manager, socket.gethostname()),
-    ]
 
 
 def owner_name() -> str:

@@ -54,7 +54,7 @@ OPTS = [
     ),
     cfg.IntOpt(
         "guest_silence",
-        default=60,
+        default=90,
         min=10,
         max=3600,
         help="Seconds without a report after which a guest counts as silent.",

@@ -153,9 +153,40 @@ def _api(place: Layout) -> Sections:
 
 def programs(place: Layout, keystone: pathlib.Path) -> list[Program]:
     """Every process of the deployment, in an order that can be started."""
+    api = f"http://127.0.0.1:{place.api_port}/healthcheck"
+    return [
+        *_cloud(place, keystone),
+        _broker(place),
+        *(
+            _python(
+                place,
+                name,
+                name.partition("-")[0],
+                ("trove", f"trove-{name.partition('-')[0]}", f"ready-{name}"),
+                ready=Ready(file=str(_ready_file(place, name)), within=120),
+            )
+            for name in READY_FILES
+        ),
+        _python(
+            place,
+            "api",
+            "api",
+            ("trove", "trove-api"),
+            ready=Ready(http=api, within=120),
+        ),
+    ]
+
+
+def _cloud(place: Layout, keystone: pathlib.Path) -> list[Program]:
     argv, environ = identity.command(place, keystone)
-    broker, broker_environ, user = rabbitmq.command(place)
-    cloud = f"http://127.0.0.1:{place.cloud_port}"
+    serve = (
+        sys.executable,
+        "-m",
+        "trove.cmd.localcloud",
+        f"--config-file={place.etc / 'localcloud.conf'}",
+        "serve",
+    )
+    compute = f"http://127.0.0.1:{place.cloud_port}/compute/"
     return [
         Program(
             "keystone",
@@ -166,47 +197,25 @@ def programs(place: Layout, keystone: pathlib.Path) -> list[Program]:
         ),
         Program(
             "localcloud",
-            (
-                sys.executable,
-                "-m",
-                "trove.cmd.localcloud",
-                f"--config-file={place.etc / 'localcloud.conf'}",
-                "serve",
-            ),
+            serve,
             env=environment(),
             after=("keystone",),
-            ready=Ready(http=f"{cloud}/compute/", within=120),
-        ),
-        Program(  # after the cloud, which makes the bridge that it listens on
-            "rabbitmq",
-            tuple(broker),
-            env=broker_environ,
-            user=user,
-            after=("localcloud",),
-            ready=Ready(argv=question(place, BROKER_READY), within=180),
-        ),
-        *(
-            _python(
-                place,
-                name,
-                name.partition("-")[0],
-                ("trove", f"trove-{name.partition('-')[0]}", f"ready-{name}"),
-                after=("rabbitmq",),
-                ready=Ready(file=str(_ready_file(place, name)), within=120),
-            )
-            for name in READY_FILES
-        ),
-        _python(
-            place,
-            "api",
-            "api",
-            ("trove", "trove-api"),
-            after=("rabbitmq",),
-            ready=Ready(
-                http=f"http://127.0.0.1:{place.api_port}/healthcheck", within=120
-            ),
+            ready=Ready(http=compute, within=120),
         ),
     ]
+
+
+def _broker(place: Layout) -> Program:
+    """After the cloud, which makes the bridge that it listens on."""
+    argv, environ, user = rabbitmq.command(place)
+    return Program(
+        "rabbitmq",
+        tuple(argv),
+        env=environ,
+        user=user,
+        after=("localcloud",),
+        ready=Ready(argv=question(place, BROKER_READY), within=180),
+    )
 
 
 def _python(
@@ -214,8 +223,6 @@ def _python(
     name: str,
     module: str,
     files: tuple[str, ...],
-    *,
-    after: tuple[str, ...],
     ready: Ready,
 ) -> Program:
     argv = [sys.executable, "-m", f"trove.cmd.{module}"]
@@ -225,7 +232,7 @@ def _python(
         name,
         tuple(argv),
         env=environment(),
-        after=after,
+        after=("rabbitmq",),
         ready=ready,
         stop_within=75,
     )
