@@ -17,10 +17,8 @@ What it does otherwise than ``rabbit``:
 - TLS with a CA and the name of the very host connected to, or no connection at all.
 """
 
-import collections
 import itertools
 import logging
-import re
 import typing
 
 import amqp.exceptions
@@ -33,7 +31,7 @@ from oslo_messaging._drivers import amqpdriver, base, impl_rabbit
 from oslo_messaging._drivers import common as rpc_common
 
 from trove import errors
-from trove.rpc import codec
+from trove.rpc import codec, screen
 from trove.rpc.transport import REPLY_EXCHANGE
 
 LOG = logging.getLogger(__name__)
@@ -58,9 +56,6 @@ OPTS = [
     ),
 ]
 
-DROPPED: collections.Counter[str] = collections.Counter()
-"""Messages that never reached an endpoint, by reason, since the process began."""
-
 UNREADABLE = (
     AttributeError,
     LookupError,
@@ -71,67 +66,6 @@ UNREADABLE = (
     rpc_common.RPCException,
 )
 """What the libraries below raise for a body that is no message."""
-
-CONTEXT = frozenset(
-    f"_context_{name}"
-    for name in ("project", "user", "roles", "is_admin", "request_id")
-)
-ENVELOPE = frozenset(
-    ("method", "args", "version", "_unique_id", "_msg_id", "_reply_q", "_timeout")
-)
-_LONGEST = 128
-_VERSION = re.compile(r"[0-9]{1,4}\.[0-9]{1,4}")
-_GUEST_USER = re.compile(r"guest-[0-9A-Za-z_-]{1,64}")
-_FAILED = {"error": "Internal", "message": "The other side failed unforeseen."}
-
-
-def _is_name(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= _LONGEST
-
-
-def fault_of_request(message: dict[str, typing.Any], sender: object) -> str | None:
-    """Why a request must not go further; None if it may."""
-    if not _is_name(message.get("method")) or not isinstance(message.get("args"), dict):
-        return "no method, or no arguments"
-    version = message.get("version", "1.0")
-    if not isinstance(version, str) or not _VERSION.fullmatch(version):
-        return "version is no version"
-    for name in ("_unique_id", "_msg_id"):
-        if message.get(name) is not None and not _is_name(message[name]):
-            return f"{name} is no name"
-    timeout = message.get("_timeout")
-    if timeout is not None and (type(timeout) is not int or not 2 <= timeout <= 3600):
-        return "_timeout is no number of seconds"
-    queue = message.get("_reply_q")
-    if queue is None:
-        return "no reply queue" if message.get("_msg_id") else None
-    if not _is_name(queue) or not isinstance(sender, str):
-        return "nobody to answer"
-    # A guest that names another's queue, or one that is not there, would have us
-    # write to it, or try to for as long as we wait for a queue that comes back.
-    if _GUEST_USER.fullmatch(sender) and not queue.startswith(f"reply_{sender}:"):
-        return "the reply queue is not the sender's"
-    return None
-
-
-def stamp(message: dict[str, typing.Any], sender: object) -> None:
-    """Keep what we know of a request; say who the broker says sent it."""
-    for name in [name for name in message if name not in ENVELOPE | CONTEXT]:
-        del message[name]
-    message["_context_broker_user"] = sender
-
-
-def tidy_reply(message: dict[str, typing.Any]) -> str | None:
-    """Give a reply the form its waiter needs; why it must be dropped, or None."""
-    if not _is_name(message.get("_msg_id")):
-        return "a reply to nothing"
-    if message.get("_unique_id") is not None and not _is_name(message["_unique_id"]):
-        return "_unique_id is no name"
-    if message.get("failure") is not None:
-        message["result"], message["ending"] = _FAILED, True
-    message["failure"] = None
-    message["ending"] = message.get("ending") is True
-    return None
 
 
 class Consumer(impl_rabbit.Consumer):
@@ -172,10 +106,10 @@ class Consumer(impl_rabbit.Consumer):
     def _screened(self, message: typing.Any) -> None:
         sender = message._raw_message.properties.get("user_id")
         if self._replies:
-            fault = tidy_reply(message)
+            fault = screen.tidy_reply(message)
         else:
-            fault = fault_of_request(message, sender)
-            stamp(message, sender)
+            fault = screen.fault_of_request(message, sender)
+            screen.stamp(message, sender)
         if fault is None:
             self._deliver(message)
         else:
@@ -183,17 +117,7 @@ class Consumer(impl_rabbit.Consumer):
             message.acknowledge()
 
     def _drop(self, reason: str, sender: object) -> None:
-        DROPPED[reason] += 1
-        count = DROPPED[reason]
-        # The 1st, 2nd, 4th, 8th: a flood of messages is no flood of the log.
-        if count & (count - 1) == 0:
-            LOG.warning(
-                "dropped from %s, sent by %s: %s (%s of these so far)",
-                self.queue_name,
-                sender,
-                reason,
-                count,
-            )
+        screen.drop(reason, self.queue_name, sender)
 
 
 class Producer(kombu.messaging.Producer):
@@ -341,7 +265,7 @@ class Incoming(amqpdriver.AMQPIncomingMessage):
 
     def reply(self, reply: object = None, failure: object = None) -> None:
         """Answer; an exception nobody foresaw is in our log, and stays there."""
-        super().reply(_FAILED if failure else reply)
+        super().reply(screen.FAILED if failure else reply)
 
 
 class Listener(amqpdriver.RpcAMQPListener):
