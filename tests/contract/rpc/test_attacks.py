@@ -316,3 +316,4 @@ def guest_that_is_nothing_but_a_socket(world):
     over.set()
     thread.join()
     line.close()
+    world.node.broker.remove_guest("liar")
