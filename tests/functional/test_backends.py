@@ -47,21 +47,31 @@ class Run:
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         environment["TROVE_FUNCTIONAL_BACKEND"] = backend
         environment.pop("PYTEST_ADDOPTS", None)
-        ended = subprocess.run(
-            words,
-            cwd=ROOT,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=WITHIN,
-        )
-        self.status, self.said = ended.returncode, ended.stdout
+        self.said = self._child(words, environment)
         self.passed: set[str] = set()
         self.skipped: dict[str, str] = {}
         self.failed: dict[str, str] = {}
         if report.exists():
             self._read(report)
+
+    def _child(self, words: list[str], environment: dict[str, str]) -> str:
+        """All that it says; one that does not end is ended, and is not tried again."""
+        try:
+            ended = subprocess.run(
+                words,
+                cwd=ROOT,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                timeout=WITHIN,
+            )
+        except subprocess.TimeoutExpired as late:
+            said = late.stdout or b""
+            text = said if isinstance(said, str) else said.decode(errors="replace")
+            return f"{text}\nended after {WITHIN} s"
+        return ended.stdout
 
     def _read(self, report: pathlib.Path) -> None:
         for case in etree.parse(report).iter("testcase"):  # noqa: S314 - our own
