@@ -132,4 +132,6 @@ def test_waking_an_object_names_its_operation(desk):
     woken = desk.database.run(lambda tx: journal.wake_object(tx, "instance", "i"))
     assert woken == operation
     assert desk.claims().due() == [operation]
-    assert desk.database.run(lambda tx: journal.wake_object(tx, "instance", "x")) is None
+    assert (
+        desk.database.run(lambda tx: journal.wake_object(tx, "instance", "x")) is None
+    )
