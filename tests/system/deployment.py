@@ -167,7 +167,13 @@ class User:
         )
 
     def ask(self, method: str, path: str, body: typing.Any = None) -> typing.Any:
-        return self.api.request(path, method, json=body)
+        """One request; a rate limit is obeyed as the service asks."""
+        while True:
+            answer = self.api.request(path, method, json=body)
+            wait = answer.headers.get("Retry-After")
+            if answer.status_code != 413 or wait is None:
+                return answer
+            time.sleep(float(wait))
 
     def create(
         self,

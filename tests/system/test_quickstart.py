@@ -74,7 +74,7 @@ def test_another_one_on_the_same_ports_is_refused_before_it_changes_anything(
         check=False,
     )
     assert done.returncode == 2, done.stdout + done.stderr
-    assert "port" in done.stderr
+    assert "Port" in done.stderr
     assert not (tmp_path / "new").exists()
 
 

@@ -54,7 +54,6 @@ def open(
     in this transaction) that this one waits for. Raises ``errors.InstanceBusy`` when
     another live operation holds the object and ``after`` does not name it.
     """
-    moment = now(tx)
     if after is None and live(tx, object_type, object_id) is not None:
         raise errors.InstanceBusy(instance=object_id, task="busy")
     operation = Operation(
@@ -70,15 +69,7 @@ def open(
         body_hash=body_hash,
         lock_key=None if after else lock_of(object_type, object_id),
         after=after,
-        state=OperationState.PENDING,
-        cancel=False,
-        due=moment,
-        deadline=moment + deadline,
-        pivot_passed=False,
-        fence=0,
-        attempts=0,
-        created=moment,
-        updated=moment,
+        **_unborn(now(tx), deadline),
     )
     tx.add(operation)
     try:
@@ -87,6 +78,21 @@ def open(
         # two requests at once: the unique lock (or token) decides, not a read
         raise errors.InstanceBusy(instance=object_id, task="busy") from twin
     return operation.id
+
+
+def _unborn(moment: float, deadline: float) -> dict[str, typing.Any]:
+    """The columns of an operation that nobody has touched: due at once."""
+    return {
+        "state": OperationState.PENDING,
+        "cancel": False,
+        "due": moment,
+        "deadline": moment + deadline,
+        "pivot_passed": False,
+        "fence": 0,
+        "attempts": 0,
+        "created": moment,
+        "updated": moment,
+    }
 
 
 def live(tx: Transaction, object_type: str, object_id: str) -> Operation | None:
