@@ -8,6 +8,8 @@ clouds.yaml, so that a second start can connect again.
 
 import dataclasses
 import json
+import pathlib
+import sys
 import time
 import typing
 
@@ -207,7 +209,9 @@ def manual(user: User, made: list[Made], place: Layout) -> list[str]:
         "",
         "the command line (clouds: demo, reader, other, admin):",
         f"  export OS_CLIENT_CONFIG_FILE={place.clouds_yaml} OS_CLOUD=demo",
-        "  openstack database instance list",
+        # the very client that was installed with this: it need not be on the PATH
+        f"  {pathlib.Path(sys.executable).with_name('openstack')} "
+        "database instance list",
         "",
         f"logs: {place.log}; state: {place.state}; stop: bin/quickstart --down",
     ]

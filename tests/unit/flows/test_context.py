@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each kind has one flow, and each fault of the outside has its class."""
+
+import pytest
+
+from trove import errors
+from trove.actions import begin
+from trove.cloud import protocol
+from trove.flows import FLOWS
+from trove.flows.context import passing
+from trove.model import operations
+
+
+def test_each_kind_has_one_flow():
+    assert sorted(FLOWS) == sorted(operations.KINDS)
+
+
+def test_the_two_words_on_a_deadline_agree():
+    assert {kind: flow.deadline for kind, flow in FLOWS.items()} == begin.DEADLINES
+
+
+@pytest.mark.parametrize("kind", operations.KINDS)
+def test_what_is_made_can_be_taken_back_before_the_pivot(kind):
+    """Every step before the pivot that makes a thing has its undo."""
+    for step in FLOWS[kind].steps:
+        if step.pivot:
+            break
+        if step.name.startswith(("make_", "boot_")):
+            assert step.undo is not None, step.name
+
+
+@pytest.mark.parametrize(
+    ("fault", "seconds"),
+    [
+        (protocol.Passing("503"), 0.0),
+        (protocol.Passing("429", retry_after=9.0), 9.0),
+        (protocol.Unknown("lost"), 0.0),
+        (protocol.CloudConflict("409"), 0.0),
+        (errors.GuestSilent(instance="i"), 0.0),
+        (protocol.Refused("400", status=400), None),
+        (errors.Invalid(why="no"), None),
+        (ZeroDivisionError(), None),
+    ],
+)
+def test_what_is_tried_again_and_when(fault, seconds):
+    assert passing(fault) == seconds

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a guest is born with: enough to find the broker once, and no more."""
+
+import configparser
+import json
+
+from trove.flows import userdata
+from trove.flows.context import Settings
+
+SETTINGS = Settings(
+    deployment="here",
+    management_network="net",
+    brokers=(("10.9.0.1", 5671), ("10.9.0.2", 5671)),
+    guests_vhost="/trove-guests",
+    broker_ca="-----BEGIN CERTIFICATE-----\nAAAA\n",
+    heartbeat_interval=7,
+)
+
+
+def files():
+    text = userdata.render(SETTINGS, "i-1", "mariadb", 'pa%ss"\\word')
+    head, _, body = text.partition("\n")
+    assert head == "#cloud-config"
+    return {file["path"]: file for file in json.loads(body)["write_files"]}
+
+
+def options():
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read_string(files()[userdata.CONFIG]["content"])
+    return parser
+
+
+def test_the_guest_finds_every_broker_and_its_own_user():
+    broker = options()["broker"]
+    assert broker["hosts"] == "10.9.0.1:5671,10.9.0.2:5671"
+    assert broker["user"] == "guest-i-1"
+    assert broker["vhost"] == "/trove-guests"
+
+
+def test_a_password_of_any_characters_arrives_as_it_is():
+    assert options()["broker"]["password"] == 'pa%ss"\\word'
+
+
+def test_the_file_with_the_credential_is_roots_alone():
+    assert files()[userdata.CONFIG]["permissions"] == "0600"
+
+
+def test_it_knows_who_it_is_and_whom_to_trust():
+    guest = options()["guest"]
+    assert (guest["instance"], guest["datastore"]) == ("i-1", "mariadb")
+    assert guest["heartbeat_interval"] == "7"
+    assert files()[userdata.CA]["content"] == SETTINGS.broker_ca
