@@ -123,7 +123,8 @@ def order(body: Plain) -> Order:
 
 
 def access(body: Plain | None) -> Plain | None:
-    """As it is stored: what is not said is closed and open to no address."""
+    """As it is stored. No ranges: whoever reaches its network reaches its port, as
+    clients that only say ``is_public`` expect."""
     if body is None:
         return None
     return {
