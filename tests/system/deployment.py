@@ -237,7 +237,7 @@ class User:
         return pymysql.connect(
             host=host,
             user=user,
-            password=password,
+            password=password.encode(),  # as text, PyMySQL knows latin-1 only
             database=database,
             connect_timeout=20,
             autocommit=True,
