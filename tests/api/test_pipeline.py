@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 import webob
 from cryptography import fernet
+from keystoneauth1 import loading
 from oslo_config import cfg
 
 from tests.api.keystone import Keystone
@@ -78,6 +79,10 @@ project_domain_name = Default
     app.shared.cache_clear()
     app._shared_policy.cache_clear()
     cfg.CONF.reset()
+    # auth_token registers its plugin's options, required ones too, for the whole process
+    cfg.CONF.unregister_opts(
+        loading.get_auth_plugin_conf_options("password"), group="keystone_authtoken"
+    )
 
 
 LIST = "/v1.0/demo0000/instances"
