@@ -3,6 +3,9 @@
 
 oslo.messaging loads oslo.service, which takes eventlet unless it is told before.
 Processes that tests start choose for themselves.
+
+Several workers (``-n``) share the tests by what these have in common: a folder that
+starts servers of its own stays with one worker, any other test goes file by file.
 """
 
 import ipaddress
@@ -19,7 +22,23 @@ with warnings.catch_warnings():
 
     backend.init_backend(backend.BackendType.THREADING)
 
-_UNIT = pathlib.Path(__file__).parent / "unit"
+_TESTS = pathlib.Path(__file__).parent
+_UNIT = _TESTS / "unit"
+
+# What starts machines and servers at addresses of its own, the longest first: a second
+# of the same kind would find them taken.
+_TOGETHER = (
+    "system/localcloud",
+    "system",
+    "contract/cloud",
+    "contract/datastore",
+    "contract/guest",
+    "contract/rpc",
+    "contract/db",
+)
+_FIRST = ("system", "functional", "contract")
+_ALONE = ("chaos", "architecture")
+"""Each test of these is a piece of work by itself."""
 _closed = [False]
 
 
@@ -47,3 +66,39 @@ def _unit_tests_stay_on_this_machine(request: pytest.FixtureRequest):
     _closed[0] = _UNIT in request.path.parents
     yield
     _closed[0] = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones before the short, so that no worker is left with one at the end."""
+    items.sort(key=lambda item: _turn(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: typing.Any) -> typing.Any:
+    """Pieces of work for the workers (``--dist loadscope``)."""
+    if config.getoption("dist") != "loadscope":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Pieces(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _piece(nodeid)
+
+    return Pieces(config, log)
+
+
+def _piece(nodeid: str) -> str:
+    """The name of the piece of work that a test belongs to."""
+    place, _, name = nodeid.removeprefix("tests/").partition("::")
+    for folder in _TOGETHER:
+        if place.startswith(f"{folder}/"):
+            return folder
+    top = place.split("/")[0]
+    if top == "functional":
+        return f"{top} {name.partition('-')[0]}"  # its backend: one process for all
+    return nodeid if top in _ALONE else place
+
+
+def _turn(nodeid: str) -> int:
+    top = nodeid.removeprefix("tests/").split("/")[0]
+    return _FIRST.index(top) if top in _FIRST else len(_FIRST)
