@@ -7,6 +7,7 @@ whoever brings another authenticator).
 """
 
 import functools
+import os
 import typing
 from collections.abc import Callable
 
@@ -49,10 +50,16 @@ def build(conf: cfg.ConfigOpts) -> Services:
     """The services that the options name. Nothing is connected to yet."""
     config.register(conf, *GROUPS)
     use_keys(conf.database.seal_keys)
+    store, ring = Database(**database.arguments(conf)), _doorbell(conf)
+    if crash := os.environ.get("TROVE_CRASH"):  # a test wants this process to die
+        from trove.service.crashpoints import Points
+
+        points = Points(crash, "api")
+        store, ring = points.database(store), points.call("api.ring", ring)
     return Services(
-        Database(**database.arguments(conf)),
+        store,
         registry.connect(**cloud.arguments(conf)),
-        _doorbell(conf),
+        ring,
         services.settings(conf),
     )
 

@@ -2,6 +2,7 @@
 """trove-conductor: patch, configure, receive what guests report until SIGTERM."""
 
 import logging
+import os
 import pathlib
 import socket
 import sys
@@ -59,6 +60,12 @@ def parts(conf: "cfg.ConfigOpts") -> "list[Part]":
     control, guests = transport.control(conf), transport.guests(conf)
     bell = doorbell(Proxy(TaskManager, control, Context()).run)
     store = Database(**database.arguments(conf))
+    points = None
+    if crash := os.environ.get("TROVE_CRASH"):  # a test wants this process to die
+        from trove.service.crashpoints import Points
+
+        points = Points(crash, "conductor")
+        store = points.database(store)
     reports = Reports(store, bell, conf.conductor.flush_interval)
     manager = Manager(
         store,
@@ -67,6 +74,8 @@ def parts(conf: "cfg.ConfigOpts") -> "list[Part]":
         bell,
         reports,
     )
+    if points is not None:
+        manager = points.of(manager, "conductor", inside=True)
     return [reports, transport.server(guests, Conductor, manager, socket.gethostname())]
 
 

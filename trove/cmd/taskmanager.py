@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """trove-taskmanager: patch, configure, carry operations until SIGTERM."""
 
+import dataclasses
 import os
 import pathlib
 import socket
@@ -16,6 +17,7 @@ if typing.TYPE_CHECKING:
 
     from trove.db.session import Database
     from trove.flows.context import Surroundings
+    from trove.service.crashpoints import Points
     from trove.service.process import Part
 
 
@@ -62,9 +64,18 @@ def parts(conf: "cfg.ConfigOpts") -> "list[Part]":
     use_keys(conf.database.seal_keys)
     group = conf.taskmanager
     store = Database(**database.arguments(conf))
-    around = surroundings(conf, store)
-    claims = Claims(store, owner_name(), lease=group.lease, clock=time.monotonic)
-    engine = Engine(claims, FLOWS, lambda claim: StepContext(claim, around), passing)
+    around, flows, points = surroundings(conf, store), FLOWS, None
+    if crash := os.environ.get("TROVE_CRASH"):  # a test wants this process to die
+        from trove.service.crashpoints import Points
+
+        points = Points(crash, "taskmanager")
+        around, flows = armed(around, points), points.steps(flows)
+    claims = Claims(
+        around.database, owner_name(), lease=group.lease, clock=time.monotonic
+    )
+    engine = Engine(claims, flows, lambda claim: StepContext(claim, around), passing)
+    if points is not None:
+        engine = points.of(engine, "engine", inside=True)
     worker = Worker(claims, engine, threads=group.workers, poll=group.poll_interval)
     manager = importutils.import_class(conf.taskmanager_manager)(worker)
     reaper = Reaper(store, around.cloud, around.users)
@@ -103,6 +114,18 @@ def surroundings(conf: "cfg.ConfigOpts", store: "Database") -> "Surroundings":
             guests_vhost=rpc.guests_vhost(conf),
             broker_ca=pathlib.Path(conf.rpc.ca_file).read_text(),
         ),
+    )
+
+
+def armed(around: "Surroundings", points: "Points") -> "Surroundings":
+    """The same; every transaction and every outside call is a point to die at."""
+    guests = around.guests
+    return dataclasses.replace(
+        around,
+        database=points.database(around.database),
+        cloud=points.of(around.cloud, ""),
+        users=points.of(around.users, "users"),
+        guests=lambda instance, context: points.of(guests(instance, context), "guest"),
     )
 
 

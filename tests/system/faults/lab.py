@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The laboratory: every daemon of the control plane as a process, to be ill-treated.
+
+RabbitMQ, MariaDB, trove-api, trove-conductor and two trove-taskmanagers are real. The
+cloud is the memory cloud and guests are toys, in a process of their own, so that an
+instance costs a second and what exists can be counted. Leases are short.
+"""
+
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import typing
+
+from cryptography import fernet
+
+from tests.functional.suite.client import Client
+from tests.system.faults.servers import Daemon, mariadb, until
+from tests.system.faults.wire import SOCKET, Cloud, Lines, Noun
+from trove.actions import audit
+from trove.db import types
+from trove.db.session import Database
+from trove.localcloud import rabbitmq
+from trove.localcloud.layout import Layout
+from trove.service.certificates import Authority
+from trove.service.crashpoints import VARIABLE
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+LOOPBACK = "127.0.0.1"
+LEASE = 5
+TASKMANAGERS = ("taskmanager-1", "taskmanager-2")
+
+CONF = """
+[database]
+connection = {database}
+seal_keys = {home}/seal-keys
+[rpc]
+control_url = {access.control_url}
+guests_url = {access.guests_url}
+ca_file = {access.ca_file}
+guest_hosts = {hosts}
+broker_url = {access.broker_url}
+broker_user = {access.broker_user}
+broker_password = {access.broker_password}
+[cloud]
+name = laboratory
+deployment = laboratory
+[quota]
+instances = 100
+volumes = 100
+[oslo_concurrency]
+lock_path = {home}
+"""
+
+OWN = {
+    "api": """
+[listen]
+port = {api}
+paste_config = {home}/api-paste.ini
+workers = 1
+[api]
+default_datastore = mariadb
+post_rate = 0
+get_rate = 0
+delete_rate = 0
+""",
+    "conductor": """
+[DEFAULT]
+ready_file = {home}/{name}.ready
+[conductor]
+authority = {home}/pki
+flush_interval = 0.2
+""",
+    "taskmanager": """
+[DEFAULT]
+ready_file = {home}/{name}.ready
+[taskmanager]
+management_network = guests
+workers = 8
+poll_interval = 0.3
+lease = {lease}
+call_timeout = 2
+visibility_grace = 1
+heartbeat_interval = 1
+""",
+}
+
+
+class Lab:
+    """All of it."""
+
+    def __init__(self) -> None:
+        # Not pytest's own directory: the servers' users could not get there.
+        self.home = pathlib.Path(tempfile.mkdtemp(prefix="trove-lab-", dir="/var/tmp"))
+        self.home.chmod(0o711)
+        self.place = Layout(state=self.home, tag="tfl", ports=17400)
+        self.crash = self.home / "crash"
+        self.daemons: dict[str, Daemon] = {}
+        self.environment = {
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": str(self.home),
+            "PYTHONPATH": f"{ROOT}:{self.home}",
+            "PYTHONUNBUFFERED": "1",
+            SOCKET: str(self.home / "cloud.sock"),
+            VARIABLE: str(self.crash),
+        }
+
+    # -- up and down ---------------------------------------------------------------
+
+    def start(self) -> None:
+        self._prepare()
+        for name in ("rabbitmq", "outside"):
+            self.daemons[name].spawn()
+        self._database()
+        for name in ("rabbitmq", "outside"):
+            self.daemons[name].wait_ready()
+        rabbitmq.setup(self.place)
+        self.lines = Lines(self.environment[SOCKET])
+        self.cloud = typing.cast(typing.Any, Cloud(self.lines))
+        self.hands = Noun(self.lines, "tests")
+        self.restart("api", "conductor", *TASKMANAGERS)
+
+    def stop(self) -> None:
+        """Nothing is left: no process, no file."""
+        for name in ("api", "conductor", *TASKMANAGERS, "outside", "mariadb"):
+            if name in self.daemons:
+                self.daemons[name].kill()
+        rabbitmq.stop(self.place, within=5)
+        if "rabbitmq" in self.daemons:
+            self.daemons["rabbitmq"].kill()
+        if hasattr(self, "lines"):
+            self.lines.close()
+            self.store.close()
+        shutil.rmtree(self.home)
+
+    def _prepare(self) -> None:
+        home = self.home
+        authority = Authority.create(self.place.pki)
+        rabbitmq.prepare(self.place, authority, LOOPBACK)
+        key = fernet.Fernet.generate_key()
+        (home / "seal-keys").write_text(key.decode() + "\n")
+        types.use_key(key)
+        described = home / "laboratory-1.dist-info"
+        described.mkdir()
+        (described / "METADATA").write_text("Name: laboratory\nVersion: 1\n")
+        (described / "entry_points.txt").write_text(
+            "[trove.cloud]\nlaboratory = tests.system.faults.wire:connect\n"
+        )
+        paste = (ROOT / "etc/trove/api-paste.ini").read_text()
+        (home / "api-paste.ini").write_text(
+            paste.replace(
+                "keystonemiddleware.auth_token:", "tests.system.faults.identity:"
+            )
+        )
+        argv, environment, user = rabbitmq.command(self.place)
+        how: dict[str, typing.Any] = {"env": environment}
+        if user:
+            how |= {"user": user, "group": user, "extra_groups": []}
+        self._daemon("rabbitmq", argv, self.broker_ready, **how)
+        access = rabbitmq.access(self.place, LOOPBACK)
+        socket = pathlib.Path(self.environment[SOCKET])
+        (home / "guests").mkdir()
+        words = [str(socket), str(home / "guests"), ",".join(access.guest_hosts)]
+        argv = [sys.executable, "-m", "tests.system.faults.outside", *words]
+        self._daemon("outside", [*argv, access.ca_file], socket.exists)
+
+    def broker_ready(self) -> bool:
+        return rabbitmq.ready(self.place, LOOPBACK)
+
+    def _daemon(
+        self,
+        name: str,
+        argv: list[str],
+        ready: typing.Callable[[], bool],
+        **how: typing.Any,
+    ) -> None:
+        how.setdefault("env", self.environment)
+        log = self.home / f"{name}.log"
+        self.daemons[name] = Daemon(name, argv, log, ready, **how)
+
+    def _database(self) -> None:
+        self.daemons["mariadb"], url = mariadb(self.home)
+        access = rabbitmq.access(self.place, LOOPBACK)
+        hosts = ",".join(access.guest_hosts)
+        (self.home / "trove.conf").write_text(
+            CONF.format(
+                database=url, home=self.home, access=access, hosts=hosts
+            ).replace("$", "$$")
+        )
+        self.manage("db", "sync")
+        for words in (("mariadb", "10.11"), ("postgresql", "15")):
+            self.manage(
+                *("datastore", "version", "register", *words, "--manager", words[0]),
+                *("--image-tags", "trove,guest", "--default"),
+            )
+        self.store = Database(url, pool_size=2)
+        for name in ("api", "conductor", *TASKMANAGERS):
+            self._trove(name)
+
+    def _trove(self, name: str) -> None:
+        kind = name.partition("-")[0]
+        said = {"home": self.home, "name": name, "lease": LEASE}
+        own = OWN[kind].format(api=self.place.api_port, **said)
+        (self.home / f"{name}.conf").write_text(own)
+        argv = [sys.executable, "-m", f"trove.cmd.{kind}"]
+        for file in ("trove", name):
+            argv += ["--config-file", str(self.home / f"{file}.conf")]
+        ready = self.home / f"{name}.ready"
+        look = self.api_ready if kind == "api" else ready.exists
+        self._daemon(name, argv, look)
+
+    def api_ready(self) -> bool:
+        try:
+            return self.client("nobody").ask("GET", "instances").status == 200
+        except OSError:
+            return False
+
+    def restart(self, *names: str) -> None:
+        """Those of them that do not run are started, together."""
+        names = tuple(name for name in names if not self.daemons[name].alive())
+        for name in names:
+            (self.home / f"{name}.ready").unlink(missing_ok=True)
+            self.daemons[name].kill()  # whoever it left behind
+            self.daemons[name].spawn()
+        for name in names:
+            self.daemons[name].wait_ready()
+
+    def heal(self) -> None:
+        """Everything runs again, nothing is armed."""
+        self.crash.unlink(missing_ok=True)
+        for daemon in self.daemons.values():
+            daemon.send(signal.SIGCONT)
+        self.restart("api", "conductor", *TASKMANAGERS)
+
+    # -- hands ---------------------------------------------------------------------
+
+    def client(self, project: str, role: str = "member") -> Client:
+        return Client(self.place.api_port, project, role)
+
+    def manage(self, *words: str) -> tuple[int, str]:
+        """trove-manage, as an operator types it."""
+        config = f"--config-file={self.home / 'trove.conf'}"
+        done = subprocess.run(
+            [sys.executable, "-m", "trove.cmd.manage", config, *words],
+            capture_output=True,
+            text=True,
+            env=self.environment,
+            cwd="/",
+            timeout=120,
+        )
+        assert done.returncode in (0, 3), done.stdout + done.stderr
+        return done.returncode, done.stdout
+
+    def audit(self) -> list[str]:
+        """What ``trove-manage audit`` would say, in this process."""
+        broker = rabbitmq.access(self.place, LOOPBACK).broker()
+        return [str(v) for v in audit.audit(self.store, self.cloud, broker)]
+
+    def arm(self, *points: str) -> None:
+        """The points at which a process dies (or stops) next, one after the other."""
+        new = self.crash.with_suffix(".new")
+        new.write_text("".join(f"{point}\n" for point in points))
+        new.rename(self.crash)
+
+    def struck(self, within: float = 40.0) -> str:
+        """Waits until the last armed point was reached; who was killed or stopped."""
+        until(f"somebody gets to {self._armed()}", self._taken, within)
+        return until("it shows", self._hurt, 10)
+
+    def _armed(self) -> str:
+        return self.crash.read_text().strip() if self.crash.exists() else "nothing"
+
+    def _taken(self) -> bool:
+        return not self.crash.exists()
+
+    def _hurt(self) -> str:
+        for name, daemon in self.daemons.items():
+            if not daemon.alive() or stopped(daemon.pid):
+                return name
+        return ""
+
+    def logs(self) -> str:
+        """Tracebacks that the daemons wrote."""
+        found = []
+        for name in ("api", "conductor", *TASKMANAGERS):
+            text = self.daemons[name].log.read_text(errors="replace")
+            found += re.findall(rf"{name}.*Traceback.*", text)
+        return "\n".join(found)
+
+
+def stopped(pid: int) -> bool:
+    """Whether a process was stopped by a signal."""
+    try:
+        line = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return line.rpartition(")")[2].split()[0] == "T"

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""kill -9 at each step of each flow: another taskmanager ends what it began (T01).
+
+Two taskmanagers run. Whichever comes to the point dies there by SIGKILL; the other
+takes the operation over when the lease has ended. INV-1 to 8 by the audit, and nothing
+is made twice.
+"""
+
+import functools
+import pathlib
+
+import pytest
+
+from tests.system.faults.conftest import LONG
+from tests.system.faults.lab import TASKMANAGERS
+
+pytestmark = [pytest.mark.root, pytest.mark.mariadb, pytest.mark.rabbitmq]
+
+CREATE = [
+    "after:engine.run.write",  # claimed, the first step's intent is written
+    "after:users.add_guest",
+    "before:network.create_port",
+    "after:volumes.create",
+    "after:compute.boot",
+    "after:guest.prepare",
+    "before:instance.create.settle.write",
+]
+DELETE = [
+    "after:guest.stop_database",
+    "after:users.remove_guest",
+    "after:compute.delete",
+    "after:volumes.delete",
+    "after:instance.delete.settle.write",
+]
+RESTART = ["after:guest.restart_database"]
+
+
+LIFE = ["group", "port", "server", "volume"]
+
+
+def restart(user, id):
+    answer = user.ask("POST", f"instances/{id}/action", {"restart": {}})
+    assert answer.status == 202, answer.body
+
+
+def delete(user, id):
+    assert user.ask("DELETE", f"instances/{id}").status == 202
+
+
+def die(lab, point, deed):
+    """A taskmanager dies there, because of ``deed``; another is started for it."""
+    lab.arm(f"kill {point}:1")
+    made = deed()
+    assert lab.struck().startswith("taskmanager"), point
+    lab.restart(*TASKMANAGERS)
+    return made
+
+
+def test_they_die_at_steps_of_create_restart_and_delete(lab, user):
+    """Many instances, each the death of one; all become what was asked for."""
+    made = [die(lab, point, lambda: user.create("db")) for point in CREATE]
+    user.ready(*made, within=60)
+    for id in made:
+        assert [kind for kind, _ in lab.hands.things(id)] == LIFE
+        assert lab.hands.jobs(id) == ["prepare"], "INV-11"
+    assert user.usage()["instances"] == (len(made), 0)
+    for point, id in zip(RESTART, made, strict=False):
+        die(lab, point, lambda id=id: restart(user, id))
+    user.ready(*made)
+    assert lab.hands.jobs(made[0]) == ["prepare", "restart_database"], "INV-11"
+    for point, id in zip(DELETE, made, strict=False):
+        die(lab, point, lambda id=id: delete(user, id))
+    user.delete(*made)
+    assert lab.hands.things() == []
+    assert set(user.usage().values()) == {(0, 0)}
+
+
+@pytest.mark.skipif(not LONG, reason="every point there is: --long")
+@pytest.mark.timeout(7200)
+def test_they_die_at_every_point_there_is(lab, user):
+    """The points are those that an undisturbed life passes; each is met alone."""
+    seen = pathlib.Path(f"{lab.crash}.seen")
+    flows = {
+        "create": lambda id: user.create("db"),
+        "restart": lambda id: restart(user, id),
+        "delete": lambda id: delete(user, id),
+    }
+    points, id = {}, ""
+    for flow, deed in flows.items():
+        seen.touch()
+        id = deed(id) or id
+        user.delete(id) if flow == "delete" else user.ready(id)
+        points[flow] = [*dict.fromkeys(seen.read_text().split("\n"))][:-1]
+        seen.unlink()
+    for flow, there in points.items():
+        for point in there:
+            if point.partition(":")[2].startswith(("conductor", "api")):
+                continue
+            print(flow, point)
+            before = "" if flow == "create" else user.create("db")
+            if before:
+                user.ready(before)
+            deed = functools.partial(flows[flow], before)
+            id = die(lab, point, deed) or before
+            if flow != "delete":
+                user.ready(id)
+            user.delete(id)
+            assert lab.hands.things() == [], point
+            assert lab.audit() == [], point
