@@ -6,10 +6,12 @@ cloud is the memory cloud and guests are toys, in a process of their own, so tha
 instance costs a second and what exists can be counted. Leases are short.
 """
 
+import contextlib
 import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -32,6 +34,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 LOOPBACK = "127.0.0.1"
 LEASE = 5
 TASKMANAGERS = ("taskmanager-1", "taskmanager-2")
+MORE = ("taskmanager-3", "taskmanager-4", "taskmanager-5")
+"""Known, and started when a test needs them."""
 
 CONF = """
 [database]
@@ -85,6 +89,7 @@ lease = {lease}
 call_timeout = 2
 visibility_grace = 1
 heartbeat_interval = 1
+reaper_interval = 10
 """,
 }
 
@@ -96,9 +101,11 @@ class Lab:
         # Not pytest's own directory: the servers' users could not get there.
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="trove-lab-", dir="/var/tmp"))
         self.home.chmod(0o711)
-        self.place = Layout(state=self.home, tag="tfl", ports=17400)
+        self.place = Layout(state=self.home, tag="tfl", ports=free_ports())
         self.crash = self.home / "crash"
         self.daemons: dict[str, Daemon] = {}
+        self.asleep: set[str] = set()
+        """Those that were stopped at a point, and not yet woken."""
         self.environment = {
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": str(self.home),
@@ -125,7 +132,8 @@ class Lab:
 
     def stop(self) -> None:
         """Nothing is left: no process, no file."""
-        for name in ("api", "conductor", *TASKMANAGERS, "outside", "mariadb"):
+        first = ("api", "conductor", *TASKMANAGERS, *MORE)
+        for name in (*first, "outside", "mariadb"):
             if name in self.daemons:
                 self.daemons[name].kill()
         rabbitmq.stop(self.place, within=5)
@@ -161,11 +169,11 @@ class Lab:
             how |= {"user": user, "group": user, "extra_groups": []}
         self._daemon("rabbitmq", argv, self.broker_ready, **how)
         access = rabbitmq.access(self.place, LOOPBACK)
-        socket = pathlib.Path(self.environment[SOCKET])
+        there = pathlib.Path(self.environment[SOCKET])
         (home / "guests").mkdir()
-        words = [str(socket), str(home / "guests"), ",".join(access.guest_hosts)]
+        words = [str(there), str(home / "guests"), ",".join(access.guest_hosts)]
         argv = [sys.executable, "-m", "tests.system.faults.outside", *words]
-        self._daemon("outside", [*argv, access.ca_file], socket.exists)
+        self._daemon("outside", [*argv, access.ca_file], there.exists)
 
     def broker_ready(self) -> bool:
         return rabbitmq.ready(self.place, LOOPBACK)
@@ -197,7 +205,7 @@ class Lab:
                 *("--image-tags", "trove,guest", "--default"),
             )
         self.store = Database(url, pool_size=2)
-        for name in ("api", "conductor", *TASKMANAGERS):
+        for name in ("api", "conductor", *TASKMANAGERS, *MORE):
             self._trove(name)
 
     def _trove(self, name: str) -> None:
@@ -231,8 +239,11 @@ class Lab:
     def heal(self) -> None:
         """Everything runs again, nothing is armed."""
         self.crash.unlink(missing_ok=True)
+        self.asleep.clear()
         for daemon in self.daemons.values():
             daemon.send(signal.SIGCONT)
+        for name in MORE:
+            self.daemons[name].kill()
         self.restart("api", "conductor", *TASKMANAGERS)
 
     # -- hands ---------------------------------------------------------------------
@@ -267,8 +278,15 @@ class Lab:
 
     def struck(self, within: float = 40.0) -> str:
         """Waits until the last armed point was reached; who was killed or stopped."""
+        self.reached(within)
+        name = str(until("it shows", self._hurt, 10))
+        if self.daemons[name].alive():
+            self.asleep.add(name)
+        return name
+
+    def reached(self, within: float = 40.0) -> None:
+        """Waits until the last armed point was reached."""
         until(f"somebody gets to {self._armed()}", self._taken, within)
-        return until("it shows", self._hurt, 10)
 
     def _armed(self) -> str:
         return self.crash.read_text().strip() if self.crash.exists() else "nothing"
@@ -278,8 +296,9 @@ class Lab:
 
     def _hurt(self) -> str:
         for name, daemon in self.daemons.items():
-            if not daemon.alive() or stopped(daemon.pid):
-                return name
+            if name not in self.asleep and daemon.process is not None:
+                if not daemon.alive() or stopped(daemon.pid):
+                    return name
         return ""
 
     def logs(self) -> str:
@@ -289,6 +308,16 @@ class Lab:
             text = self.daemons[name].log.read_text(errors="replace")
             found += re.findall(rf"{name}.*Traceback.*", text)
         return "\n".join(found)
+
+
+def free_ports() -> int:
+    """The first of a hundred ports that no other laboratory has."""
+    for first in range(17000, 17700, 100):
+        with contextlib.closing(socket.socket()) as probe:
+            # the port that RabbitMQ's port mapper would have
+            if probe.connect_ex((LOOPBACK, first + 69)):
+                return first
+    raise AssertionError("no ports are free")
 
 
 def stopped(pid: int) -> bool:

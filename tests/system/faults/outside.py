@@ -46,6 +46,10 @@ class Hands:
         """What was made more than once."""
         return sorted(what for what, count in self.made.items() if count > 1)
 
+    def forget(self) -> None:
+        """A test has seen what was made twice, and why."""
+        self.made.clear()
+
     def pace(self, **about: float) -> None:
         """How long things take from now on."""
         self._world.pace = Pace(**about)

@@ -70,8 +70,7 @@ class Daemon:
 
     def send(self, number: int, group: bool = False) -> None:
         """To itself, or to all that it has started."""
-        assert self.process is not None
-        if self.alive():
+        if self.process is not None and self.process.poll() is None:
             (os.killpg if group else os.kill)(self.process.pid, number)
 
     def kill(self) -> None:
@@ -79,6 +78,7 @@ class Daemon:
         if self.process is not None:
             self.send(signal.SIGKILL, group=True)
             self.process.wait(30)
+            self.process = None
 
     def stop(self, number: int = signal.SIGTERM, within: float = 30) -> None:
         """In good order; killed when that takes too long."""
