@@ -29,6 +29,7 @@ _UNIT = _TESTS / "unit"
 # of the same kind would find them taken.
 _TOGETHER = (
     "system/localcloud",
+    "system/faults",
     "system",
     "contract/cloud",
     "contract/datastore",
