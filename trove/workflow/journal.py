@@ -183,10 +183,18 @@ def event(
     payload: dict[str, typing.Any] | None = None,
     request_id: str | None = None,
 ) -> None:
-    """Adds an object's next event; the sequence has no gap (INV-19)."""
-    last = tx.scalar(
-        sa.select(sa.func.max(Event.seq)).where(Event.object_id == object_id)
+    """Adds an object's next event; the sequence has no gap (INV-19).
+
+    The object's first event is the lock of its sequence: whoever writes the next one
+    holds it until the end of the transaction. Two that write the *first* at once both
+    insert number 1, and ``Database.run`` tries the loser again.
+    """
+    mine = Event.object_id == object_id
+    tx.execute(
+        sa.select(Event.seq).where(mine).order_by(Event.seq).limit(1).with_for_update()
     )
+    # a statement of its own: the one that waited still sees what was before its wait
+    last = tx.scalar(sa.select(sa.func.max(Event.seq)).where(mine))
     tx.add(
         Event(
             object_id=object_id,
