@@ -9,7 +9,7 @@ from sqlalchemy import orm
 
 from trove.db import dialects
 from trove.db.session import epoch_now
-from trove.db.tables import GuestReport
+from trove.db.tables import GuestReport, Instance
 from trove.rpc.messages import Report
 
 
@@ -49,7 +49,7 @@ def record(tx: orm.Session, instance_id: str, report: Report) -> Recorded:
     another = update.values(changed_at=epoch_now())
     if _matched(tx, another):
         return Recorded(newest=True, changed=True)
-    if last(tx, instance_id) is not None:
+    if last(tx, instance_id) is not None or _deleted(tx, instance_id):
         return Recorded(newest=False)
     # The first of all, perhaps with another first one beside it: a row older than any
     # report, and the update decides.
@@ -92,6 +92,19 @@ def forget(tx: orm.Session, instance_id: str) -> None:
         sa.delete(GuestReport)
         .where(GuestReport.instance_id == instance_id)
         .execution_options(synchronize_session=False)
+    )
+
+
+def _deleted(tx: orm.Session, instance_id: str) -> bool:
+    """Whether a report is too late. The row is held: a delete that ends right now
+    removes what its guest said, and this must not come after."""
+    return (
+        tx.scalar(
+            sa.select(Instance.deleted_at)
+            .where(Instance.id == instance_id)
+            .with_for_update(read=True)
+        )
+        is not None
     )
 
 

@@ -4,6 +4,7 @@
 import itertools
 
 from trove.db.queries import reports
+from trove.db.tables import Instance
 from trove.rpc.messages import Report
 
 
@@ -79,3 +80,14 @@ def test_who_says_nothing_is_silent(database, clock):
         assert reports.silent(tx, after=10, limit=10) == ["i-1", "i-2"]
         reports.forget(tx, "i-1")
         assert reports.silent(tx, after=10, limit=10) == ["i-2"]
+
+
+def test_what_a_deleted_ones_guest_says_is_too_late(database, instance, clock):
+    id = instance()
+    with database.transaction() as tx:
+        assert reports.record(tx, id, report(1, 1))
+        reports.forget(tx, id)
+        tx.get(Instance, id).deleted_at = clock()
+        tx.flush()
+        assert not reports.record(tx, id, report(1, 2))
+        assert reports.last(tx, id) is None
