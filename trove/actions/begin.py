@@ -18,13 +18,6 @@ from trove.context import Context
 from trove.model import operations
 from trove.workflow import journal
 
-DEADLINES = {
-    operations.CREATE: 75 * 60.0,
-    operations.DELETE: 24 * 3600.0,
-    operations.RESTART: 20 * 60.0,
-}
-"""Seconds that each kind may take before it is undone, or raises an alarm."""
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Token:
@@ -95,7 +88,7 @@ def open(
         object_type=operations.INSTANCE,
         object_id=instance,
         input=input,
-        deadline=DEADLINES[kind],
+        deadline=operations.DEADLINES[kind],
         request_id=context.request_id,
         client_token=token.key if token else None,
         body_hash=token.hash if token else None,

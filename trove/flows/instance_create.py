@@ -202,6 +202,6 @@ FLOW = Flow(
         Step(wait_for_health, within=minutes(10)),
         Step(settle),
     ),
-    deadline=minutes(75),
+    deadline=operations.DEADLINES[operations.CREATE],
     failed=failed,
 )

@@ -88,5 +88,5 @@ FLOW = Flow(
         Step(delete_volume),
         Step(settle),
     ),
-    deadline=minutes(24 * 60),
+    deadline=operations.DEADLINES[operations.DELETE],
 )

@@ -42,6 +42,6 @@ def failed(ctx: StepContext, tx: orm.Session, fault: str) -> None:
 FLOW = Flow(
     operations.RESTART,
     (Step(restart_database, within=minutes(15)), Step(settle)),
-    deadline=minutes(20),
+    deadline=operations.DEADLINES[operations.RESTART],
     failed=failed,
 )

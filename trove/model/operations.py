@@ -16,7 +16,14 @@ CREATE = "instance.create"
 DELETE = "instance.delete"
 RESTART = "instance.restart"
 
-KINDS = (CREATE, DELETE, RESTART)
+DEADLINES = {
+    CREATE: 75 * 60.0,
+    DELETE: 24 * 3600.0,
+    RESTART: 20 * 60.0,
+}
+"""Seconds that each kind may take before it is undone, or raises an alarm."""
+
+KINDS = tuple(DEADLINES)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@
 import pytest
 
 from trove import errors
-from trove.actions import begin
 from trove.cloud import protocol
 from trove.flows import FLOWS
 from trove.flows.context import passing
@@ -15,8 +14,12 @@ def test_each_kind_has_one_flow():
     assert sorted(FLOWS) == sorted(operations.KINDS)
 
 
-def test_the_two_words_on_a_deadline_agree():
-    assert {kind: flow.deadline for kind, flow in FLOWS.items()} == begin.DEADLINES
+def test_a_flow_has_its_kinds_deadline_and_its_steps_fit_into_it():
+    deadlines = {kind: flow.deadline for kind, flow in FLOWS.items()}
+    assert deadlines == operations.DEADLINES
+    for flow in FLOWS.values():
+        longest = max(step.within or 0 for step in flow.steps)
+        assert longest < flow.deadline, flow.kind
 
 
 @pytest.mark.parametrize("kind", operations.KINDS)
