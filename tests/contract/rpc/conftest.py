@@ -258,10 +258,12 @@ class World:
         self._closing.append(made.cleanup)
         return made
 
-    def guest(self, instance: str) -> tuple[Orders, typing.Any]:
+    def guest(
+        self, instance: str, password: str = PASSWORD
+    ) -> tuple[Orders, typing.Any]:
         """A guest that runs: its manager, and its transport."""
-        self.node.broker.add_guest(instance, PASSWORD)
-        made, orders = self.guest_transport(instance), Orders()
+        self.node.broker.add_guest(instance, password)
+        made, orders = self.guest_transport(instance, password), Orders()
         self.serve(made, Guest, orders, instance)
         return orders, made
 
