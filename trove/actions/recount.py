@@ -6,11 +6,14 @@ not over. (INV-5: the counters must say the same at any moment.)
 """
 
 import collections
+import dataclasses
 from collections.abc import Iterator
 
 import sqlalchemy as sa
 from sqlalchemy import orm
 
+from trove.db import dialects
+from trove.db.session import Database
 from trove.db.tables import Instance, Operation, Usage
 from trove.model import operations, quotas
 from trove.model.states import LIVE, OperationState
@@ -18,12 +21,30 @@ from trove.model.states import LIVE, OperationState
 Counts = dict[tuple[str, str], int]
 
 
-def used(tx: orm.Session) -> Counts:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Line:
+    """What a project's counter of a resource says, and what there is."""
+
+    project: str
+    resource: str
+    used: int
+    used_counted: int
+    reserved: int
+    reserved_counted: int
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the counter is right."""
+        said = (self.used, self.reserved)
+        return said == (self.used_counted, self.reserved_counted)
+
+
+def used(tx: orm.Session, *which: sa.ColumnElement[bool]) -> Counts:
     """``(project, resource)`` -> what is used, by the rows."""
-    return _count(tx, Instance.was_active.is_(True))
+    return _count(tx, Instance.was_active.is_(True), *which)
 
 
-def reserved(tx: orm.Session) -> Counts:
+def reserved(tx: orm.Session, *which: sa.ColumnElement[bool]) -> Counts:
     """``(project, resource)`` -> what is reserved, by the operations."""
     coming = sa.exists().where(
         Operation.object_type == operations.INSTANCE,
@@ -31,24 +52,74 @@ def reserved(tx: orm.Session) -> Counts:
         Operation.kind == operations.CREATE,
         Operation.state.in_([*LIVE, OperationState.STUCK]),
     )
-    return _count(tx, Instance.was_active.is_(False), coming)
+    return _count(tx, Instance.was_active.is_(False), coming, *which)
+
+
+def lines(tx: orm.Session, project: str | None = None) -> list[Line]:
+    """Every counter beside its recount; in one moment's transaction."""
+    asked = sa.select(Usage)
+    mine = []
+    if project is not None:
+        asked = asked.where(Usage.project == project)
+        mine.append(Instance.project == project)
+    usage = {
+        (row.project, row.resource): row
+        for row in tx.scalars(asked.execution_options(populate_existing=True))
+    }
+    owned, coming = used(tx, *mine), reserved(tx, *mine)
+    found = []
+    for project, resource in sorted({*usage, *owned, *coming}):
+        row = usage.get((project, resource))
+        found.append(
+            Line(
+                project,
+                resource,
+                used=row.used if row else 0,
+                used_counted=owned[project, resource],
+                reserved=row.reserved if row else 0,
+                reserved_counted=coming[project, resource],
+            )
+        )
+    return found
+
+
+def repair(database: Database, project: str) -> list[Line]:
+    """Sets a project's counters to what there is; answers those that were wrong.
+
+    It holds the counters while it counts: who changes what there is changes them in the
+    same transaction, so that is counted here, or added to what is written here.
+    """
+
+    def work(tx: orm.Session) -> list[Line]:
+        for resource in sorted(quotas.RESOURCES):
+            dialects.insert_missing(
+                tx, Usage, project=project, resource=resource, used=0, reserved=0
+            )
+        held = sa.select(Usage.resource).where(Usage.project == project)
+        tx.execute(held.order_by(Usage.resource).with_for_update()).all()
+        wrong = [line for line in lines(tx, project) if not line.agrees]
+        for line in wrong:
+            tx.execute(
+                sa.update(Usage)
+                .where(Usage.project == project, Usage.resource == line.resource)
+                .values(used=line.used_counted, reserved=line.reserved_counted)
+                .execution_options(synchronize_session=False)
+            )
+        return wrong
+
+    return database.run(work)
 
 
 def differences(tx: orm.Session) -> Iterator[str]:
     """A sentence for each counter that says otherwise; in one moment's transaction."""
-    usage = {
-        (row.project, row.resource): row for row in tx.scalars(sa.select(Usage)).all()
-    }
-    owned, coming = used(tx), reserved(tx)
-    for project, resource in sorted({*usage, *owned, *coming}):
-        row = usage.get((project, resource))
+    for line in lines(tx):
         for word, said, counted in (
-            ("used", row.used if row else 0, owned[project, resource]),
-            ("reserved", row.reserved if row else 0, coming[project, resource]),
+            ("used", line.used, line.used_counted),
+            ("reserved", line.reserved, line.reserved_counted),
         ):
             if said != counted:
                 yield (
-                    f"project {project} has {counted} {resource} {word}, "
+                    f"project {line.project} has {counted} {line.resource} {word}, "
                     f"and its counter says {said}"
                 )
 

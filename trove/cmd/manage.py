@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """trove-manage: an operator's tool for the database, the datastores and operations.
 
-Exit codes: 0 done, 1 it did not work, 2 the command line is wrong, 3 the audit found a
-violation (or ``db version``, that migrations are missing).
+Exit codes: 0 done, 1 it did not work, 2 the command line is wrong, 3 something is not
+as it should be: the audit found a violation, ``db version`` missing migrations,
+``quota recount`` a wrong counter, ``broker prepare --check`` a difference.
 """
 
 import argparse
@@ -16,13 +17,29 @@ import sqlalchemy as sa
 from oslo_config import cfg
 
 from trove import config, errors
-from trove.cmd import manage_audit, manage_data, manage_files, manage_operations
+from trove.cmd import (
+    manage_audit,
+    manage_broker,
+    manage_data,
+    manage_files,
+    manage_operations,
+    manage_quotas,
+)
 from trove.cmd.manage_output import Output
 from trove.config import database as database_options
 from trove.db import types
 from trove.db.session import Database
 
 FAILED, MISUSED = 1, 2
+
+PARTS = (
+    manage_data,
+    manage_quotas,
+    manage_files,
+    manage_broker,
+    manage_operations,
+    manage_audit,
+)
 
 
 class Manage:
@@ -74,9 +91,29 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--json", action="store_true", help="answer in JSON")
     nouns = top.add_subparsers(dest="noun", metavar="COMMAND", required=True)
-    for part in (manage_data, manage_files, manage_operations, manage_audit):
+    for part in PARTS:
         part.add_to(nouns)
+    _say_json(nouns)
     return top
+
+
+def _say_json(nouns: typing.Any) -> None:
+    """``--json`` may also be said at the end, where people say it."""
+    for parser in {id(one): one for one in nouns.choices.values()}.values():
+        deeper = [
+            action
+            for action in parser._actions
+            if isinstance(action, argparse._SubParsersAction)
+        ]
+        for action in deeper:
+            _say_json(action)
+        if not deeper:
+            parser.add_argument(
+                "--json",
+                action="store_true",
+                default=argparse.SUPPRESS,
+                help="answer in JSON",
+            )
 
 
 def main(argv: collections.abc.Sequence[str] | None = None) -> int:

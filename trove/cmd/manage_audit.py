@@ -2,11 +2,11 @@
 """trove-manage audit: what must hold, checked now."""
 
 import typing
-import urllib.parse
 
 from trove import errors
 from trove.actions import audit
 from trove.cloud import registry
+from trove.cmd import manage_broker
 from trove.config import cloud as cloud_options
 from trove.rpc.broker import Broker
 
@@ -58,17 +58,9 @@ def run(manage: typing.Any) -> int:
 
 
 def _broker(conf: typing.Any) -> Broker:
-    options = conf.rpc
-    if not options.broker_url or not options.guests_url:
+    try:
+        return manage_broker.of_guests(conf)
+    except errors.Invalid as error:
         raise errors.Invalid(
-            "[rpc] broker_url and guests_url are not set; say --no-broker to leave "
-            "the broker out."
-        )
-    vhost = urllib.parse.unquote(urllib.parse.urlsplit(options.guests_url).path[1:])
-    return Broker(
-        options.broker_url,
-        options.broker_user,
-        options.broker_password or "",
-        vhost,
-        options.broker_ca_file,
-    )
+            f"{error.message} Say --no-broker to leave the broker out."
+        ) from None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""trove-manage db, datastore and quota: the rows that an operator keeps."""
+"""trove-manage db and datastore: the rows that an operator keeps."""
 
 import argparse
 import typing
@@ -7,11 +7,9 @@ import typing
 from sqlalchemy import orm
 
 from trove import errors
-from trove.config import quota as quota_options
 from trove.datastores import registry
 from trove.db import migrate
-from trove.db.queries import datastores, quotas
-from trove.model.quotas import RESOURCES
+from trove.db.queries import datastores
 
 Nouns = typing.Any
 MISSING = 3
@@ -23,7 +21,6 @@ def add_to(nouns: Nouns) -> None:
     _datastores(
         nouns.add_parser("datastore", help="register datastores and their versions")
     )
-    _quotas(nouns.add_parser("quota", help="show and set a project's quotas"))
 
 
 # -- db ----------------------------------------------------------------------------
@@ -187,44 +184,3 @@ def register_version(manage: typing.Any) -> None:
     manage.out.say(
         f"Version {asked.name} of datastore {asked.datastore} is registered.", id=id
     )
-
-
-# -- quota -------------------------------------------------------------------------
-
-
-def _quotas(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    command = verbs.add_parser("show", help="a project's limits and what it uses")
-    command.add_argument("project", help="its id")
-    command.set_defaults(do=show_quotas)
-    command = verbs.add_parser("set", help="set limits of a project")
-    command.add_argument("project", help="its id")
-    command.add_argument(
-        "limits",
-        nargs="+",
-        metavar="RESOURCE=LIMIT",
-        help=f"one of {', '.join(RESOURCES)}; -1 is unlimited",
-    )
-    command.set_defaults(do=set_quotas)
-
-
-def show_quotas(manage: typing.Any) -> None:
-    """trove-manage quota show"""
-    defaults = quota_options.defaults(manage.conf)
-    with manage.database().reading() as tx:
-        rows = quotas.rows(tx, manage.asked.project, defaults)
-    manage.out.rows(rows, ("resource", "in_use", "reserved", "limit"))
-
-
-def set_quotas(manage: typing.Any) -> None:
-    """trove-manage quota set"""
-    limits = {}
-    for word in manage.asked.limits:
-        resource, _, limit = word.partition("=")
-        try:
-            limits[resource] = int(limit)
-        except ValueError:
-            raise errors.Invalid(f"'{word}' is not RESOURCE=LIMIT.") from None
-    project = manage.asked.project
-    manage.database().run(lambda tx: quotas.set_limits(tx, project, limits))
-    show_quotas(manage)

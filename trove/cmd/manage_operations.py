@@ -7,6 +7,7 @@ import typing
 
 from trove.actions import operations as actions
 from trove.db.queries import operations
+from trove.db.session import now
 from trove.model.states import LIVE, OperationState
 
 Nouns = typing.Any
@@ -61,21 +62,46 @@ def list_operations(manage: typing.Any) -> None:
         rows = operations.page(
             tx, states=states, object_id=asked.object, limit=asked.limit
         )
-    columns = ("id", "kind", "object_id", "state", "due", "deadline", "owner", "fault")
-    manage.out.rows(rows, columns)
+        manage.out.now = now(tx)
+    columns = ("id", "kind", "object_id", "state", "created", "due", "deadline")
+    manage.out.rows(rows, (*columns, "owner", "fault"))
 
 
 def show(manage: typing.Any) -> None:
     """trove-manage operations show"""
     with manage.database().reading() as tx:
         shown = operations.show(tx, manage.asked.id)
+        manage.out.now = now(tx)
+    facts, steps = timed(shown, manage.out.now)
     if manage.out.as_json:
-        manage.out.facts({**shown.operation, "steps": list(shown.steps)})
+        manage.out.facts({**facts, "steps": steps})
         return
-    manage.out.facts(shown.operation)
+    manage.out.facts(facts)
     manage.out.say("")
-    columns = ("seq", "name", "state", "begun_at", "fault")
-    manage.out.rows(shown.steps, columns)
+    manage.out.rows(steps, ("seq", "name", "state", "begun_at", "took", "fault"))
+
+
+def timed(
+    shown: operations.Shown, moment: float
+) -> tuple[dict[str, typing.Any], list[dict[str, typing.Any]]]:
+    """Where the time went: of the whole, before the first step, and of each step.
+
+    A step took until the next began; the last one until the end, so what was taken back
+    after a failure counts to it.
+    """
+    facts = dict(shown.operation)
+    over = facts["state"] in (OperationState.DONE, OperationState.FAILED)
+    end = facts["updated"] if over else moment
+    begun = [step["begun_at"] for step in shown.steps]
+    facts["waited"] = (begun[0] if begun else end) - facts["created"]
+    facts["took"] = end - facts["created"]
+    if over:  # nobody looks at it again
+        facts["due"] = None
+    steps = [
+        dict(step) | {"took": after - step["begun_at"]}
+        for step, after in zip(shown.steps, [*begun, end][1:], strict=True)
+    ]
+    return facts, steps
 
 
 def retry(manage: typing.Any) -> None:

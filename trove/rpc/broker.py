@@ -9,6 +9,7 @@ Idempotent throughout: a step that runs twice finds done what it did. A guest's 
 import re
 import typing
 import urllib.parse
+from collections.abc import Iterator
 
 import requests
 
@@ -180,17 +181,45 @@ class Broker:
         The control plane's user may do anything there. Guests may not declare the
         exchanges, so they must be there first.
         """
-        self._put(("vhosts", self._vhost), {})
+        for path, wanted in self._furniture(control_user):
+            self._put(path, wanted)
+
+    def vhost_lacks(self, control_user: str) -> list[str]:
+        """What ``prepare_vhost`` would make or change, a line each; reads only.
+
+        ``errors.Upstream`` when the control plane's user is not there: whoever runs the
+        broker makes it, and knows its password.
+        """
+        if self._ask("GET", ("users", control_user)) is None:
+            raise errors.Upstream(why=f"the broker has no user {control_user}")
+        lacks = []
+        for path, wanted in self._furniture(control_user):
+            found = self._ask("GET", path)
+            if found is None:
+                lacks.append(f"{' '.join(path)}: missing")
+                continue
+            lacks += [
+                f"{' '.join(path)}: {key} is {found.get(key)!r}, not {value!r}"
+                for key, value in wanted.items()
+                if found.get(key) != value
+            ]
+        return lacks
+
+    def _furniture(
+        self, control_user: str
+    ) -> Iterator[tuple[tuple[str, ...], dict[str, typing.Any]]]:
+        """What is in the virtual host before any guest is, in order of its making."""
+        yield ("vhosts", self._vhost), {}
         anything = {"configure": ".*", "write": ".*", "read": ".*"}
         for name in (self._user, control_user):
-            self._put(("permissions", self._vhost, name), anything)
+            yield ("permissions", self._vhost, name), anything
         for exchange in (EXCHANGE, REPLY_EXCHANGE):
-            self._put(
+            yield (
                 ("exchanges", self._vhost, exchange),
                 {"type": "topic", "durable": True, "auto_delete": False},
             )
         for name, policy in POLICIES.items():
-            self._put(
+            yield (
                 ("policies", self._vhost, name),
                 policy | {"apply-to": "queues", "priority": 1},
             )

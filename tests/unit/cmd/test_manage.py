@@ -174,6 +174,7 @@ def test_a_stuck_operation_is_seen_and_retried(synced):
     assert synced("operations", "retry", "op-1")[0] == 0
     shown = json.loads(synced("--json", "operations", "show", "op-1")[1])
     assert (shown["state"], shown["steps"]) == ("running", [])
+    assert shown["created"] == "1970-01-01T00:00:01.000Z"
     assert synced("operations", "retry", "op-1")[0] == 1
 
 

@@ -196,6 +196,27 @@ def test_a_virtual_host_is_made_with_what_guests_need_of_it(client):
     assert all("message-ttl" in one["definition"] for one in policies)
 
 
+def test_what_a_virtual_host_lacks_is_told_before_it_is_made(client):
+    with pytest.raises(errors.Upstream, match="no user trove-control"):
+        client.vhost_lacks("trove-control")
+    Management.things["/api/users/trove-control"] = {"name": "trove-control"}
+    before = dict(Management.things)
+    lacks = client.vhost_lacks("trove-control")
+    assert Management.things == before, "it only reads"
+    assert "vhosts /guests: missing" in lacks and len(lacks) == 8
+    client.prepare_vhost("trove-control")
+    assert client.vhost_lacks("trove-control") == []
+    policy = Management.things["/api/policies/%2Fguests/trove-reports"]
+    Management.things["/api/policies/%2Fguests/trove-reports"] = policy | {
+        "pattern": "^x"
+    }
+    assert client.vhost_lacks("trove-control") == [
+        "policies /guests trove-reports: pattern is '^x', not '^trove-conductor'"
+    ]
+    client.prepare_vhost("trove-control")
+    assert client.vhost_lacks("trove-control") == []
+
+
 @pytest.mark.parametrize(
     "answer, kind",
     [
