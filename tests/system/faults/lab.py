@@ -7,6 +7,7 @@ instance costs a second and what exists can be counted. Leases are short.
 """
 
 import contextlib
+import os
 import pathlib
 import re
 import shutil
@@ -142,6 +143,9 @@ class Lab:
         if hasattr(self, "lines"):
             self.lines.close()
             self.store.close()
+        if keep := os.environ.get("TROVE_LAB_LOGS"):
+            for log in self.home.glob("*.log"):
+                shutil.copy(log, keep)
         shutil.rmtree(self.home)
 
     def _prepare(self) -> None:

@@ -21,6 +21,7 @@ from oslo_config import cfg
 from trove import errors
 from trove.cloud.memory import World
 from trove.context import Context
+from trove.guestagent.enrolment import accepts
 from trove.guestagent.ledger import Job, Ledger, Outcome
 from trove.guestagent.manager import Manager
 from trove.model.states import JobState, Service
@@ -106,18 +107,18 @@ class Toy:
         _key, request = certificates.server_key_and_request()
         secret = passwords.new_password()
         enrolment = Enrolment(passwords.hash_password(secret), self._keys[1], request)
-        opened = self._open()
         while self._there():
-            try:
-                Proxy(Conductor, opened, Context(), retry=1).enrol(enrolment)
-                break
-            except errors.Unavailable:
-                time.sleep(0.5)
-            except errors.Forbidden:
-                # the answer was lost after the password had been changed
-                self.password, opened = secret, self._open(secret)
+            with contextlib.suppress(errors.Unavailable):
+                # as the agent does: its own may have been taken, and nobody said so
+                known = secret if self._accepts(secret) else self.password
+                opened = self._open(known)
+                try:
+                    Proxy(Conductor, opened, Context(), retry=1).enrol(enrolment)
+                    break
+                finally:
+                    threading.Thread(target=opened.cleanup, daemon=True).start()
+            time.sleep(0.5)
         self.password = secret
-        threading.Thread(target=opened.cleanup, daemon=True).start()
         opened = self._open()
         self._conductor = Proxy(Conductor, opened, Context(), retry=1)
         manager = Manager(
@@ -126,6 +127,12 @@ class Toy:
         self._listener = transport.server(opened, Guest, manager, self.instance)
         self._listener.start()
         self.beat()
+
+    def _accepts(self, password: str) -> bool:
+        fleet = self.fleet
+        return accepts(
+            fleet.hosts, "/trove-guests", self.user, password, fleet.authority
+        )
 
     def _open(self, password: str | None = None) -> typing.Any:
         return transport.guest(
