@@ -1,126 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every flow, every single fault, a crash before and after every write and deed.
 
-One test a flow and fault; inside it the process is killed at tick after tick. Without
-a fault every tick is played; beside each fault, a few that differ from fault to fault,
-or all of them with ``TROVE_CHAOS=all`` (``bin/run-tests chaos --long``). A failure
-names the tick: ``one(flow, fault, tick)`` plays it again.
+The whole product, played as one walk (``tests/chaos/walk.py``). A failure names its
+story: ``one(flow, fault, tick)`` plays that one from its birth. The long form
+(``bin/run-tests chaos --long``) adds a second crash after each, beside every fault.
 """
 
+import dataclasses
 import functools
 import os
-import zlib
+import random
 
 import pytest
 
+from tests.chaos import states
+from tests.chaos.stories import FLOWS, create, faults, one, quiet
+from tests.chaos.walk import Story, Walk
 from tests.chaos.world import Fault, World
+from trove import flows as product
 from trove.db.tables import Instance, Operation
+from trove.model.operations import CREATE
 from trove.model.states import Task
+from trove.workflow.flow import Flow
 
-
-def create(world: World) -> None:
-    world.create()
-    world.run()
-
-
-def delete(world: World) -> None:
-    """Of an instance that is ACTIVE."""
-    _quietly_created(world)
-    world.delete()
-    world.run()
-
-
-def delete_while_building(world: World) -> None:
-    """The delete comes in the middle of the create, and wins."""
-    world.create()
-    world.when("volumes.create", world.delete)
-    world.run()
-
-
-def delete_when_booted(world: World) -> None:
-    """The delete comes when the guest has its job already."""
-    world.create()
-    world.when("guest.prepare", world.delete)
-    world.run()
-
-
-def restart(world: World) -> None:
-    _quietly_created(world)
-    world.restart()
-    world.run()
-
-
-def _quietly_created(world: World) -> None:
-    armed, fault = world.armed, world.fault
-    world.armed, world.fault = None, None
-    world.create()
-    world.run()
-    world.armed, world.fault, world.ticks = armed, fault, 0
-    world.calls.clear()
-
-
-FLOWS = {
-    f.__name__: f
-    for f in (create, delete, delete_while_building, delete_when_booted, restart)
-}
-ERRORS = (
-    ("passing", False),
-    ("unknown", True),
-    ("refused", False),
-    ("conflict", False),
-    ("bug", False),
-)
-
-MAKERS = (
-    "users.add",
-    "network.make_group",
-    "network.set_rules",
-    "network.create_port",
-    "volumes.create",
-    "compute.boot",
-    "guest.prepare",
-)
+CRASHES = 2 if os.environ.get("TROVE_CHAOS") == "all" else 1
 
 
 @functools.cache
-def quiet(flow: str) -> World:
-    """The flow with no fault and no crash: its calls and its ticks."""
-    world = World()
-    FLOWS[flow](world)
-    world.check()
-    return world
-
-
-def faults(flow: str) -> list[Fault | None]:
-    """None, and each error at each call the flow makes; a final one also for ever."""
-    found: list[Fault | None] = [None]
-    for call in dict.fromkeys(quiet(flow).calls):
-        found += [Fault(call, error, after) for error, after in ERRORS]
-        # a cloud that refuses to be *read* for ever cannot be left in order either
-        if flow == "create" and call in MAKERS:
-            found.append(Fault(call, "refused", False, times=None))
-    return found
-
-
-def one(flow: str, fault: Fault | None, bomb: int | None) -> World:
-    """Plays one story to its end, and checks what must hold."""
-    world = World(fault, bomb)
-    FLOWS[flow](world)
-    world.check()
-    return world
-
-
-POINTS = 4
-"""Crashes beside a fault, in the short form."""
-
-
-def points(ticks: int, flow: str, fault: Fault | None) -> range:
-    """The ticks to die at."""
-    if fault is None or os.environ.get("TROVE_CHAOS") == "all":
-        return range(1, ticks + 2)
-    stride = max(1, ticks // POINTS)
-    first = 1 + zlib.crc32(f"{flow} {fault}".encode()) % stride
-    return range(first, ticks + 1, stride)
+def walk() -> Walk:
+    """One for all tests of this process: what one played, another need not."""
+    return Walk()
 
 
 CASES = [(flow, fault) for flow in FLOWS for fault in faults(flow)]
@@ -131,13 +40,51 @@ CASES = [(flow, fault) for flow in FLOWS for fault in faults(flow)]
 )
 def test_a_crash_anywhere_leaks_nothing(flow: str, fault: Fault | None) -> None:
     """INV-1..5, 7, 11, 16, 19 (T01)."""
-    broken = []
-    for bomb in points(one(flow, fault, None).ticks, flow, fault):
-        try:
-            one(flow, fault, bomb)
-        except AssertionError as wrong:
-            broken.append(f"one({flow!r}, {fault!r}, {bomb}): {wrong}")
+    broken = walk().every_crash(flow, fault, crashes=CRASHES)
     assert not broken, "\n".join(broken[:10])
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_two_crashes_leak_nothing(flow: str) -> None:
+    """The second anywhere in what follows the first, with no fault beside them."""
+    broken = walk().every_crash(flow, None, crashes=2)
+    assert not broken, "\n".join(broken[:10])
+
+
+def test_a_walk_ends_where_a_story_played_from_its_birth_ends() -> None:
+    """What the walk takes for the same is the same: a sample, played both ways."""
+    chance = random.Random(2)
+    for flow, fault in chance.sample(CASES, 24):
+        bomb = chance.randrange(1, quiet(flow)[0] + 1)
+        world = World(fault, bomb)
+        FLOWS[flow](world)
+        world.run()
+        last = states.take(world).key()
+        assert walk().end_of(Story(flow, fault, (bomb,))) == last, (flow, fault, bomb)
+
+
+def without_undo(name: str) -> dict[str, Flow]:
+    """The product's flows, with a create that does not take one step back."""
+    create = product.FLOWS[CREATE]
+    steps = tuple(
+        dataclasses.replace(step, undo=None) if step.name == name else step
+        for step in create.steps
+    )
+    return {**product.FLOWS, CREATE: dataclasses.replace(create, steps=steps)}
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("make_volume", "INV-2"), ("make_broker_user", "INV-16"), ("make_ports", "INV-2")],
+)
+def test_a_missing_undo_is_found(name: str, says: str) -> None:
+    """The tests themselves: they go red, and the call they print does too."""
+    fault = Fault("compute.boot", "refused", times=None)
+    mutant = Walk()
+    mutant.world.flows = without_undo(name)
+    broken = mutant.every_crash("create", fault)
+    assert broken and all("one('create', Fault(" in line for line in broken)
+    assert any(says in line for line in broken)
 
 
 def ended(world: World) -> tuple[str, str | None]:
@@ -147,13 +94,12 @@ def ended(world: World) -> tuple[str, str | None]:
 
 
 def test_a_create_is_active_and_owns_its_things() -> None:
-    assert ended(one("create", None, None)) == (Task.NONE, None)
+    assert ended(one("create")) == (Task.NONE, None)
 
 
-@pytest.mark.parametrize("bomb", range(1, 5))
-def test_a_crash_alone_never_fails_a_create(bomb: int) -> None:
-    ticks = quiet("create").ticks
-    for at in range(bomb, ticks + 1, 4):
+def test_a_crash_alone_never_fails_a_create() -> None:
+    ticks = quiet("create")[0]
+    for at in range(1, ticks + 1, 8):
         assert ended(one("create", None, at)) == (Task.NONE, None), at
 
 
@@ -162,12 +108,12 @@ def test_a_crash_alone_never_fails_a_create(bomb: int) -> None:
     [Fault("compute.boot", "unknown", True), Fault("volumes.create", "passing")],
 )
 def test_a_passing_fault_never_fails_a_create(error: Fault) -> None:
-    assert ended(one("create", error, None)) == (Task.NONE, None)
+    assert ended(one("create", error)) == (Task.NONE, None)
 
 
 def test_a_final_fault_leaves_a_row_that_says_why() -> None:
     fault = Fault("network.create_port", "refused", times=None)
-    task, why = ended(one("create", fault, None))
+    task, why = ended(one("create", fault))
     assert task == Task.FAILED
     assert why is not None and "make_ports" in why
 
@@ -194,6 +140,7 @@ def test_things_that_stay_invisible_are_not_made_twice() -> None:
     for call in ("volumes.create", "compute.boot", "network.create_port"):
         world = World(Fault(call, "unknown", True), visible_after=10)
         create(world)
+        world.run()
         world.check()
         assert ended(world)[0] == Task.NONE, call
 

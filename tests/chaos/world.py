@@ -2,7 +2,7 @@
 """A world for chaos: a cloud, a broker and guests that outlive the processes, a bomb.
 
 Every write of the control database and every call to something outside ticks. At the
-tick that the bomb names, the process dies there: a ``Crash`` that no code of ours may
+tick that a bomb names, the process dies there: a ``Crash`` that no code of ours may
 catch. A fault is raised at the n-th call of one name, before or after its deed.
 """
 
@@ -48,6 +48,9 @@ from trove.workflow.claims import Claims
 from trove.workflow.engine import Engine
 
 LEASE = 30.0
+RECOVERY = LEASE + 1
+"""Seconds from a crash to the next taskmanager's look."""
+
 PROJECT = "chaos"
 DEFAULTS = {"instances": 10, "ram": -1, "volumes": 100, "backups": 10}
 SETTINGS = Settings(
@@ -137,10 +140,10 @@ class Authority:
 
     ca_pem = "ca"
 
-    def issue(
-        self, csr: str, names: list[str], addresses: list[str], days: int
-    ) -> tuple[str, str, datetime.datetime]:
+    def issue(self, *about: object) -> tuple[str, str, datetime.datetime]:
         return "certificate", "1", datetime.datetime(2027, 1, 1, tzinfo=datetime.UTC)
+
+    issue_for_guest = issue
 
 
 class Guests:
@@ -177,6 +180,7 @@ class Guests:
                         ),
                     ),
                 )
+        world.reports.flush()
 
 
 class Caller:
@@ -206,18 +210,12 @@ class World:
     def __init__(
         self,
         fault: Fault | None = None,
-        bomb: int | None = None,
+        *bombs: int,
         visible_after: float = 0.0,
     ) -> None:
-        self.moment = 1_000_000.0
         self.seq = itertools.count(1)
         self.ids = itertools.count(1)
-        self.fault, self.left = fault, fault.times if fault else 0
-        self.bomb: int | None = None
-        self.ticks = 0
-        self.calls: list[str] = []
-        self._counting = False
-        self._planned: dict[str, typing.Callable[[], None]] = {}
+        self._forget(fault)
         self.database = _database(self)
         self.cloud = MemoryCloud(
             deployment=SETTINGS.deployment,
@@ -227,19 +225,49 @@ class World:
             before=lambda name, said: self.before(name),
             after=lambda name, said, answer: self.after(name),
         )
+        self.flows = FLOWS
+        self.instance = ""
         self.users = Users(self)
         self.guests = Guests(self)
+        self.reports = Reports(self.database, lambda operation: None)
         self.conductor = Conductor(
             self.database,
             self.users,
             Authority(),
             lambda operation: None,
-            Reports(self.database, lambda operation: None),
+            self.reports,
         )
         self.reaper = Reaper(self.database, self.cloud, self.users)
-        self.instance = ""
         self._accept_datastore()
-        self.armed = bomb
+        self.armed = list(bombs)
+
+    def _forget(self, fault: Fault | None) -> None:
+        self.moment = 1_000_000.0
+        self._born = itertools.count(1)
+        self.fault, self.left = fault, fault.times if fault else 0
+        self.bombs: list[int] = []
+        self.armed: list[int] = []
+        """The ticks to die at, each counted from the death before."""
+        self.ticks = 0
+        self.calls: list[str] = []
+        self.watch: typing.Callable[[], None] = lambda: None
+        """Told of every tick."""
+        self._counting = False
+        self.planned: dict[str, typing.Callable[[], None]] = {}
+
+    def reset(self, fault: Fault | None = None) -> None:
+        """As it was at its birth, but for the numbers that only grow."""
+        self._forget(fault)
+        self.take_the_database()
+        self.cloud.world.made.clear()
+        self.users.there.clear()
+        self.guests.done.clear()
+        self.reports._service.clear()
+        self._accept_datastore()
+
+    def take_the_database(self) -> None:
+        """All worlds share one: it is this one's, and empty."""
+        _database(self)
 
     # -- time, crashes, faults -----------------------------------------------------
 
@@ -254,8 +282,10 @@ class World:
         if not self._counting:
             return
         self.ticks += 1
-        if self.bomb is not None and self.ticks == self.bomb:
-            self.bomb = None
+        self.watch()
+        if self.bombs and self.ticks == self.bombs[0]:
+            self.bombs.pop(0)
+            self.ticks = 0
             raise Crash(label)
 
     def before(self, name: str) -> None:
@@ -266,10 +296,10 @@ class World:
 
     def when(self, name: str, deed: typing.Callable[[], None]) -> None:
         """Once, right after a call of that name: somebody else does something."""
-        self._planned[name] = deed
+        self.planned[name] = deed
 
     def after(self, name: str) -> None:
-        deed = self._planned.pop(name, None) if self._counting else None
+        deed = self.planned.pop(name, None) if self._counting else None
         if deed is not None:
             self._counting = False
             deed()
@@ -288,27 +318,45 @@ class World:
             self.left -= 1
             raise fault.make()
 
+    def spent(self) -> bool:
+        """Whether there was a fault, and it will not happen again."""
+        return self.fault is not None and self.left == 0
+
     # -- taskmanagers --------------------------------------------------------------
 
     def run(self, limit: int = 400) -> None:
         """Taskmanagers, one dying after another, until nothing is live."""
-        self.bomb = self.armed
-        engine = self._taskmanager()
+        self.bombs = list(self.armed)
+        self.hire()
         for _ in range(limit):
-            for operation in engine[0].due():
-                try:
-                    self._counting = True
-                    engine[1].run(operation)
-                except Crash:
-                    self.moment += LEASE + 1
-                    engine = self._taskmanager()
-                finally:
-                    self._counting = False
-            self.guests.speak()
-            if not self.live():
+            if self.turn():
                 return
-            self.moment += 2.0
         raise AssertionError(f"nothing ends: {self.live()}, calls {self.calls[-9:]}")
+
+    def hire(self) -> None:
+        """A new taskmanager, that knows nothing but the rows."""
+        self._manager = self._taskmanager()
+
+    def turn(self) -> bool:
+        """What is due is carried, then the guests speak; True: nothing is live."""
+        for operation in self._manager[0].due():
+            try:
+                self._counting = True
+                self._manager[1].run(operation)
+            except Crash:
+                self.moment += RECOVERY
+                self.hire()
+            finally:
+                self._counting = False
+        return self.rest()
+
+    def rest(self) -> bool:
+        """The guests speak, and two seconds pass; True: nothing is live."""
+        self.guests.speak()
+        if not self.live():
+            return True
+        self.moment += 2.0
+        return False
 
     def _taskmanager(self) -> tuple[Claims, Engine]:
         claims = Claims(
@@ -319,7 +367,7 @@ class World:
         )
         engine = Engine(
             claims,
-            FLOWS,
+            self.flows,
             lambda claim: StepContext(claim, around),
             passing,
             jitter=lambda: 0.5,
@@ -352,7 +400,7 @@ class World:
 
     def create(self) -> str:
         """An accepted POST /instances."""
-        id = str(uuid.UUID(int=next(self.ids)))
+        id = str(uuid.UUID(int=next(self._born)))
         cost = cost_of_instance(1024, 2)
         order = CreateInstance(
             image="image-1",

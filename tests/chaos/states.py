@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The durable state of a world, taken and put back; and when two of them are the same.
+
+What happens after a crash depends on what outlived it: the rows, the cloud, the
+broker's users, what the guests did. Two states are the same when they differ in nothing
+that any code decides by: ids are numbered in the order in which they appear, and a time
+counts by its distance from now, up to the distance at which it stops to matter. What is
+not named here counts exactly, so a new column can only make fewer states the same.
+"""
+
+import copy
+import dataclasses
+import hashlib
+import re
+import typing
+
+from tests.chaos.world import SETTINGS, World
+from trove.cloud.memory import world as memory
+from trove.db.tables import Record
+from trove.db.types import Sealed
+from trove.flows import guestjobs, instance_delete
+
+YOUNG = 280.0
+"""Seconds in which no deadline, and no ``within`` of five minutes or more, can end."""
+
+SHORT = 110.0
+"""The same for the one ``within`` that is shorter."""
+
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+Row = tuple[typing.Any, ...]
+TABLES = {table.name: table for table in Record.metadata.sorted_tables}
+
+UNREAD = {
+    *((table, "created") for table in TABLES),
+    *((table, "updated") for table in TABLES if table != "guest_jobs"),
+    ("operations", "owner"),
+    ("operations", "fence"),  # only ever compared with one's own
+    ("events", "at"),
+    ("events", "payload"),
+    ("guest_reports", "changed_at"),
+    ("guest_reports", "seq"),  # the guests' next one is higher, always
+}
+"""Columns that nothing decides by."""
+
+AGES = {
+    ("cloud_things", "posted_at"): SETTINGS.grace,
+    ("guest_jobs", "sent_at"): guestjobs.PROBE,
+    ("guest_jobs", "updated"): guestjobs.PROBE,
+    ("guest_reports", "received_at"): instance_delete.PATIENCE,
+}
+"""Moments of the past, and the age from which on they are simply old."""
+
+THING = sorted(
+    field.name for field in dataclasses.fields(memory.Made) if field.name != "made"
+)
+"""What counts of a cloud's thing: in lists that lag by nothing, not its age."""
+
+MARKS = {
+    ("instances", "fault_at"),
+    ("instances", "deleted_at"),
+    ("guests", "enrolled_at"),
+    ("guests", "certificate_expires"),
+}
+"""Moments of which only counts whether there is one."""
+
+
+@dataclasses.dataclass(slots=True)
+class State:
+    """All that outlives a taskmanager, at a moment."""
+
+    moment: float
+    rows: dict[str, list[Row]]
+    made: dict[str, memory.Made]
+    users: set[str]
+    done: dict[str, list[str]]
+    service: dict[str, tuple[str, int]]
+    planned: dict[str, typing.Callable[[], None]]
+
+    def key(self) -> bytes:
+        """The same for states that nobody could tell apart by what comes next."""
+        plain = repr(
+            (
+                [(name, self._told(name)) for name in TABLES if name in self.rows],
+                [self._thing(thing) for thing in self.made.values()],
+                sorted(self.users),
+                list(self.done.items()),
+                self.service,
+                sorted(self.planned),
+            )
+        )
+        names: dict[str, str] = {}
+        named = UUID.sub(
+            lambda found: names.setdefault(found.group(), f"#{len(names)}"), plain
+        )
+        return hashlib.sha256(named.encode()).digest()
+
+    def _told(self, name: str) -> list[list[typing.Any]]:
+        columns = TABLES[name].columns
+        return [
+            [
+                self._value(name, column, value, row)
+                for column, value in zip(columns, row, strict=True)
+            ]
+            for row in self.rows[name]
+        ]
+
+    def _value(
+        self, table: str, column: typing.Any, value: typing.Any, row: Row
+    ) -> typing.Any:
+        place = (table, column.name)
+        if value is None or place in UNREAD:
+            return None
+        if place in MARKS or isinstance(column.type, Sealed):
+            return True
+        if place in AGES:
+            return min(self._age(value), AGES[place] + 1)
+        if column.name == "lease_until":
+            return max(0.0, -self._age(value)) or None
+        if column.name == "due":
+            return max(0.0, -self._age(value))
+        if column.name == "deadline":
+            return "far" if value - self.moment > 3 * YOUNG else self._age(value)
+        if column.name == "begun_at":
+            return self._begun(self._age(value), row)
+        if isinstance(value, float):
+            return self._age(value)
+        return value
+
+    def _begun(self, age: float, row: Row) -> typing.Any:
+        if instance_delete.stop_database.__name__ in row:
+            patience = instance_delete.PATIENCE
+            return "old" if patience < age <= SHORT else age
+        return "young" if age <= YOUNG else age
+
+    def _age(self, moment: float) -> float:
+        return round(self.moment - moment, 3)
+
+    def _thing(self, thing: memory.Made) -> typing.Any:
+        told = {name: getattr(thing, name) for name in THING}
+        told["until"] = max(0.0, -self._age(thing.until))
+        if thing.gone_at is not None:
+            told["gone_at"] = -self._age(thing.gone_at)
+        if thing.order is not None:
+            told["order"] = (thing.order.ports, thing.order.volume)
+        return told
+
+    def same(self, other: "State") -> bool:
+        """Whether nothing at all happened between the two."""
+        return (
+            self.moment == other.moment
+            and self.rows == other.rows
+            and self.made == other.made
+            and self.users == other.users
+            and self.done == other.done
+            and self.service == other.service
+            and self.planned.keys() == other.planned.keys()
+        )
+
+
+def take(world: World, later: float = 0.0) -> State:
+    """A world's state as it will be after so many seconds in which nobody acts."""
+    moment = world.moment + later
+    cloud = memory.World(clock=lambda: moment)
+    cloud.made = {id: copy.copy(made) for id, made in world.cloud.world.made.items()}
+    cloud.pass_time()
+    return State(
+        moment,
+        _rows(world),
+        cloud.made,
+        set(world.users.there),
+        copy.deepcopy(world.guests.done),
+        dict(world.reports._service),
+        dict(world.planned),
+    )
+
+
+def _rows(world: World) -> dict[str, list[Row]]:
+    raw = world.database.engine.raw_connection()
+    cursor, rows = raw.cursor(), {}
+    for name in TABLES:
+        cursor.execute(f"SELECT * FROM {name} ORDER BY rowid")
+        found = cursor.fetchall()
+        if found:
+            rows[name] = found
+    raw.close()
+    return rows
+
+
+def put_back(world: World, state: State) -> None:
+    """Makes a world what it was."""
+    world.moment = state.moment
+    world.cloud.world.made = {id: copy.copy(t) for id, t in state.made.items()}
+    world.users.there = set(state.users)
+    world.guests.done = copy.deepcopy(state.done)
+    world.reports._service = dict(state.service)
+    world.planned = dict(state.planned)
+    raw = world.database.engine.raw_connection()
+    cursor = raw.cursor()
+    cursor.execute("BEGIN IMMEDIATE")
+    for name in reversed(TABLES):
+        cursor.execute(f"DELETE FROM {name}")
+    for name, rows in state.rows.items():
+        marks = ", ".join("?" * len(rows[0]))
+        cursor.executemany(f"INSERT INTO {name} VALUES ({marks})", rows)
+    cursor.execute("COMMIT")
+    raw.close()

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stories: flows, single faults, crashes; ``one`` plays a story from its birth."""
+
+import functools
+
+from tests.chaos.world import Fault, World
+
+
+def create(world: World) -> None:
+    world.create()
+
+
+def delete(world: World) -> None:
+    """Of an instance that is ACTIVE."""
+    _quietly_created(world)
+    world.delete()
+
+
+def delete_while_building(world: World) -> None:
+    """The delete comes in the middle of the create, and wins."""
+    world.create()
+    world.when("volumes.create", world.delete)
+
+
+def delete_when_booted(world: World) -> None:
+    """The delete comes when the guest has its job already."""
+    world.create()
+    world.when("guest.prepare", world.delete)
+
+
+def restart(world: World) -> None:
+    _quietly_created(world)
+    world.restart()
+
+
+def _quietly_created(world: World) -> None:
+    armed, fault = world.armed, world.fault
+    world.armed, world.fault = [], None
+    world.create()
+    world.run()
+    world.armed, world.fault, world.ticks = armed, fault, 0
+    world.calls.clear()
+
+
+FLOWS = {
+    f.__name__: f
+    for f in (create, delete, delete_while_building, delete_when_booted, restart)
+}
+"""What was accepted, in whatever state; then the taskmanagers run."""
+
+ERRORS = (
+    ("passing", False),
+    ("unknown", True),
+    ("refused", False),
+    ("conflict", False),
+    ("bug", False),
+)
+
+MAKERS = (
+    "users.add",
+    "network.make_group",
+    "network.set_rules",
+    "network.create_port",
+    "volumes.create",
+    "compute.boot",
+    "guest.prepare",
+)
+
+
+def one(flow: str, fault: Fault | None = None, *bombs: int) -> World:
+    """Plays one story to its end, and checks what must hold.
+
+    ``bombs``: the ticks at which the taskmanager dies, each from the death before.
+    """
+    world = World(fault, *bombs)
+    FLOWS[flow](world)
+    world.run()
+    world.check()
+    return world
+
+
+@functools.cache
+def quiet(flow: str) -> tuple[int, tuple[str, ...]]:
+    """The flow with no fault and no crash: its ticks and its calls."""
+    world = one(flow)
+    return world.ticks, tuple(world.calls)
+
+
+def faults(flow: str) -> list[Fault | None]:
+    """None, and each error at each call the flow makes; a final one also for ever."""
+    found: list[Fault | None] = [None]
+    for call in dict.fromkeys(quiet(flow)[1]):
+        found += [Fault(call, error, after) for error, after in ERRORS]
+        # a cloud that refuses to be *read* for ever cannot be left in order either
+        if flow == "create" and call in MAKERS:
+            found.append(Fault(call, "refused", False, times=None))
+    return found
