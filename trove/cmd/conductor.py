@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""trove-conductor: patch, configure, receive what guests report until SIGTERM."""
+"""trove-conductor: receives what guests report until SIGTERM."""
 
 import logging
 import os
@@ -9,7 +9,7 @@ import sys
 import typing
 
 from trove import errors
-from trove.service import concurrency
+from trove.cmd import daemon
 
 if typing.TYPE_CHECKING:
     from oslo_config import cfg
@@ -21,28 +21,15 @@ LOG = logging.getLogger(__name__)
 
 def main(argv: typing.Sequence[str] | None = None) -> int:
     """The process; its arguments are those of oslo.config."""
-    argv = sys.argv[1:] if argv is None else argv
-    concurrency.prepare(argv, "trove-conductor")
-    return _run(argv)
-
-
-def _run(argv: typing.Sequence[str]) -> int:
-    # Loaded here: nothing of this may be imported before the patching above.
-    from trove import config
-    from trove.service.process import Process
-
-    conf = config.parse("conductor", argv)
-    return Process(
-        "trove-conductor",
-        parts(conf),
-        drain=conf.drain_time,
-        ready_file=conf.ready_file,
-        reload=conf.mutate_config_files,
-    ).run()
+    return daemon.run("conductor", parts, argv)
 
 
 def parts(conf: "cfg.ConfigOpts") -> "list[Part]":
-    """What the process runs, in the order in which it starts."""
+    """What the process runs, in the order in which it starts.
+
+    It imports what it needs when it is called: nothing of it may be loaded before the
+    patching in ``daemon.run``.
+    """
     from trove.conductor.manager import Manager
     from trove.conductor.reports import Reports
     from trove.config import database, rpc

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""trove-taskmanager: patch, configure, carry operations until SIGTERM."""
+"""trove-taskmanager: carries operations until SIGTERM."""
 
 import dataclasses
 import os
@@ -10,7 +10,7 @@ import time
 import typing
 import uuid
 
-from trove.service import concurrency
+from trove.cmd import daemon
 
 if typing.TYPE_CHECKING:
     from oslo_config import cfg
@@ -23,28 +23,15 @@ if typing.TYPE_CHECKING:
 
 def main(argv: typing.Sequence[str] | None = None) -> int:
     """The process; its arguments are those of oslo.config."""
-    argv = sys.argv[1:] if argv is None else argv
-    concurrency.prepare(argv, "trove-taskmanager")
-    return _run(argv)
-
-
-def _run(argv: typing.Sequence[str]) -> int:
-    # Loaded here: nothing of this may be imported before the patching above.
-    from trove import config
-    from trove.service.process import Process
-
-    conf = config.parse("taskmanager", argv)
-    return Process(
-        "trove-taskmanager",
-        parts(conf),
-        drain=conf.drain_time,
-        ready_file=conf.ready_file,
-        reload=conf.mutate_config_files,
-    ).run()
+    return daemon.run("taskmanager", parts, argv)
 
 
 def parts(conf: "cfg.ConfigOpts") -> "list[Part]":
-    """What the process runs, in the order in which it starts."""
+    """What the process runs, in the order in which it starts.
+
+    It imports what it needs when it is called: nothing of it may be loaded before the
+    patching in ``daemon.run``.
+    """
     from oslo_utils import importutils
 
     from trove.config import database
