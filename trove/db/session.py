@@ -102,6 +102,19 @@ def _refuse_flush(session: orm.Session, *context: object) -> None:
         raise errors.Internal(why="a transaction opened for reading tried to write.")
 
 
+@contextlib.contextmanager
+def _available() -> Iterator[None]:
+    """What is read can be read again: only who asked knows when."""
+    try:
+        yield
+    except sa.exc.TimeoutError as error:
+        raise DatabaseUnavailable() from error
+    except sa.exc.DBAPIError as error:
+        if not dialects.lost(error):
+            raise
+        raise DatabaseUnavailable() from error
+
+
 class Database:
     """The control database.
 
@@ -161,15 +174,18 @@ class Database:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[orm.Session]:
-        """A transaction that only reads; it never takes SQLite's write lock."""
-        with ReadingSession(self._reading, expire_on_commit=False) as session:
-            yield session
+        """A transaction that only reads; it never takes SQLite's write lock.
+
+        Raises ``DatabaseUnavailable`` when the database dropped it.
+        """
+        with _available(), ReadingSession(self._reading, expire_on_commit=False) as tx:
+            yield tx
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[orm.Session]:
         """Like ``reading``; all its statements see the same moment."""
-        with ReadingSession(self._snapshot, expire_on_commit=False) as session:
-            yield session
+        with _available(), ReadingSession(self._snapshot, expire_on_commit=False) as tx:
+            yield tx
 
     def run(self, work: Callable[[orm.Session], T], attempts: int = 5) -> T:
         """``work`` in a transaction; the whole again when the database lost it.

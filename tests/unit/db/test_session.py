@@ -179,3 +179,14 @@ def test_every_database_has_its_own_clock(dialect, sql):
 def test_a_database_without_a_clock_is_refused():
     with pytest.raises(ValueError, match="oracle"):
         dialects.engine("oracle://x", {}, timeout=1, echo=False, clock=None)
+
+
+@pytest.mark.parametrize("open", ["reading", "snapshot"])
+def test_a_read_that_the_database_dropped_may_be_tried_again(database, open):
+    with pytest.raises(DatabaseUnavailable), getattr(database, open)():
+        raise locked()
+
+
+def test_a_read_that_is_wrong_is_not(database):
+    with pytest.raises(sa.exc.OperationalError), database.reading() as tx:
+        tx.execute(sa.text("SELECT nothing FROM nowhere"))
