@@ -60,6 +60,7 @@ def parts(conf: "cfg.ConfigOpts") -> "list[Part]":
         Authority.load(pathlib.Path(conf.conductor.authority)),
         bell,
         reports,
+        certificate_days=conf.conductor.certificate_days,
     )
     if points is not None:
         manager = points.of(manager, "conductor", inside=True)

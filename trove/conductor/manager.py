@@ -22,12 +22,11 @@ from trove.model import naming
 from trove.model.operations import INSTANCE
 from trove.model.states import JobState
 from trove.rpc import sealing
-from trove.rpc.messages import Enrolled, Enrolment, JobReport, Report
+from trove.rpc.messages import Enrolled, Enrolment, JobReport, Renewal, Report
+from trove.service.certificates import DAYS
 from trove.workflow import journal
 
 LOG = logging.getLogger(__name__)
-
-CERTIFICATE_DAYS = 90
 
 Bell = typing.Callable[[str], None]
 """Tells the taskmanagers that an operation is due; never raises."""
@@ -47,8 +46,13 @@ class Issuer(typing.Protocol):
     @property
     def ca_pem(self) -> str: ...
 
-    def issue(
-        self, csr: str, names: list[str], addresses: list[str], days: int
+    def issue_for_guest(
+        self,
+        csr: str,
+        instance: str,
+        names: list[str],
+        addresses: list[str],
+        days: float,
     ) -> tuple[str, str, datetime.datetime]:
         """The certificate (PEM), its serial, and when it expires."""
 
@@ -63,9 +67,12 @@ class Manager:
         authority: Issuer,
         bell: Bell,
         reports: Reports,
+        *,
+        certificate_days: float = DAYS,
     ) -> None:
         self._database, self._broker = database, broker
         self._authority, self._bell, self._reports = authority, bell, reports
+        self._days = certificate_days
         self._counting = threading.Lock()
         self.dropped = 0
         """Messages from senders that are no guest of a live instance."""
@@ -94,10 +101,11 @@ class Manager:
         if instance is None:
             raise errors.Forbidden(what="enrol as a guest")
         sealing.check_public_key(enrolment.public_key)
-        names, addresses = self._names(instance, enrolment)
-        certificate, serial, expires = self._authority.issue(
-            enrolment.csr, names, addresses, CERTIFICATE_DAYS
-        )
+        with self._database.reading() as tx:
+            row, known = _living(tx, instance, "enrol"), tx.get(Guest, instance)
+        if known is not None and known.public_key not in (None, enrolment.public_key):
+            raise errors.Forbidden(what="enrol twice with different keys")
+        certificate, serial, expires = self._issue(row, enrolment.csr)
         self._broker.set_hash(instance, enrolment.password_hash)
 
         def work(tx: orm.Session) -> str | None:
@@ -115,6 +123,30 @@ class Manager:
         LOG.info("instance %s: its guest has enrolled", instance)
         return Enrolled(certificate=certificate, ca=self._authority.ca_pem)
 
+    def renew_certificate(self, context: Context, renewal: Renewal) -> Enrolled:
+        """The next certificate of a guest that has enrolled, with today's addresses.
+
+        The one before stays good until it ends: the guest may never hear this answer.
+        """
+        instance = self._sender(context)
+        if instance is None:
+            raise errors.Forbidden(what="renew a guest's certificate")
+        with self._database.reading() as tx:
+            row, known = _living(tx, instance, "renew"), tx.get(Guest, instance)
+        if known is None or known.enrolled_at is None:
+            raise errors.Forbidden(what="renew a certificate before it has enrolled")
+        certificate, serial, expires = self._issue(row, renewal.csr)
+
+        def work(tx: orm.Session) -> None:
+            guest = tx.get(Guest, instance)
+            if guest is not None:
+                guest.certificate_serial = serial
+                guest.certificate_expires = expires.timestamp()
+
+        self._database.run(work)
+        LOG.info("instance %s: certificate %s until %s", instance, serial, expires)
+        return Enrolled(certificate=certificate, ca=self._authority.ca_pem)
+
     # -- inside --------------------------------------------------------------------
 
     def _sender(self, context: Context) -> str | None:
@@ -128,23 +160,13 @@ class Manager:
             self.dropped += 1
         LOG.warning("dropped a message: %r is no guest", context.broker_user)
 
-    def _names(
-        self, instance: str, enrolment: Enrolment
-    ) -> tuple[list[str], list[str]]:
+    def _issue(self, row: Instance, csr: str) -> tuple[str, str, datetime.datetime]:
         """The certificate's names are ours to decide, never the request's."""
-        with self._database.reading() as tx:
-            row = tx.scalar(
-                sa.select(Instance).where(
-                    Instance.id == instance, Instance.deleted_at.is_(None)
-                )
-            )
-            guest = tx.get(Guest, instance)
-        if row is None:
-            raise errors.Forbidden(what="enrol for an instance that is gone")
-        if guest is not None and guest.public_key not in (None, enrolment.public_key):
-            raise errors.Forbidden(what="enrol twice with different keys")
+        names = [row.id, *([row.hostname] if row.hostname else [])]
         addresses = [entry["address"] for entry in row.addresses or []]
-        return [instance, *([row.hostname] if row.hostname else [])], addresses
+        return self._authority.issue_for_guest(
+            csr, row.id, names, addresses, self._days
+        )
 
     def _job(self, instance: str, job: JobReport) -> None:
         def work(tx: orm.Session) -> str | None:
@@ -178,3 +200,15 @@ class Manager:
     def _ring(self, operation: str | None) -> None:
         if operation is not None:
             self._bell(operation)
+
+
+def _living(tx: orm.Session, instance: str, what: str) -> Instance:
+    """The instance, unless it is gone."""
+    row = tx.scalar(
+        sa.select(Instance).where(
+            Instance.id == instance, Instance.deleted_at.is_(None)
+        )
+    )
+    if row is None:
+        raise errors.Forbidden(what=f"{what} for an instance that is gone")
+    return row

@@ -20,4 +20,12 @@ OPTS = [
         help="Directory of the deployment's certificate authority, which signs the "
         "certificates of guests.",
     ),
+    cfg.IntOpt(
+        "certificate_days",
+        default=90,
+        min=7,
+        max=825,
+        help="Days for which a guest's certificate is good. It is renewed when two "
+        "thirds of them have passed.",
+    ),
 ]

@@ -70,6 +70,9 @@ class Host(typing.Protocol):
 
     def exists(self, path: str) -> bool: ...
 
+    def is_mount(self, path: str) -> bool:
+        """Whether a file system of its own is mounted there."""
+
     def rename(self, old: str, new: str) -> None:
         """Moves a file or directory; raises when ``new`` is there already."""
 
@@ -119,10 +122,13 @@ class Sizing:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Tls:
-    """Paths of the server's certificate, key and CA, readable by the engine's user."""
+    """Paths readable by the engine's user: the server's pair, and the CA.
 
-    certificate: str
-    key: str
+    ``pair`` is one PEM file with the private key and the certificate, so that they are
+    replaced in one move.
+    """
+
+    pair: str
     ca: str
 
 
@@ -168,6 +174,12 @@ class Engine(typing.Protocol):
 
     def set_read_only(self, on: bool) -> None:
         """The full-disk guard: refuse writes, or allow them again."""
+
+    def load_certificate(self, tls: Tls) -> None:
+        """Shows this certificate to each new connection; those that are open stay.
+
+        An engine that does not run shows it when it starts.
+        """
 
     def create_databases(self, databases: typing.Sequence[Database]) -> None: ...
 

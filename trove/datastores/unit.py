@@ -4,6 +4,7 @@
 import re
 
 from trove import errors
+from trove.datastores.places import Places
 from trove.datastores.protocol import Health, Host
 from trove.model.states import Service
 
@@ -12,6 +13,31 @@ START_TIMEOUT = 600.0
 STOP_TIMEOUT = 600.0
 
 SECRETS = re.compile(r"\*[0-9A-Fa-f]{40}|SCRAM-SHA-256\$[^\s'\"]+")
+
+MOUNTED = "AssertPathIsMountPoint"
+
+TEXT = """\
+[Unit]
+Description={title}, run by the Trove guest agent
+After=network.target
+RequiresMountsFor={data}
+AssertPathIsDirectory={data}
+{unit}
+[Service]
+Type=notify
+User={user}
+Group={user}
+{service}
+Restart=on-failure
+RestartSec=5
+TimeoutStartSec=600
+TimeoutStopSec=600
+UMask=0077
+NoNewPrivileges=yes
+ProtectSystem=full
+ProtectHome=yes
+ProtectControlGroups=yes
+"""
 
 SILENT = {
     "inactive": (Service.STOPPED, "the database is stopped"),
@@ -36,9 +62,34 @@ class Unit:
         self._path = path
         self._complaint = re.compile(complaint)
 
-    def install(self, text: str) -> None:
-        """Has the unit file say this, in place of the package's own."""
+    def install(
+        self,
+        title: str,
+        places: Places,
+        user: str,
+        service: str,
+        unit: str = "",
+    ) -> None:
+        """Writes the unit file, in place of the package's own if that has its name.
+
+        ``service`` and ``unit`` are the engine's own lines of those sections. Data that
+        are on a volume are never looked for on the root disk again: an engine that
+        started on an empty mount point would seem well, and have lost everything.
+        """
+        mounted = f"{MOUNTED}={places.volume}\n"
+        before = self._host.read_file(self._path) or ""
+        if self._host.is_mount(places.volume) or mounted in before:
+            unit += mounted
+        text = TEXT.format(
+            title=title, data=places.data, user=user, service=service, unit=unit
+        )
         self._host.write_file(self._path, text)
+
+    @property
+    def running(self) -> bool:
+        """Whether it is up, or about to be."""
+        state = self._host.service_state(self.name)
+        return state not in ("inactive", "failed")
 
     def start(self) -> None:
         """Starts it and waits until it says that it is ready."""

@@ -11,7 +11,6 @@ import importlib.metadata
 import logging
 import typing
 
-from trove import errors
 from trove.guestagent import deeds, files, identity, state
 from trove.guestagent.health import Watch
 from trove.guestagent.heartbeat import Heartbeat, Reporter
@@ -21,6 +20,7 @@ from trove.guestagent.ledger import OWN, Ledger
 from trove.guestagent.link import Broker, Link
 from trove.guestagent.manager import Manager
 from trove.guestagent.places import Places
+from trove.guestagent.renewal import Renewals
 from trove.guestagent.state import Guest
 from trove.service.process import Part
 
@@ -63,22 +63,20 @@ class Agent:
         self.boot = state.next_boot(places)
         state.save_guest(places, guest)
         self._who = identity.ensure(places, host, guest.instance)
-        self._places, self._host = places, host
-        self._expiry: str | None = None
+        self._places = places
+        load_engine = functools.partial(deeds.load_engine, guest.agent, host)
         self.ledger = Ledger(places.jobs)
         self.jobs = Jobs(places, self.ledger, host, changed=self._changed)
         self.watch = Watch(
-            functools.partial(deeds.load_engine, guest.agent, host),
+            load_engine,
             guest.data,
             idle=lambda: self.reporter.idle(),
         )
         self.reporter = Reporter(
-            places,
-            self.ledger,
-            self.watch,
+            *(places, self.ledger, self.watch),
             boot=self.boot,
             version=version(),
-            expires=lambda: self._expiry,
+            certificate=lambda: (self.renewals.expires, self.renewals.fault),
         )
         self.link = Link(
             places,
@@ -89,13 +87,22 @@ class Agent:
             Manager(self.ledger, self.jobs, self._ring),
             up=self._up,
         )
+        self.renewals = Renewals(
+            places,
+            host,
+            guest.instance,
+            guest.user,
+            ask=self.link.renew,
+            engine=load_engine,
+            ready=lambda: self.reporter.course.prepared,
+        )
         self.heartbeat = Heartbeat(self.reporter, self.link.report, heartbeat_interval)
         self._take_up()
 
     @property
     def parts(self) -> list[Part]:
         """In the order they start; the heartbeat begins when the link is up."""
-        return [self.jobs, self.watch, self.link, self.heartbeat]
+        return [self.jobs, self.watch, self.link, self.renewals, self.heartbeat]
 
     def _take_up(self) -> None:
         """The first job of a start: the volume mounted, the engine running."""
@@ -106,16 +113,14 @@ class Agent:
     def _changed(self) -> None:
         self.reporter.changed()
         self.watch.ring()
+        self.renewals.ring()
         self.heartbeat.ring()
 
     def _ring(self) -> None:
         self.heartbeat.ring()
 
     def _up(self) -> None:
-        try:
-            self._expiry = identity.certificate_expires(self._places, self._host)
-        except errors.TroveError as error:
-            LOG.error("the certificate cannot be read: %s", error)
+        self.renewals.ring()
         self.heartbeat.ring()
 
 

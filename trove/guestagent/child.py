@@ -88,6 +88,11 @@ def only_one(path: pathlib.Path) -> typing.Iterator[None]:
         os.close(lock)
 
 
+def lock_of_jobs(places: Places) -> contextlib.AbstractContextManager[None]:
+    """Nobody works on the guest but who holds this."""
+    return only_one(places.jobs / "lock")
+
+
 @contextlib.contextmanager
 def at_most(seconds: int) -> typing.Iterator[None]:
     """Raises ``JobTimeout`` in the block when the time is over."""
@@ -108,7 +113,7 @@ def carry_out(places: Places, host: Host, name: str) -> None:
     """Does the job in the file of that name, unless somebody did it meanwhile."""
     path = places.jobs / name
     out = path.with_suffix(".out")
-    with only_one(places.jobs / "lock"):
+    with lock_of_jobs(places):
         job = ledger.load(path)
         if job is None or job.over or ledger.load_outcome(out).state is not None:
             return

@@ -92,6 +92,7 @@ def prepare(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
     tls = identity.hand_out(desk.places, desk.host, desk.guest.user)
     sizing = Sizing(memory=plan.memory, vcpus=plan.vcpus)
     desk.engine.configure(sizing, tls, plan.group, plan.server_id)
+    identity.taken(desk.places)
     desk.progress(30)
     desk.engine.initialise(sizing, tls)
     desk.progress(60)

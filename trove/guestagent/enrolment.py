@@ -53,12 +53,11 @@ def ensure(
             Enrolment(
                 password_hash=passwords.hash_password(identity.password),
                 public_key=identity.public_key,
-                csr=identities.csr(places),
+                csr=identities.ask(places, host, identity.instance),
             ),
         )
-        identity = identities.keep_certificate(
-            places, host, identity, answer.certificate, answer.ca
-        )
+        identities.keep_certificate(places, host, answer.certificate, answer.ca)
+        identity = identities.enrolled(places, identity)
         LOG.info("this guest has enrolled")
     # Also when it was enrolled before: the crash may have come right here
     seed.forget(places)

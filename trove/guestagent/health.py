@@ -192,9 +192,17 @@ class Watch:
 
 
 def judge(
-    course: Course, look: Look, current: Job | None, last: typing.Mapping[str, Job]
+    course: Course,
+    look: Look,
+    current: Job | None,
+    last: typing.Mapping[str, Job],
+    ending: str = "",
 ) -> tuple[str, str]:
-    """The service state and its reason. ``last``: the newest job of each method."""
+    """The service state and its reason. ``last``: the newest job of each method.
+
+    ``ending``: what is wrong with the server's certificate. Clients are about to refuse
+    a database that is else well.
+    """
     if not course.prepared:
         return _unprepared(last.get("prepare"))
     working = current is not None and current.method != "stop_database"
@@ -210,6 +218,8 @@ def judge(
         return Service.READ_ONLY, f"the disk is full: {disk.free // MIB} MiB are free"
     if not course.run and health.state in (Service.STOPPED, Service.CRASHED):
         return Service.STOPPED, ""
+    if ending and health.state == Service.HEALTHY:
+        return Service.RUNNING, ending
     taken = last.get("take_up")
     if health.state != Service.HEALTHY and taken and taken.state == JobState.FAILED:
         return health.state, taken.fault or health.why

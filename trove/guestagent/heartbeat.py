@@ -42,7 +42,10 @@ def resident() -> int:
 
 
 class Reporter:
-    """Makes reports of what the guest's parts know."""
+    """Makes reports of what the guest's parts know.
+
+    ``certificate`` is when the server's ends, and what is wrong with it.
+    """
 
     def __init__(
         self,
@@ -52,14 +55,14 @@ class Reporter:
         *,
         boot: int,
         version: str,
-        expires: typing.Callable[[], str | None],
+        certificate: typing.Callable[[], tuple[str | None, str]],
     ) -> None:
         self._places = places
         self._ledger = ledger
         self._watch = watch
         self._boot = boot
         self._version = version
-        self._expires = expires
+        self._certificate = certificate
         self._seq = 0
         self._course = state.load_course(places)
 
@@ -101,7 +104,7 @@ class Reporter:
             disk_total=disk.total if disk else None,
             agent=self._version,
             rss=resident(),
-            certificate_expires=self._expires(),
+            certificate_expires=self._certificate()[0],
             jobs=self._ledger.reports(),
         )
 
@@ -112,7 +115,8 @@ class Reporter:
             if job is not None:
                 found[method] = job
         look = self._watch.latest()
-        return judge(self._course, look, self._ledger.current(), found)
+        _, ending = self._certificate()
+        return judge(self._course, look, self._ledger.current(), found, ending)
 
 
 class Heartbeat:

@@ -162,6 +162,10 @@ class Host:
         """Whether anything is there; a link counts as itself."""
         return os.path.lexists(path)
 
+    def is_mount(self, path: str | os.PathLike[str]) -> bool:
+        """Whether a file system of its own is mounted there."""
+        return os.path.ismount(path)
+
     def rename(self, old: str, new: str) -> None:
         """Moves a file or directory; ``FileExistsError`` when ``new`` is there."""
         files.rename(pathlib.PurePath(old), pathlib.PurePath(new))

@@ -20,7 +20,15 @@ from trove.guestagent.host import Host
 from trove.guestagent.places import Places
 from trove.rpc import passwords
 
-KEY, CSR, CERTIFICATE, CA = "server.key", "server.csr", "server.crt", "ca.crt"
+PAIR, CA = "server.pem", "ca.crt"
+"""The server's key and certificate are one file: replaced in one move, they are never
+those of two different days, whenever the machine dies."""
+
+NEXT_KEY, NEXT_CSR, NEXT_CA = "next.key", "next.csr", "next.ca"
+"""What is asked for: a fresh key, and the request that was made with it."""
+
+OWED = "owed"
+"""There while the engine may still serve an older certificate."""
 
 X25519 = 32
 """Bytes of such a key; in DER they are the last ones."""
@@ -35,6 +43,15 @@ class Identity:
     private_key: str = dataclasses.field(repr=False)
     public_key: str
     enrolled: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Certificate:
+    """The server's certificate: its serial, and the days of its life (UTC)."""
+
+    serial: str
+    begins: datetime.datetime
+    ends: datetime.datetime
 
 
 class NoIdentity(errors.Internal):
@@ -68,7 +85,8 @@ def ensure(places: Places, host: Host, instance: str) -> Identity:
         identity = load(places)
         if identity.instance == instance:
             return identity
-    _make_server_key(places, host, instance)
+    for name in (PAIR, CA, OWED, NEXT_KEY, NEXT_CSR, NEXT_CA):
+        files.remove(places.tls / name)  # another guest's, if anything is there
     private, public = _make_sealing_key(host)
     identity = Identity(instance, passwords.new_password(), private, public)
     save(places, identity)
@@ -87,41 +105,63 @@ def _raw(pem: str) -> str:
     return base64.b64encode(base64.b64decode(body)[-X25519:]).decode()
 
 
-def _make_server_key(places: Places, host: Host, instance: str) -> None:
+def ask(places: Places, host: Host, instance: str) -> str:
+    """A request for the server's certificate, PEM; the same one until it is granted."""
+    if files.text(places.tls / NEXT_CSR) is None:
+        _make_request(places, host, instance)
+    return files.read(places.tls / NEXT_CSR).decode()
+
+
+def _make_request(places: Places, host: Host, instance: str) -> None:
     files.directory(places.tls)
     curve = "ec_paramgen_curve:P-256"
     made = host.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", curve])
-    files.write(places.tls / KEY, made.stdout)
-    asked = ["openssl", "req", "-new", "-sha256", "-key", str(places.tls / KEY)]
+    files.write(places.tls / NEXT_KEY, made.stdout)
+    asked = ["openssl", "req", "-new", "-sha256", "-key", str(places.tls / NEXT_KEY)]
     # The names in it do not matter: the control plane decides them
     csr = host.run([*asked, "-subj", f"/CN={instance}"]).stdout
-    files.write(places.tls / CSR, csr)
-    for name in (CERTIFICATE, CA):
-        files.remove(places.tls / name)
+    files.write(places.tls / NEXT_CSR, csr)
 
 
-def csr(places: Places) -> str:
-    """The request for the server's certificate, PEM."""
-    return files.read(places.tls / CSR).decode()
+def keep_certificate(places: Places, host: Host, certificate: str, ca: str) -> None:
+    """Keeps what the control plane issued, if it is for our key and from that CA.
 
-
-def keep_certificate(
-    places: Places, host: Host, identity: Identity, certificate: str, ca: str
-) -> Identity:
-    """Keeps what the control plane issued, if it is for our key and from that CA."""
-    ours = host.run(["openssl", "pkey", "-in", str(places.tls / KEY), "-pubout"]).stdout
+    Until the pair is written the one from before counts, and after a crash the next
+    one is simply asked for again.
+    """
+    key = files.text(places.tls / NEXT_KEY)
+    if key is None:
+        raise NoIdentity(why="no certificate was asked for")
+    ours = host.run(["openssl", "pkey", "-pubout"], input=key).stdout
     theirs = host.run(["openssl", "x509", "-noout", "-pubkey"], input=certificate)
     if theirs.stdout != ours:
         raise NoIdentity(why="the certificate is for another key")
+    files.write(places.tls / NEXT_CA, ca)
+    verify = ["openssl", "verify", "-purpose", "sslserver", "-CAfile"]
+    host.run([*verify, str(places.tls / NEXT_CA)], input=certificate)
     files.write(places.tls / CA, ca)
-    files.write(places.tls / CERTIFICATE, certificate)
-    host.run(
-        ["openssl", "verify", "-CAfile", str(places.tls / CA)]
-        + [str(places.tls / CERTIFICATE)]
-    )
+    files.write(places.tls / OWED, "")
+    files.remove(places.tls / NEXT_CSR)  # from here on the next request has another key
+    files.write(places.tls / PAIR, key + certificate)
+    for name in (NEXT_KEY, NEXT_CA):
+        files.remove(places.tls / name)
+
+
+def enrolled(places: Places, identity: Identity) -> Identity:
+    """The identity, as one whose control plane knows it; written down."""
     identity = dataclasses.replace(identity, enrolled=True)
     save(places, identity)
     return identity
+
+
+def owed(places: Places) -> bool:
+    """Whether the engine has yet to take the newest certificate."""
+    return files.text(places.tls / OWED) is not None
+
+
+def taken(places: Places) -> None:
+    """The engine serves with the newest certificate."""
+    files.remove(places.tls / OWED)
 
 
 def hand_out(places: Places, host: Host, user: str) -> Tls:
@@ -136,19 +176,29 @@ def hand_out(places: Places, host: Host, user: str) -> Tls:
     target = places.engine_tls
     host.make_directory(places.etc, mode=0o755)
     host.make_directory(target, mode=0o750, owner=owner)
-    for name in (KEY, CERTIFICATE, CA):
+    for name in (CA, PAIR):
         content = files.read(places.tls / name)
         host.write_file(target / name, content, mode=0o640, owner=owner)
-    return Tls(str(target / CERTIFICATE), str(target / KEY), str(target / CA))
+    return Tls(str(target / PAIR), str(target / CA))
 
 
-def certificate_expires(places: Places, host: Host) -> str | None:
-    """When the server's certificate ends, ISO 8601 in UTC; None without one."""
-    if files.text(places.tls / CERTIFICATE) is None:
+def certificate(places: Places, host: Host) -> Certificate | None:
+    """The server's certificate; None without one."""
+    if files.text(places.tls / PAIR) is None:
         return None
-    said = host.run(
-        ["openssl", "x509", "-noout", "-enddate", "-in", str(places.tls / CERTIFICATE)]
-    ).stdout
-    text = said.strip().partition("=")[2]
-    moment = datetime.datetime.strptime(text, "%b %d %H:%M:%S %Y %Z")
-    return moment.replace(tzinfo=datetime.UTC).isoformat()
+    asked = ["openssl", "x509", "-noout", "-serial", "-startdate", "-enddate", "-in"]
+    said = host.run([*asked, str(places.tls / PAIR)]).stdout
+    words = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+    try:
+        return Certificate(
+            serial=words["serial"].lower().lstrip("0"),
+            begins=_moment(words["notBefore"]),
+            ends=_moment(words["notAfter"]),
+        )
+    except (KeyError, ValueError):
+        raise NoIdentity(why="the certificate has no dates") from None
+
+
+def _moment(text: str) -> datetime.datetime:
+    moment = datetime.datetime.strptime(text.strip(), "%b %d %H:%M:%S %Y %Z")
+    return moment.replace(tzinfo=datetime.UTC)

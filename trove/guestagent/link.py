@@ -25,7 +25,7 @@ from trove.rpc import transport
 from trove.rpc.conductor import Conductor
 from trove.rpc.guest import Guest
 from trove.rpc.interface import Proxy
-from trove.rpc.messages import Enrolled, Enrolment, Report
+from trove.rpc.messages import Enrolled, Enrolment, Renewal, Report
 
 LOG = logging.getLogger(__name__)
 
@@ -152,6 +152,14 @@ class Link:
             raise errors.Unavailable(what="the broker")
         with told():
             self._conductor.heartbeat(report)
+
+    def renew(self, renewal: Renewal) -> Enrolled:
+        """Asks for the next certificate; ``errors.Unavailable`` when nobody hears."""
+        if self._conductor is None:
+            raise errors.Unavailable(what="the broker")
+        with told():
+            answer = self._conductor.renew_certificate(renewal)
+        return typing.cast(Enrolled, answer)
 
     def _run(self) -> None:
         pause = FIRST

@@ -6,14 +6,14 @@ anything that the message says of itself.
 """
 
 from trove.rpc.interface import Interface, call, cast
-from trove.rpc.messages import Enrolled, Enrolment, JobReport, Report
+from trove.rpc.messages import Enrolled, Enrolment, JobReport, Renewal, Report
 
 
 class Conductor(Interface):
     """Topic ``trove-conductor``, on the guests' vhost."""
 
     topic = "trove-conductor"
-    version = "1.0"
+    version = "1.1"
     from_guests = True
 
     @cast(since="1.0")
@@ -27,3 +27,7 @@ class Conductor(Interface):
     @call(since="1.0", timeout=30)
     def enrol(self, enrolment: Enrolment) -> Enrolled:
         """Exchange the bootstrap credential for one that only the guest knows."""
+
+    @call(since="1.1", timeout=30)
+    def renew_certificate(self, renewal: Renewal) -> Enrolled:
+        """The next server certificate, for another key of the same guest."""

@@ -63,6 +63,16 @@ class Enrolment:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Renewal:
+    """An enrolled guest asks for its next certificate; ``csr`` (PEM) is of a new key.
+
+    As at the enrolment, only its public key counts.
+    """
+
+    csr: str = dataclasses.field(metadata={"max": 8192})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Enrolled:
     """The answer: the certificate and the deployment's CA, PEM."""
 

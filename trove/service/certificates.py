@@ -22,6 +22,7 @@ CERTIFICATE = "ca.pem"
 KEY = "ca.key"
 
 DAYS = 90
+"""Of a certificate's life, unless somebody says otherwise."""
 AUTHORITY_DAYS = 3650
 SKEW = datetime.timedelta(minutes=5)
 """A guest's clock may be this much behind ours on its first day."""
@@ -68,7 +69,7 @@ class Authority:
         title = f"{name} deployment CA {x509.random_serial_number():x}"[:64]
         subject = x509.Name([x509.NameAttribute(oid.NameOID.COMMON_NAME, title)])
         builder = (
-            _builder(subject, subject, key.public_key(), AUTHORITY_DAYS)
+            _builder(subject, subject, key.public_key(), _after(AUTHORITY_DAYS))
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_usage(signs_certificates=True), critical=True)
         )
@@ -106,7 +107,7 @@ class Authority:
         csr_pem: str,
         names: typing.Sequence[str],
         addresses: typing.Sequence[str] = (),
-        days: int = DAYS,
+        days: float = DAYS,
         *,
         uris: typing.Sequence[str] = (),
         client: bool = False,
@@ -120,7 +121,7 @@ class Authority:
         instance: str,
         names: typing.Sequence[str] = (),
         addresses: typing.Sequence[str] = (),
-        days: int = DAYS,
+        days: float = DAYS,
     ) -> Issued:
         """A guest's: good for its server, and for it as a client of other guests."""
         return self.issue(
@@ -136,19 +137,26 @@ class Authority:
         self,
         names: typing.Sequence[str],
         addresses: typing.Sequence[str] = (),
-        days: int = DAYS,
+        days: float = DAYS,
     ) -> tuple[str, str]:
         """A new key and its certificate for a server of our own: (certificate, key)."""
         key = ec.generate_private_key(ec.SECP256R1())
         issued = self._issue(key.public_key(), names, addresses, days, (), False)
         return issued[0], _private(key)
 
+    def _end(self, days: float) -> datetime.datetime:
+        """Not after our own end: what outlives its authority is believed by nobody."""
+        ours = self._certificate.not_valid_after_utc
+        if ours <= _now():
+            raise errors.Invalid(why=f"the authority's certificate ended on {ours}")
+        return min(_after(days), ours)
+
     def _issue(
         self,
         key: Key,
         names: typing.Sequence[str],
         addresses: typing.Sequence[str],
-        days: int,
+        days: float,
         uris: typing.Sequence[str],
         client: bool,
     ) -> Issued:
@@ -170,7 +178,7 @@ class Authority:
             x509.SubjectKeyIdentifier
         )
         certificate = (
-            _builder(subject, issuer, key, days)
+            _builder(subject, issuer, key, self._end(days))
             .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), True)
             .add_extension(_usage(signs_certificates=False), critical=True)
@@ -185,6 +193,10 @@ class Authority:
         )
         serial = f"{certificate.serial_number:x}"
         return _pem(certificate), serial, certificate.not_valid_after_utc
+
+
+def _after(days: float) -> datetime.datetime:
+    return _now() + datetime.timedelta(days=days)
 
 
 def _key_of(csr_pem: str) -> Key:
@@ -213,7 +225,7 @@ def _key_of(csr_pem: str) -> Key:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: Key, days: int
+    subject: x509.Name, issuer: x509.Name, key: Key, ends: datetime.datetime
 ) -> x509.CertificateBuilder:
     now = _now()
     return (
@@ -223,7 +235,7 @@ def _builder(
         .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - SKEW)
-        .not_valid_after(now + datetime.timedelta(days=days))
+        .not_valid_after(ends)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )
 

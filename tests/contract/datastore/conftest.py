@@ -3,9 +3,7 @@
 
 import contextlib
 import dataclasses
-import datetime
 import importlib
-import ipaddress
 import os
 import pathlib
 import shutil
@@ -21,13 +19,12 @@ import psycopg
 import pymysql
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from trove import errors
 from trove.datastores import registry
 from trove.datastores.protocol import Account, Database, Engine, Sizing, Tls
 from trove.guestagent.host import Host
+from trove.service.certificates import Authority
 
 SIZING = Sizing(memory=512, vcpus=1)
 
@@ -85,7 +82,9 @@ class Machine(Host):
         if self.service_state(unit) == "active":
             return
         settings = self._settings(unit)
-        if not os.path.isdir(settings["AssertPathIsDirectory"]):
+        mount = settings.get("AssertPathIsMountPoint", "/")
+        directory = settings["AssertPathIsDirectory"]
+        if not (os.path.isdir(directory) and os.path.ismount(mount)):
             raise errors.CommandFailed(program="systemctl", code=1, why="assertion")
         user = settings["User"]
         runtime = self.path(f"/run/{settings['RuntimeDirectory']}")
@@ -133,6 +132,19 @@ class Machine(Host):
 
 class Refused(Exception):
     """The server refused a log-in or a statement."""
+
+
+def shown(port: int, protocol: str) -> str:
+    """The serial of the certificate that a server shows, by openssl's own client."""
+    said = subprocess.run(
+        ["openssl", "s_client", "-starttls", protocol, "-connect", f"127.0.0.1:{port}"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=20,
+        check=False,
+    ).stdout
+    start = said.index(b"-----BEGIN CERTIFICATE")
+    return f"{x509.load_pem_x509_certificate(said[start:]).serial_number:x}"
 
 
 class MariaDBClient:
@@ -199,6 +211,10 @@ class MariaDBClient:
 
     def databases(self) -> set[str]:
         return {name for (name,) in self.admin("SHOW DATABASES")}
+
+    def shown(self) -> str:
+        """The serial of the certificate that a new connection is shown."""
+        return shown(self._port, "mysql")
 
     def log_everything(self, path: str) -> None:
         self.admin(f"SET GLOBAL general_log_file = '{path}'")
@@ -277,6 +293,10 @@ class PostgreSQLClient:
     def databases(self) -> set[str]:
         return {name for (name,) in self.admin("SELECT datname FROM pg_database")}
 
+    def shown(self) -> str:
+        """The serial of the certificate that a new connection is shown."""
+        return shown(self._port, "postgres")
+
     def log_everything(self, path: str) -> None:
         self.admin("ALTER SYSTEM SET log_statement = 'all'")
         self.admin("SELECT pg_reload_conf()")
@@ -317,6 +337,12 @@ class Lab:
     def configure(self, **group: typing.Any) -> None:
         self.engine.configure(SIZING, self.tls, group, 7)
 
+    def certify(self) -> str:
+        """A new certificate, loaded; its serial."""
+        serial = certify(self.machine.root)
+        self.engine.load_certificate(self.tls)
+        return serial
+
     def process(self) -> int:
         return self.machine.processes[self.client.unit].pid
 
@@ -326,39 +352,19 @@ class Lab:
 
 
 def certificates(root: pathlib.Path) -> Tls:
-    """A CA and a certificate of 127.0.0.1 by it."""
-    now = datetime.datetime.now(datetime.UTC)
-    day = datetime.timedelta(days=1)
-    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
-    names = [
-        x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-        for name in ("test CA", "server")
-    ]
-    for which, name in enumerate(("ca", "server")):
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(names[which])
-            .issuer_name(names[0])
-            .public_key(keys[which].public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - day)
-            .not_valid_after(now + day)
-            .add_extension(x509.BasicConstraints(which == 0, None), critical=True)
-        )
-        if which:
-            address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-            names_of = x509.SubjectAlternativeName([address])
-            builder = builder.add_extension(names_of, critical=False)
-        certificate = builder.sign(keys[0], hashes.SHA256())
-        text = certificate.public_bytes(serialization.Encoding.PEM)
-        (root / f"{name}.crt").write_bytes(text)
-    key = keys[1].private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    (root / "server.key").write_bytes(key)
-    return Tls(*(str(root / name) for name in ("server.crt", "server.key", "ca.crt")))
+    """A CA, and a certificate of 127.0.0.1 by it."""
+    Authority.create(root / "ca")
+    tls = Tls(str(root / "server.pem"), str(root / "ca/ca.pem"))
+    certify(root)
+    return tls
+
+
+def certify(root: pathlib.Path) -> str:
+    """The next certificate in the place of the one before; its serial."""
+    authority = Authority.load(root / "ca")
+    certificate, key = authority.server_certificate([], ["127.0.0.1"])
+    (root / "server.pem").write_text(key + certificate)
+    return f"{x509.load_pem_x509_certificate(certificate.encode()).serial_number:x}"
 
 
 def free_port() -> int:

@@ -64,7 +64,7 @@ def test_a_tenant_is_no_superuser(lab):
 def test_the_files_of_the_engine_are_its_own(lab):
     volume = pathlib.Path(lab.machine.path(registry.get(lab.name).data))
     assert stat.S_IMODE(os.stat(volume / "data").st_mode) == 0o700
-    keys = list(lab.machine.root.glob("etc/**/server.key"))
+    keys = list(lab.machine.root.glob("etc/**/server.pem"))
     assert keys
     for key in keys:
         assert stat.S_IMODE(key.stat().st_mode) == 0o600

@@ -269,9 +269,9 @@ def test_a_bad_group_is_refused_and_nothing_is_written(lab, group):
 def test_an_engine_that_cannot_start_says_why_in_its_own_words(running):
     lab = running
     lab.engine.stop()
-    key = next(lab.machine.root.glob("etc/**/server.key"))
+    key = next(lab.machine.root.glob("etc/**/server.pem"))
     key.write_text("no key")
     with pytest.raises(errors.EngineFailed) as failed:
         lab.engine.start()
-    assert "key" in str(failed.value) or "SSL" in str(failed.value)
+    assert "server.pem" in str(failed.value) or "SSL" in str(failed.value)
     assert timed(lab).state in ("crashed", "stopped")

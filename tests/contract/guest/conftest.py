@@ -102,6 +102,11 @@ class TinyConductor:
         self._heard = threading.Condition()
         self.reports = []
         self.keys = {}
+        self.days = 30.0
+        """The life of a certificate that is issued."""
+        self.renewed = []
+        self.refuse = False
+        """A renewal is not answered."""
         self.hold = threading.Event()
         """Cleared: an enrolment is done, and its answer kept back."""
         self.hold.set()
@@ -116,8 +121,8 @@ class TinyConductor:
 
     def enrol(self, context, enrolment):
         instance = naming.guest_of(context.broker_user)
-        certificate, _serial, _expires = self._node.authority.issue(
-            enrolment.csr, [instance], [ADDRESS], 30
+        certificate, _serial, _expires = self._node.authority.issue_for_guest(
+            enrolment.csr, instance, [instance], [ADDRESS], self.days
         )
         self._node.broker.set_hash(instance, enrolment.password_hash)
         with self._heard:
@@ -127,6 +132,16 @@ class TinyConductor:
                 raise errors.Forbidden(what="enrol twice with different keys")
             self._heard.notify_all()
         self.hold.wait(60)
+        return Enrolled(certificate, self._node.authority.ca_pem)
+
+    def renew_certificate(self, context, renewal):
+        if self.refuse:
+            raise errors.Unavailable(what="the authority")
+        instance = naming.guest_of(context.broker_user)
+        certificate, serial, _expires = self._node.authority.issue_for_guest(
+            renewal.csr, instance, [instance], [ADDRESS], 30
+        )
+        self.renewed.append((instance, serial, renewal.csr))
         return Enrolled(certificate, self._node.authority.ca_pem)
 
     def wait(self, instance, wanted, within=30.0):

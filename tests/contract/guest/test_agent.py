@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The whole agent, as a process, with a real broker and a toy engine."""
 
+import datetime
 import os
 import pathlib
 import signal
@@ -122,6 +123,55 @@ def test_the_database_outlives_the_agent_and_is_found_again(conductor, machine):
     )
     calls = (machine.home / "toy/calls").read_text().split()
     assert calls.count("initialise") == 1
+
+
+def test_a_certificate_is_renewed_by_a_living_agent(conductor, machine):
+    """Two thirds of it are over when it comes: a minute's life, and five old."""
+    conductor.days = 60 / 86400
+    try:
+        prepared(conductor, machine)
+    finally:
+        conductor.days = 30.0
+    database = machine.database
+    tomorrow = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=1)
+    later = conductor.wait(
+        machine.instance,
+        lambda report: (report.certificate_expires or "") > tomorrow.isoformat(),
+    )
+    conductor.wait(machine.instance, lambda report: report.service == "healthy")
+    assert later.boot == 1
+    renewed = [entry for entry in conductor.renewed if entry[0] == machine.instance]
+    assert len(renewed) == 1
+    pair = machine.state / "tls/server.pem"
+    assert pair.stat().st_mode & 0o777 == 0o600
+    assert machine.database == database
+    # The engine's copies are replaced with it
+    wait_for(lambda: (machine.etc / "tls/server.pem").read_text() == pair.read_text())
+
+
+def test_a_renewal_that_fails_is_told_in_time_and_the_old_one_serves(
+    conductor, machine
+):
+    conductor.days, conductor.refuse = 60 / 86400, True
+    try:
+        machine.start()
+        conductor.wait(machine.instance, lambda report: report.service == "new")
+        machine.guest().prepare(job="op/prepare", plan=plan(conductor, machine))
+        red = conductor.wait(
+            machine.instance, lambda report: report.service == "running", within=60
+        )
+        assert "certificate" in red.why
+        assert "could not be renewed" in machine.log
+        serving = (machine.etc / "tls/server.pem").read_text()
+        assert "BEGIN CERTIFICATE" in serving
+        assert not conductor.renewed or conductor.renewed[-1][0] != machine.instance
+    finally:
+        conductor.days, conductor.refuse = 30.0, False
+    # Whoever starts again asks again
+    machine.kill()
+    conductor.forget()
+    machine.start()
+    conductor.wait(machine.instance, lambda report: report.service == "healthy")
 
 
 def test_restart_and_stop(conductor, machine):

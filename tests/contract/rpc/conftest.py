@@ -88,6 +88,11 @@ class Reports:
         issued = self._node.authority.issue_for_guest(enrolment.csr, instance)
         return messages.Enrolled(issued[0], self._node.authority.ca_pem)
 
+    def renew_certificate(self, context, renewal):
+        instance = instance_of(context.broker_user)
+        issued = self._node.authority.issue_for_guest(renewal.csr, instance)
+        return messages.Enrolled(issued[0], self._node.authority.ca_pem)
+
     def of(self, instance: str) -> list[messages.Report | messages.JobReport]:
         with self._lock:
             return [word for sender, word in self.heard if sender == instance]
@@ -213,8 +218,9 @@ def private_rabbitmq_node() -> typing.Iterator[Node]:
         shutil.rmtree(state)
 
 
-@pytest.fixture(scope="session", name="conf")
+@pytest.fixture(scope="module", name="conf")
 def global_configuration(node: Node) -> typing.Iterator[cfg.ConfigOpts]:
+    """Set anew for each module: a command that runs in this process takes it."""
     access = rabbitmq.access(node.layout, LOOPBACK)
     cfg.CONF([])
     config.register(cfg.CONF, "rpc")

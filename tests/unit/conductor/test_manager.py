@@ -5,9 +5,9 @@ import pytest
 
 from trove import errors
 from trove.context import Context
-from trove.db.tables import Guest, GuestJob, GuestReport
+from trove.db.tables import Guest, GuestJob, GuestReport, Instance
 from trove.rpc import sealing
-from trove.rpc.messages import Enrolment, JobReport, Report
+from trove.rpc.messages import Enrolment, JobReport, Renewal, Report
 
 
 def job(office, id="op/prepare", instance="i", state="sent"):
@@ -114,3 +114,42 @@ def test_a_key_that_is_none_is_refused_before_anything_changes(office, guest):
     with pytest.raises(errors.Invalid):
         office.manager.enrol(guest, Enrolment("hash", "not a key", "csr"))
     assert office.broker.hashes == {}
+
+
+def test_a_renewal_has_todays_names_and_another_serial(office, guest, enrolment):
+    office.manager.enrol(guest, enrolment)
+    with office.database.transaction() as tx:
+        row = tx.get(Instance, "i")
+        row.addresses = [{"address": "10.9.0.8", "type": "private"}]
+        row.hostname = "db.example"
+    office.issuer.serial = "2"
+    answer = office.manager.renew_certificate(guest, Renewal("csr of CN=evil"))
+    assert answer.certificate == "a certificate"
+    asked = office.issuer.issued[-1]
+    assert asked == ("csr of CN=evil", ["i", "db.example"], ["10.9.0.8"], 90)
+    row = read(office, Guest, "i")
+    assert row.certificate_serial == "2"
+    assert row.public_key == enrolment.public_key
+
+
+def test_nobody_renews_before_it_has_enrolled(office, guest):
+    with pytest.raises(errors.Forbidden):
+        office.manager.renew_certificate(guest, Renewal("csr"))
+    assert office.issuer.issued == []
+
+
+@pytest.mark.parametrize("sender", [None, "trove-control", "guest-unknown"])
+def test_nobody_else_can_renew(office, guest, enrolment, sender):
+    """Section 4: impersonate another guest."""
+    office.manager.enrol(guest, enrolment)
+    with pytest.raises(errors.Forbidden):
+        office.manager.renew_certificate(Context(broker_user=sender), Renewal("csr"))
+    assert len(office.issuer.issued) == 1
+
+
+def test_a_guest_of_a_deleted_instance_gets_nothing(office, guest, enrolment):
+    office.manager.enrol(guest, enrolment)
+    with office.database.transaction() as tx:
+        tx.get(Instance, "i").deleted_at = 1001.0
+    with pytest.raises(errors.Forbidden):
+        office.manager.renew_certificate(guest, Renewal("csr"))

@@ -20,11 +20,12 @@ class PaperHost:
     state: str = "inactive"
     log: str = ""
     broken: bool = False
+    mounts: set[str] = dataclasses.field(default_factory=set)
     sizing: typing.ClassVar = Sizing(memory=1024, vcpus=2)
-    tls: typing.ClassVar = Tls("/tls/c", "/tls/k", "/tls/a")
+    tls: typing.ClassVar = Tls("/tls/pair", "/tls/ca")
 
     def __post_init__(self):
-        self.files |= {path: path for path in ("/tls/c", "/tls/k", "/tls/a")}
+        self.files |= {path: path for path in ("/tls/pair", "/tls/ca")}
 
     def path(self, path):
         return path
@@ -47,6 +48,9 @@ class PaperHost:
 
     def exists(self, path):
         return path in self.files
+
+    def is_mount(self, path):
+        return path in self.mounts
 
     def rename(self, old, new):
         assert new not in self.files

@@ -4,12 +4,38 @@
 import pytest
 
 from trove import errors
+from trove.datastores.places import Places
 from trove.datastores.unit import Unit, scrub
 
 
 @pytest.fixture
 def unit(host):
     return Unit(host, "x.service", "/x.service", r"FATAL")
+
+
+HERE = Places("/srv/x", "/etc/x", "/run/x", "/x.service")
+
+
+def test_a_database_never_starts_on_an_empty_mount_point(host, unit):
+    """Once its data were on a volume, they are looked for nowhere else."""
+    unit.install("X", HERE, "nobody", "ExecStart=/bin/x")
+    assert "RequiresMountsFor=/srv/x/data\n" in host.files["/x.service"]
+    assert "AssertPathIsDirectory=/srv/x/data\n" in host.files["/x.service"]
+    assert "AssertPathIsMountPoint" not in host.files["/x.service"]
+    host.mounts.add("/srv/x")
+    for _ in range(2):
+        unit.install("X", HERE, "nobody", "ExecStart=/bin/x", "Conflicts=y\n")
+        assert "\nAssertPathIsMountPoint=/srv/x\n" in host.files["/x.service"]
+        assert "\nConflicts=y\n" in host.files["/x.service"]
+        host.mounts.clear()
+
+
+@pytest.mark.parametrize(
+    "state, up", [("active", True), ("activating", True), ("failed", False)]
+)
+def test_what_is_running(host, unit, state, up):
+    host.state = state
+    assert unit.running is up
 
 
 @pytest.mark.parametrize("action", ["start", "stop", "restart"])

@@ -102,10 +102,10 @@ class Authority:
     def ca(self) -> str:
         return self._ca.read_text()
 
-    def sign(self, csr: str) -> str:
+    def sign(self, csr: str, days: int = 9) -> str:
         signed = self._host.run(
             ["openssl", "x509", "-req", "-CA", str(self._ca), "-CAkey"]
-            + [str(self._key), "-CAcreateserial", "-days", "9"],
+            + [str(self._key), "-CAcreateserial", "-days", str(days)],
             input=csr,
         )
         return signed.stdout
@@ -122,8 +122,9 @@ def authority(tmp_path, host):
 def guest(places, toy, host, authority):
     """A guest that has enrolled and is not prepared."""
     made = identity.ensure(places, host, INSTANCE)
-    certificate = authority.sign(identity.csr(places))
-    identity.keep_certificate(places, host, made, certificate, authority.ca)
+    certificate = authority.sign(identity.ask(places, host, INSTANCE))
+    identity.keep_certificate(places, host, certificate, authority.ca)
+    identity.enrolled(places, made)
     found = state.Guest(INSTANCE, "toy", toy.module, str(toy.data), "nobody")
     state.save_guest(places, found)
     return found

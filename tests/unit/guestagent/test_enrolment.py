@@ -105,9 +105,9 @@ def crashing_at(number):
     return write
 
 
-@pytest.mark.parametrize("number", range(1, 9))
+@pytest.mark.parametrize("number", range(1, 11))
 def test_a_crash_at_any_write_is_taken_up(enrol, plane, places, monkeypatch, number):
-    """Server key, request, identity, CA, certificate, identity, configuration."""
+    """Identity, key, request, twice the CA, the pair, identity, configuration."""
     from trove.guestagent import files
 
     with monkeypatch.context() as broken:
@@ -118,7 +118,7 @@ def test_a_crash_at_any_write_is_taken_up(enrol, plane, places, monkeypatch, num
             crashed = True
         else:
             crashed = False
-    assert crashed == (number <= 7)
+    assert crashed == (number <= 9)
     assert enrol().enrolled
     assert BOOTSTRAP not in places.conf.read_text()
     assert not plane.accepts(BOOTSTRAP)

@@ -52,8 +52,9 @@ class Scene:
             self.watch,
             boot=4,
             version="1.2",
-            expires=lambda: "2027-01-01T00:00:00+00:00",
+            certificate=lambda: ("2027-01-01T00:00:00+00:00", self.ending),
         )
+        self.ending = ""
         self.sent = []
         self.away = False
         self.heart = Heartbeat(

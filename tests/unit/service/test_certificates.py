@@ -152,3 +152,20 @@ def test_an_authority_of_two_halves_is_none(tmp_path):
     (tmp_path / "a" / "ca.key").replace(tmp_path / "b" / "ca.key")
     with pytest.raises(errors.Invalid, match="not whole"):
         Authority.load(tmp_path / "b")
+
+
+def test_no_certificate_outlives_its_authority(tmp_path, monkeypatch):
+    monkeypatch.setattr(certificates, "AUTHORITY_DAYS", 30)
+    young = Authority.create(tmp_path / "pki")
+    pem, _serial, expires = young.issue_for_guest(
+        request(ec.generate_private_key(ec.SECP256R1())), "i", days=90
+    )
+    assert expires == read(young.ca_pem).not_valid_after_utc
+    assert read(pem).not_valid_after_utc == expires
+
+
+def test_an_authority_that_ended_issues_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(certificates, "AUTHORITY_DAYS", 0)
+    dead = Authority.create(tmp_path / "pki")
+    with pytest.raises(errors.Invalid, match="ended"):
+        dead.issue_for_guest(request(ec.generate_private_key(ec.SECP256R1())), "i")

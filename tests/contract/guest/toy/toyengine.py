@@ -46,7 +46,7 @@ class Engine:
     def configure(self, sizing, tls, group, server_id):
         self._enter("configure")
         self._host.make_directory(str(self._data))
-        for path in (tls.certificate, tls.key, tls.ca):
+        for path in (tls.pair, tls.ca):
             assert pathlib.Path(path).read_text()
         text = f"memory={sizing.memory}\nserver_id={server_id}\n"
         self._host.write_file(str(self._data / "toy.conf"), text)
@@ -92,6 +92,10 @@ class Engine:
             (self._data / "read_only").write_text("")
         else:
             (self._data / "read_only").unlink(missing_ok=True)
+
+    def load_certificate(self, tls):
+        self._enter("load_certificate")
+        (self._data / "loaded.pem").write_text(pathlib.Path(tls.pair).read_text())
 
     def create_databases(self, databases):
         self._enter("create_databases")

@@ -1,21 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The configuration of MariaDB: what is in each layer, and how it is written down.
-
-Later layers win: engine, flavor, service, group, forced, guard. A group can name
-nothing that a service or forced layer says: only its datastore's parameters.
-"""
-
-import typing
+"""The configuration of MariaDB: what is in each layer, and how it is written down."""
 
 from trove import errors
 from trove.datastores import values
+from trove.datastores.layers import Grammar, Settings
 from trove.datastores.mariadb.agent.places import Places
 from trove.datastores.mariadb.spec import DATASTORE
 from trove.datastores.protocol import Sizing
 
 MIB = 1024 * 1024
-LAYERS = ("00-engine", "10-flavor", "20-service", "50-group", "90-forced", "95-guard")
-Settings = dict[str, typing.Any]
+
+GRAMMAR = Grammar(
+    suffix=".cnf",
+    include="!include {path}\n",
+    on="ON",
+    off="OFF",
+    quote='"',
+    doubled=False,
+    head="[mariadbd]\n",
+)
 
 OVERHEAD = 320
 """MiB of a guest that are not the buffer pool's: the system, the agent, the server."""
@@ -63,9 +66,9 @@ def service_layer(places: Places, server_id: int) -> Settings:
         "binlog_expire_logs_seconds": 86400,
         "gtid_strict_mode": True,
         "log_slave_updates": True,
-        "ssl_cert": f"{places.tls}/server.crt",
-        "ssl_key": f"{places.tls}/server.key",
-        "ssl_ca": f"{places.tls}/ca.crt",
+        "ssl_cert": places.pair,
+        "ssl_key": places.pair,
+        "ssl_ca": places.authority,
         "tls_version": "TLSv1.2,TLSv1.3",
     }
 
@@ -93,61 +96,12 @@ def forced_layer(places: Places) -> Settings:
     }
 
 
-def render(settings: Settings) -> str:
-    """The text of one layer.
-
-    A value that could end its line, or its quotes, is a mistake of ours by now.
-    """
-    lines = ["[mariadbd]"]
-    for name, value in sorted(settings.items()):
-        match value:
-            case bool():
-                text = "ON" if value else "OFF"
-            case int() | float():
-                text = str(value)
-            case str() if not any(c in '"\\' or ord(c) < 32 for c in value):
-                text = f'"{value}"'
-            case _:
-                raise errors.Internal(why=f"{name} cannot be written down.")
-        lines.append(f"{name} = {text}")
-    return "\n".join(lines) + "\n"
-
-
-def index(places: Places) -> str:
-    """The file the server reads: all layers, in their order."""
-    return "".join(f"!include {layer(places, name)}\n" for name in LAYERS)
-
-
-def layer(places: Places, name: str) -> str:
-    """The path of a layer."""
-    return f"{places.settings}/{name}.cnf"
-
-
-def unit(places: Places) -> str:
-    """The unit file. It takes the place of the package's, which is never enabled."""
+def service_lines(places: Places) -> str:
+    """What is MariaDB's own of its unit, which takes the package's place."""
     return f"""\
-[Unit]
-Description=MariaDB, run by the Trove guest agent
-After=network.target
-AssertPathIsDirectory={places.data}
-
-[Service]
-Type=notify
-User={DATASTORE.user}
-Group={DATASTORE.user}
 RuntimeDirectory=mysqld
 ExecStart=/usr/sbin/mariadbd --defaults-file={places.settings}/my.cnf
 KillSignal=SIGTERM
 SendSIGKILL=no
-Restart=on-failure
-RestartSec=5
-TimeoutStartSec=600
-TimeoutStopSec=600
-UMask=0077
 LimitNOFILE=32768
-OOMScoreAdjust=-600
-NoNewPrivileges=yes
-ProtectSystem=full
-ProtectHome=yes
-ProtectControlGroups=yes
-"""
+OOMScoreAdjust=-600"""

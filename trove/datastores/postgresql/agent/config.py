@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The configuration of PostgreSQL: what is in each layer, and how it is written down.
-
-Later layers win: engine, flavor, service, group, forced, guard. A group can name
-nothing that a service or forced layer says: only its datastore's parameters.
-"""
-
-import typing
+"""The configuration of PostgreSQL: what is in each layer, and how it is written."""
 
 from trove import errors
 from trove.datastores import values
-from trove.datastores.postgresql.agent.places import PROGRAMS, Places
+from trove.datastores.layers import Grammar, Settings
+from trove.datastores.places import Places
+from trove.datastores.postgresql.agent.places import PROGRAMS
 from trove.datastores.postgresql.spec import DATASTORE
 from trove.datastores.protocol import Sizing
 
-LAYERS = ("00-engine", "10-flavor", "20-service", "50-group", "90-forced", "95-guard")
-Settings = dict[str, typing.Any]
+GRAMMAR = Grammar(
+    suffix=".conf",
+    include="include '{path}'\n",
+    on="on",
+    off="off",
+    quote="'",
+    doubled=True,
+)
 
 PAGES = 128
 """Pages of 8 KiB in a MiB."""
@@ -79,9 +81,9 @@ def service_layer(places: Places) -> Settings:
         "archive_mode": False,
         # A replica that is gone must not fill the disk.
         "max_slot_wal_keep_size": "1GB",
-        "ssl_cert_file": f"{places.tls}/server.crt",
-        "ssl_key_file": f"{places.tls}/server.key",
-        "ssl_ca_file": f"{places.tls}/ca.crt",
+        "ssl_cert_file": places.pair,
+        "ssl_key_file": places.pair,
+        "ssl_ca_file": places.authority,
     }
 
 
@@ -112,49 +114,14 @@ def forced_layer() -> Settings:
     }
 
 
-def render(settings: Settings) -> str:
-    """The text of one layer.
+UNIT_LINES = "Conflicts=postgresql.service\n"
 
-    A value that could end its line is a mistake of ours by now.
+
+def service_lines(places: Places) -> str:
+    """What is PostgreSQL's own of its unit: the server itself, for the package's
+    wrapper waits for seconds.
     """
-    lines = []
-    for name, value in sorted(settings.items()):
-        match value:
-            case bool():
-                text = "on" if value else "off"
-            case int() | float():
-                text = str(value)
-            case str() if not any(c == "\\" or ord(c) < 32 for c in value):
-                text = "'" + value.replace("'", "''") + "'"
-            case _:
-                raise errors.Internal(why=f"{name} cannot be written down.")
-        lines.append(f"{name} = {text}\n")
-    return "".join(lines)
-
-
-def index(places: Places) -> str:
-    """The file the server reads: all layers, in their order."""
-    return "".join(f"include '{layer(places, name)}'\n" for name in LAYERS)
-
-
-def layer(places: Places, name: str) -> str:
-    """The path of a layer."""
-    return f"{places.settings}/{name}.conf"
-
-
-def unit(places: Places) -> str:
-    """The unit file: the server itself, for the package's wrapper waits for seconds."""
     return f"""\
-[Unit]
-Description=PostgreSQL, run by the Trove guest agent
-After=network.target
-Conflicts=postgresql.service
-AssertPathIsDirectory={places.data}
-
-[Service]
-Type=notify
-User={DATASTORE.user}
-Group={DATASTORE.user}
 RuntimeDirectory=postgresql
 Environment=PG_OOM_ADJUST_FILE=/proc/self/oom_score_adj PG_OOM_ADJUST_VALUE=0
 ExecStart={PROGRAMS}/postgres -D {places.data} \
@@ -162,14 +129,4 @@ ExecStart={PROGRAMS}/postgres -D {places.data} \
 ExecReload=/bin/kill -HUP $MAINPID
 KillMode=mixed
 KillSignal=SIGINT
-Restart=on-failure
-RestartSec=5
-TimeoutStartSec=600
-TimeoutStopSec=600
-UMask=0077
-OOMScoreAdjust=-900
-NoNewPrivileges=yes
-ProtectSystem=full
-ProtectHome=yes
-ProtectControlGroups=yes
-"""
+OOMScoreAdjust=-900"""

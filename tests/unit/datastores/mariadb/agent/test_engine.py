@@ -50,6 +50,6 @@ def test_the_guard_outlives_a_configuration(host, mariadb):
 
 
 def test_without_its_certificate_nothing_is_served(host, mariadb):
-    del host.files["/tls/k"]
-    with pytest.raises(errors.EngineFailed, match="server.key"):
+    del host.files["/tls/pair"]
+    with pytest.raises(errors.EngineFailed, match="server.pem"):
         mariadb.configure(host.sizing, host.tls, {}, 1)

@@ -3,7 +3,8 @@
 
 import pytest
 
-from trove.datastores.mariadb.agent.health import Pulse
+from trove.datastores.mariadb.agent.health import Probe
+from trove.datastores.pulse import Pulse
 from trove.datastores.unit import Unit
 
 
@@ -13,5 +14,5 @@ from trove.datastores.unit import Unit
 )
 def test_no_answer_is_told_by_the_state_of_the_unit(host, tmp_path, state, service):
     host.state = state
-    pulse = Pulse(str(tmp_path / "none"), Unit(host, "x.service", "/x", "x"))
+    pulse = Pulse(Probe(str(tmp_path / "none")), Unit(host, "x.service", "/x", "x"))
     assert pulse.take().state == service

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of trove/datastores/server.py: what every engine does, with one on paper."""
+
+import pytest
+
+from trove import errors
+from trove.datastores.layers import Grammar, Layers
+from trove.datastores.places import Places
+from trove.datastores.protocol import Health, Ran, Tls
+from trove.datastores.server import Server
+from trove.datastores.unit import Unit
+
+HERE = Places("/srv/x", "/etc/x", "/run/x", "/etc/systemd/system/x.service")
+
+
+class Pulse:
+    forgotten = 0
+
+    def forget(self):
+        self.forgotten += 1
+
+    def take(self):
+        return Health("healthy")
+
+
+class Paper(Server):
+    """An engine that complains when it is told to."""
+
+    def __init__(self, host):
+        self.complaint = ""
+        self.deeds = []
+        grammar = Grammar(".x", "use {path}\n", "on", "off", "'", doubled=True)
+        layers = Layers(host, HERE.settings, "x.conf", grammar)
+        unit = Unit(host, "x.service", HERE.unit, "ERROR")
+        super().__init__(host, HERE, layers, unit, Pulse(), "nobody")
+
+    def _settings(self, sizing, group, server_id):
+        return {}, {}, {"id": server_id}, group, {}
+
+    def _try_out(self, staged):
+        return self.complaint
+
+    def _settle(self):
+        self.deeds.append("settled")
+
+    def _answer(self):
+        self.deeds.append("answered")
+
+    def _take_certificate(self):
+        self.deeds.append("took the certificate")
+
+    def make(self, answer=""):
+        with self._made_whole() as fresh:
+            if fresh is not None:
+                self._make(["maker", fresh], bad="ERROR")
+
+
+@pytest.fixture
+def paper(host):
+    return Paper(host)
+
+
+def test_what_is_refused_on_trial_is_not_written(host, paper):
+    paper.complaint = "a bad value"
+    with pytest.raises(errors.Invalid, match="a bad value"):
+        paper.configure(host.sizing, host.tls, {"a": 1}, 7)
+    assert "/etc/x/50-group.x" not in host.files
+    assert paper.deeds == []
+    paper.complaint = ""
+    paper.configure(host.sizing, host.tls, {"a": 1}, 7)
+    assert host.files["/etc/x/50-group.x"] == "a = 1\n"
+    assert paper.deeds == ["settled"]
+
+
+def test_data_get_their_name_when_they_are_whole(host, paper):
+    host.answers["maker"] = Ran(0, "", "ERROR: half")
+    with pytest.raises(errors.EngineFailed, match="half"):
+        paper.make()
+    assert HERE.data not in host.files
+    host.answers["maker"] = Ran(0, "", "")
+    paper.make()
+    assert HERE.data in host.files
+    host.deeds.clear()
+    paper.make()
+    assert host.deeds == []
+
+
+def test_a_certificate_is_loaded_where_something_runs(host, paper):
+    host.state = "inactive"
+    paper.load_certificate(host.tls)
+    assert paper.deeds == []
+    assert host.files[HERE.pair] == "/tls/pair"
+    host.state = "active"
+    paper.load_certificate(host.tls)
+    assert paper.deeds == ["took the certificate"]
+
+
+def test_without_its_certificate_nothing_is_served(paper):
+    with pytest.raises(errors.EngineFailed, match=r"ca\.crt"):
+        paper.load_certificate(Tls("/none", "/none"))
+
+
+def test_a_start_is_over_when_it_answers_and_a_stop_lets_go(host, paper):
+    paper.start()
+    paper.restart()
+    paper.stop()
+    assert paper.deeds == ["answered", "answered"]
+    assert host.deeds == ["start x.service", "restart x.service", "stop x.service"]
+    assert paper.health().state == "healthy"

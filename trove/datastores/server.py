@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An engine in a guest: what all of them do the same way, and what each must say.
+
+The one floor that engines stand on. It has no idea which one it is: what differs are
+the abstract methods.
+"""
+
+import abc
+import contextlib
+import typing
+
+from trove import errors
+from trove.datastores.layers import Layers, Settings
+from trove.datastores.places import Places
+from trove.datastores.protocol import Health, Host, Sizing, Tls
+from trove.datastores.pulse import Pulse
+from trove.datastores.unit import Unit, scrub
+
+MAKE_TIMEOUT = 300.0
+"""Seconds for a new data directory."""
+
+
+class Server(abc.ABC):
+    """One database server under systemd. ``user`` is whom it runs as."""
+
+    def __init__(
+        self,
+        host: Host,
+        places: Places,
+        layers: Layers,
+        unit: Unit,
+        pulse: Pulse[typing.Any],
+        user: str,
+    ) -> None:
+        self._host = host
+        self._where = places
+        self._layers = layers
+        self._unit = unit
+        self._pulse = pulse
+        self._user = user
+
+    # -- what differs
+
+    @abc.abstractmethod
+    def _settings(
+        self, sizing: Sizing, group: Settings, server_id: int
+    ) -> tuple[Settings, Settings, Settings, Settings, Settings]:
+        """The layers that are written, in their order."""
+
+    @abc.abstractmethod
+    def _try_out(self, staged: str) -> str:
+        """What the engine says against a configuration; empty: nothing."""
+
+    @abc.abstractmethod
+    def _settle(self) -> None:
+        """Writes what else there is beside the layers, and the unit."""
+
+    @abc.abstractmethod
+    def _answer(self) -> None:
+        """Raises unless it answers on its socket."""
+
+    @abc.abstractmethod
+    def _take_certificate(self) -> None:
+        """Has the running engine read its certificate again."""
+
+    # -- what does not
+
+    def configure(
+        self, sizing: Sizing, tls: Tls, group: Settings, server_id: int
+    ) -> None:
+        """Writes all layers, once the engine took them on trial."""
+        settings = self._settings(sizing, group, server_id)
+        self._host.make_directory(self._where.settings)
+        self._keep_certificate(tls)
+        texts = self._layers.stage(settings)
+        if complaint := self._try_out(self._layers.staged):
+            raise errors.Invalid(
+                why=f"The engine refuses the configuration: {scrub(complaint)}"
+            )
+        self._layers.write(texts)
+        self._settle()
+
+    def start(self) -> None:
+        """Starts it; returns when it answers on its socket."""
+        self._unit.start()
+        self._answer()
+
+    def stop(self) -> None:
+        """Stops it in good order."""
+        self._pulse.forget()
+        self._unit.stop()
+
+    def restart(self) -> None:
+        """Stops and starts it; returns when it answers again."""
+        self._pulse.forget()
+        self._unit.restart()
+        self._answer()
+
+    def health(self) -> Health:
+        """What it is, found out within 3 s."""
+        return self._pulse.take()
+
+    def load_certificate(self, tls: Tls) -> None:
+        """Shows this certificate to each new connection; those that are open stay."""
+        self._keep_certificate(tls)
+        if self._unit.running:
+            self._take_certificate()
+
+    @contextlib.contextmanager
+    def _made_whole(self) -> typing.Iterator[str | None]:
+        """Where to make the data directory; None when it is there.
+
+        It is made under another name and gets its own in one move: under its own name
+        it is whole and secure, always.
+        """
+        host, here = self._host, self._where
+        if host.exists(here.data):
+            yield None
+            return
+        host.remove(here.data_unfinished)
+        host.make_directory(here.data_unfinished, mode=0o700, owner=self._user)
+        yield here.data_unfinished
+        host.rename(here.data_unfinished, here.data)
+
+    def _make(self, argv: list[str], bad: str, script: bytes | None = None) -> None:
+        """Runs a program that makes data; ``bad`` in its words is a failure, too."""
+        made = self._host.run(
+            argv, input=script, user=self._user, timeout=MAKE_TIMEOUT, check=False
+        )
+        if made.returncode or bad in made.stdout + made.stderr:
+            raise errors.EngineFailed(why=scrub(made.stderr or made.stdout))
+
+    def _keep_certificate(self, tls: Tls) -> None:
+        """The engine's own copies, the pair in one move."""
+        here = self._where
+        self._host.make_directory(here.tls, mode=0o700, owner=self._user)
+        for source, target in ((tls.ca, here.authority), (tls.pair, here.pair)):
+            text = self._host.read_file(source)
+            if text is None:
+                name = target.rpartition("/")[2]
+                raise errors.EngineFailed(why=f"there is no {name} to serve with")
+            self._host.write_file(target, text, mode=0o600, owner=self._user)
