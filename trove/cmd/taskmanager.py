@@ -27,11 +27,8 @@ def main(argv: typing.Sequence[str] | None = None) -> int:
 
 
 def parts(conf: "cfg.ConfigOpts") -> "list[Part]":
-    """What the process runs, in the order in which it starts.
-
-    It imports what it needs when it is called: nothing of it may be loaded before the
-    patching in ``daemon.run``.
-    """
+    """What the process runs, in the order in which it starts."""
+    # imported here: nothing of this may be loaded before the patching in daemon.run
     from oslo_utils import importutils
 
     from trove.config import database
