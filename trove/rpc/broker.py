@@ -47,8 +47,9 @@ POLICIES: dict[str, dict[str, typing.Any]] = {
     "trove-reports": {
         "pattern": r"^trove-conductor",
         "definition": {
-            "max-length": 200000,
-            "max-length-bytes": 268435456,
+            # What a flood can put between an honest guest and us, at most.
+            "max-length": 20000,
+            "max-length-bytes": 33554432,
             "message-ttl": 600000,
         },
     },

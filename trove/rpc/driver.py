@@ -11,12 +11,14 @@ What it does otherwise than ``rabbit``:
   overwritten, so no sender can claim it.
 - What arrives is looked at before oslo.messaging does: some of what a hostile sender
   can write would end its consuming thread, keep a worker waiting, or be decompressed.
+- A guest is listened to so often (``rpc/rates.py``); the rest is dropped unread.
 - Nothing is a remote exception, going out or coming in: those are text of one side's
   traceback, and parsed by the other.
 - No fanout queues: nobody speaks to all guests, and each costs a Raft group.
 - TLS with a CA and the name of the very host connected to, or no connection at all.
 """
 
+import functools
 import itertools
 import logging
 import typing
@@ -31,7 +33,7 @@ from oslo_messaging._drivers import amqpdriver, base, impl_rabbit
 from oslo_messaging._drivers import common as rpc_common
 
 from trove import errors
-from trove.rpc import codec, screen
+from trove.rpc import codec, rates, screen
 from trove.rpc.transport import REPLY_EXCHANGE
 
 LOG = logging.getLogger(__name__)
@@ -53,6 +55,13 @@ OPTS = [
         default=CONTROL,
         help="Which side of the guests' broker this process is on; set by the process "
         "itself.",
+    ),
+    cfg.FloatOpt(
+        "trove_guest_rate",
+        default=rates.EACH_SECOND,
+        min=0,
+        help="Messages a second that each guest may send to one process of the control "
+        "plane; what is more is dropped and counted. 0: any number.",
     ),
 ]
 
@@ -78,6 +87,7 @@ class Consumer(impl_rabbit.Consumer):
         replies: bool,
         passive: bool,
         largest: int,
+        limits: rates.Rates,
         **settings: typing.Any,
     ) -> None:
         super().__init__(callback=self._screened, **settings)
@@ -85,9 +95,13 @@ class Consumer(impl_rabbit.Consumer):
         self._deliver = callback
         self._replies = replies
         self._largest = largest
+        self._limits = limits
 
     def _callback(self, message: typing.Any) -> None:
         """Before anything decodes, or decompresses, the body."""
+        if not self._limits.allow(message.properties.get("user_id")):
+            message.channel.basic_reject(message.delivery_tag, requeue=False)
+            return
         if len(message.body) > self._largest or "compression" in (
             message.properties.get("application_headers") or {}
         ):
@@ -155,8 +169,14 @@ class Connection(impl_rabbit.Connection):
     """A connection to the guests' broker, of either side."""
 
     def __init__(
-        self, conf: typing.Any, url: typing.Any, purpose: str, retry: int | None = None
+        self,
+        conf: typing.Any,
+        url: typing.Any,
+        purpose: str,
+        retry: int | None = None,
+        limits: rates.Rates | None = None,
     ) -> None:
+        self._limits = limits or rates.Rates()
         retry = RETRY if retry is None else retry
         self.guest = conf.oslo_messaging_rabbit.trove_side == GUEST
         # The envelope holds a text of JSON in JSON: what is quoted may double.
@@ -199,6 +219,7 @@ class Connection(impl_rabbit.Connection):
                 replies=replies,
                 passive=self.guest,
                 largest=self.largest,
+                limits=self._limits,
                 exchange_name=exchange,
                 queue_name=queue,
                 routing_key=queue,
@@ -306,7 +327,10 @@ class Driver(impl_rabbit.RabbitDriver):
             raise RuntimeError("trove-rabbit needs TLS, and the broker's CA")
         if not ours.rabbit_quorum_queue or not ours.rabbit_transient_quorum_queue:
             raise RuntimeError("trove-rabbit needs quorum queues")
-        self._connection_pool.connection_cls = Connection
+        # One bucket a guest, whichever of our connections hears it.
+        self._connection_pool.connection_cls = functools.partial(
+            Connection, limits=rates.Rates(ours.trove_guest_rate)
+        )
         if ours.use_queue_manager:
             self._q_manager = ReplyNames(ours.hostname, ours.processname)
 

@@ -43,6 +43,8 @@ _CONTROL = {
     # process leaves behind goes by itself.
     "use_queue_manager": "false",
     "rabbit_transient_queues_ttl": "600",
+    # The rest waits in the broker, where a queue's bounds hold.
+    "rabbit_qos_prefetch_count": "200",
     # A worker waits this long for the queue of somebody who asked and is gone.
     "kombu_missing_consumer_retry_timeout": "5",
 }
