@@ -49,7 +49,7 @@ def test_a_guest_is_bound_to_its_own_names(conf, tmp_path, ca):
     )
     ours = settings(made)
     assert isinstance(made._driver, driver.Driver)
-    assert made._driver._connection_pool.connection_cls is driver.Connection
+    assert made._driver._connection_pool.connection_cls.func is driver.Connection
     assert (ours.ssl, ours.ssl_ca_file) == (True, ca)
     assert (ours.trove_side, ours.hostname) == ("guest", "guest-i-1")
     assert ours.use_queue_manager and ours.processname == "trove-guestagent"
