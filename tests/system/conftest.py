@@ -7,6 +7,7 @@ import typing
 
 import pytest
 
+from tests.system.attacks import guests
 from tests.system.deployment import Deployment, Traces, User, until
 from trove.localcloud.layout import Layout
 
@@ -57,6 +58,14 @@ def demo(deployment: Deployment) -> User:
 @pytest.fixture(scope="session")
 def other(deployment: Deployment) -> User:
     return User(deployment, "other")
+
+
+@pytest.fixture(scope="session")
+def pair(deployment: Deployment, demo: User) -> typing.Iterator[guests.Pair]:
+    """A guest that was taken over, and the one that it is after."""
+    made = guests.make(deployment, demo)
+    yield made
+    made.close()
 
 
 @pytest.fixture(autouse=True)

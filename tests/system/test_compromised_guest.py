@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What whoever is root in a guest can do to its surroundings: the network, floods.
+
+The programs of ``tests/system/attacks`` run in a real guest that was taken over; what
+came of them is asked of the control plane, of the other guest, and of the bridge.
+"""
+
+import contextlib
+import json
+import pathlib
+import socket
+import threading
+import time
+
+import amqp
+import psycopg
+import pymysql
+import pytest
+
+from tests.system.attacks import broker
+from tests.system.deployment import ask, until
+from trove.localcloud import rabbitmq
+
+pytestmark = [pytest.mark.root, pytest.mark.localcloud]
+
+METADATA = "169.254.169.254"
+PORTS = {"mariadb": 3306, "postgresql": 5432}
+
+
+def address(pair, instance):
+    return pair.demo.show(instance)["ip"][0]
+
+
+def hardware(pair, instance):
+    """The address of its network card."""
+    path = "/sys/class/net/eth0/address"
+    return pair.deployment.inside(instance, "cat", path).strip()
+
+
+def listening(instance=None, pair=None):
+    """TCP ports somebody listens on and from where: on this host, or in a guest."""
+    found = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        text = (
+            pathlib.Path(table).read_text()
+            if instance is None
+            else pair.deployment.inside(instance, "cat", table)
+        )
+        for line in text.splitlines()[1:]:
+            words = line.split()
+            if words[3] == "0A":
+                where, _, port = words[1].rpartition(":")
+                found.add((where, int(port, 16)))
+    return found
+
+
+# -- the network -----------------------------------------------------------------------
+
+
+def test_a_guest_finds_the_broker_and_nothing_else(pair):
+    """Reach other guests, API, database, hypervisor: only the broker's port answers.
+
+    Scanned: each port that is listened to on the host, the well known, ours; on each of
+    the host's addresses, the other guest, the metadata address.
+    """
+    place = pair.deployment.place
+    ports = {port for _, port in listening()} | set(range(1, 1025))
+    ports = sorted(ports | set(range(place.ports, place.ports + 100)))
+    victim = sorted({port for _, port in listening(pair.victim, pair)} | {22, 111})
+    others = {
+        place.host_address: ports,
+        address(pair, pair.victim): victim,
+        METADATA: [80, 443],
+    }
+    with contextlib.suppress(OSError), socket.socket(type=socket.SOCK_DGRAM) as out:
+        out.connect(("192.0.2.1", 9))  # nothing is sent: which way would it go
+        others[out.getsockname()[0]] = ports
+    (found,) = pair.lines("scan.py", others)
+    answers = {where: all for where, all in found.items() if any(all.values())}
+    expected = {"open": [place.guests_amqp_port], "refused": []}
+    assert answers == {place.host_address: expected}
+
+
+def test_no_frame_says_that_it_is_anothers(pair):
+    """Steal another's address: forged ARP, IP, MAC, IPv6 and VLAN frames stay in.
+
+    The honest ones among them show that the listener on the bridge would have seen.
+    """
+    place = pair.deployment.place
+    theirs = address(pair, pair.victim)
+    bridge = pathlib.Path(f"/sys/class/net/{place.bridge}/address").read_text().strip()
+    orders = {
+        "mine": address(pair, pair.attacker),
+        "theirs": theirs,
+        "their_mac": hardware(pair, pair.victim),
+        "host": place.host_address,
+        "host_mac": bridge,
+        "port": place.guests_amqp_port,
+        "rounds": 5,
+    }
+    seen, over = set(), threading.Event()
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as ear:
+        ear.bind((place.bridge, 3))
+        ear.settimeout(0.2)
+
+        def listen():
+            while not over.is_set():
+                with contextlib.suppress(TimeoutError):
+                    frame = ear.recv(2048)
+                    seen.update(x for x in MARKS if x in frame)
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        pair.run("spoof.py", orders)
+        until("the last frames", lambda: b"honest-ip" in seen, 10)
+        over.set()
+        thread.join()
+    assert seen == {b"honest-arp", b"honest-ip"}
+    with pair.enter(pair.victim) as connection:
+        assert ask(connection, "SELECT 1")[0][0] == 1
+
+
+MARKS = (b"honest-arp", b"honest-ip", b"forged")
+
+
+# -- the guest's own sockets -----------------------------------------------------------
+
+
+def anonymous(kind, host):
+    """Each way in without a password that an engine is known for."""
+    if kind == "mariadb":
+        for user in ("", "root", "mysql", "admin", "os_admin"):
+            with pytest.raises(pymysql.err.OperationalError) as refused:
+                pymysql.connect(host=host, user=user, connect_timeout=10)
+            yield user, refused.value.args[0]
+    else:
+        for user in ("postgres", "root", "anonymous", "os_admin"):
+            for mode in ("disable", "require"):
+                with pytest.raises(psycopg.OperationalError) as refused:
+                    psycopg.connect(
+                        host=host, user=user, connect_timeout=10, sslmode=mode
+                    )
+                yield user, str(refused.value)
+
+
+def test_what_a_guest_listens_on_lets_nobody_in(pair):
+    """S16: one port, the engine's; and who has no account is refused there."""
+    for instance in (pair.attacker, pair.victim):
+        shown = pair.demo.show(instance)
+        kind = shown["datastore"]["type"]
+        wide = {
+            port
+            for where, port in listening(instance, pair)
+            if not where.endswith("0100007F") and where != "0" * 24 + "01000000"
+        }
+        assert wide == {PORTS[kind]}, "something else listens"
+        ways = list(anonymous(kind, shown["ip"][0]))
+        assert ways
+        for user, why in ways:
+            if kind == "mariadb":
+                assert why in (1045, 1698, 3159), (user, why)  # denied, or no TLS
+            else:
+                assert "pg_hba.conf" in why or "password" in why, (user, why)
+
+
+# -- floods ----------------------------------------------------------------------------
+
+
+def test_a_flood_drowns_nobody(pair):
+    """Flood: connections and channels are bounded; others are heard, and served.
+
+    Twenty seconds of all that a guest can send, valid and not; meanwhile the other one
+    is restarted through the API, and is heard when it is over. How late a heartbeat may
+    be while it lasts is not bounded yet: they share the broker, and the queue.
+    """
+    told = []
+
+    def flood():
+        boot = pair.report(pair.attacker)[0]
+        orders = {"them": pair.victim, "boot": boot, "seconds": 20}
+        told.extend(pair.lines("flood.py", orders))
+
+    sender = threading.Thread(target=flood)
+    sender.start()
+    answer = pair.demo.ask("POST", f"/instances/{pair.victim}/action", {"restart": {}})
+    assert answer.status_code == 202
+    pair.demo.wait(pair.victim)
+    sender.join()
+    pair.heard_anew(pair.victim)
+    channels, connections, sent = told
+    assert channels["code"] == connections["code"] == 530, told
+    assert 0 < connections["connections"] <= 10
+    assert channels["channels"] <= 20
+    assert sent["messages"] > 500, sent
+    pair.believed_again()
+    log = (pair.deployment.place.log / "conductor.log").read_text()
+    lines = [x for x in log.splitlines() if f"guest-{pair.attacker} says more" in x]
+    assert 1 <= len(lines) <= 3, "a flood of messages is no flood of the log"
+
+
+# -- the end ---------------------------------------------------------------------------
+
+
+@pytest.fixture(name="doomed")
+def a_third_guest(pair):
+    id = pair.demo.create("mariadb", "doomed")
+    pair.demo.wait(id)
+    yield id
+    if pair.demo.show(id) is not None:
+        pair.demo.delete(id)
+    pair.demo.gone(id)
+
+
+def test_a_stolen_credential_ends_with_its_instance(pair, doomed):
+    """Survive deletion: the live connection is closed by the broker, then no way in."""
+    place = pair.deployment.place
+    access = rabbitmq.access(place)
+    stolen = broker.Attacker(
+        doomed,
+        pair.victim,
+        access.guest_hosts[0],
+        rabbitmq.GUESTS_VHOST,
+        pair.identity(doomed)["password"],
+        access.ca_file,
+    )
+    line = stolen.connect()
+    pair.demo.delete(doomed)
+    with pytest.raises((amqp.exceptions.ConnectionForced, OSError)) as forced:
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            with contextlib.suppress(TimeoutError):
+                line.drain_events(timeout=1)
+    line.collect()
+    assert getattr(forced.value, "reply_code", 320) == 320
+    with pytest.raises(amqp.exceptions.AccessRefused):
+        stolen.connect()
+    pair.demo.gone(doomed)
+    with pytest.raises(amqp.exceptions.AccessRefused):
+        stolen.connect()
+    assert doomed not in json.dumps(access.broker().guests())
