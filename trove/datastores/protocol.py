@@ -89,6 +89,9 @@ class Host(typing.Protocol):
     def service_state(self, unit: str) -> str:
         """``systemctl is-active``: active, activating, inactive, failed...; <= 1 s."""
 
+    def service_result(self, unit: str) -> str:
+        """How its processes ended: success, signal, oom-kill, exit-code...; <= 1 s."""
+
     def service_log(self, unit: str, lines: int = 50) -> str:
         """The newest lines the unit's processes wrote, oldest first."""
 

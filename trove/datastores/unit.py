@@ -47,6 +47,15 @@ SILENT = {
     "reloading": (Service.STARTING, "the database is starting"),
 }
 
+ENDED = {
+    "oom-kill": "the database was killed for want of memory",
+    "signal": "the database was killed by a signal",
+    "core-dump": "the database crashed",
+    "exit-code": "the database ended with an error",
+    "timeout": "the database did not start in time",
+}
+"""systemd's word for how a unit's processes ended, where it starts them again."""
+
 
 def scrub(text: str, limit: int = 400) -> str:
     """The text on one line, without anything derived from a password, and short."""
@@ -105,9 +114,13 @@ class Unit:
 
     def silent(self, why: str) -> Health:
         """What an engine is that does not answer."""
-        state, reason = SILENT.get(
-            self._host.service_state(self.name), (Service.RUNNING, why)
-        )
+        found = self._host.service_state(self.name)
+        state, reason = SILENT.get(found, (Service.RUNNING, why))
+        if found in ("failed", "activating"):
+            # Also while systemd waits to start it again: it did not end for nothing
+            ended = ENDED.get(self._host.service_result(self.name))
+            if ended is not None:
+                return Health(state=Service.CRASHED, why=ended)
         return Health(state=state, why=reason)
 
     def complaint(self) -> str:

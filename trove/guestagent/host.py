@@ -195,6 +195,10 @@ class Host:
         """active, activating, inactive, failed...; unknown if systemd is too busy."""
         return self._shown(unit, "ActiveState") or "unknown"
 
+    def service_result(self, unit: str) -> str:
+        """success, signal, oom-kill, exit-code...; empty if systemd is too busy."""
+        return self._shown(unit, "Result")
+
     def service_log(self, unit: str, lines: int = 50) -> str:
         """The newest lines the unit's processes wrote, oldest first."""
         words = ["journalctl", "--quiet", "--no-pager", "--output=cat"]

@@ -57,6 +57,11 @@ class Machine(Host):
             return self.ended.get(unit, "inactive")
         return "active" if self.processes[unit].poll() is None else "failed"
 
+    def service_result(self, unit: str) -> str:
+        process = self.processes.get(unit)
+        code = process.poll() if process is not None else 0
+        return "success" if not code else "signal" if code < 0 else "exit-code"
+
     def service_log(self, unit: str, lines: int = 50) -> str:
         with contextlib.suppress(FileNotFoundError):
             text = self._log(unit).read_text(errors="replace")

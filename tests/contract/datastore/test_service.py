@@ -74,7 +74,8 @@ def test_a_killed_engine_crashed(running):
     assert timed(lab).state == "healthy"
     os.kill(lab.process(), signal.SIGKILL)
     lab.machine.processes[lab.client.unit].wait()
-    assert timed(lab).state == "crashed"
+    found = timed(lab)
+    assert (found.state, "signal" in found.why) == ("crashed", True)
 
 
 def test_a_frozen_engine_is_unhealthy_in_three_seconds(lab):

@@ -19,6 +19,7 @@ class PaperHost:
     answers: dict[str, Ran] = dataclasses.field(default_factory=dict)
     state: str = "inactive"
     log: str = ""
+    result: str = "success"
     broken: bool = False
     mounts: set[str] = dataclasses.field(default_factory=set)
     sizing: typing.ClassVar = Sizing(memory=1024, vcpus=2)
@@ -66,6 +67,9 @@ class PaperHost:
 
     def service_state(self, unit):
         return self.state
+
+    def service_result(self, unit):
+        return self.result
 
     def service_log(self, unit, lines=50):
         return self.log

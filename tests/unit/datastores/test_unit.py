@@ -67,6 +67,20 @@ def test_what_a_silent_engine_is(host, unit, state, service):
     assert unit.silent("no answer").state == service
 
 
+@pytest.mark.parametrize("state", ["failed", "activating"])
+@pytest.mark.parametrize(
+    "result, word", [("oom-kill", "memory"), ("signal", "signal"), ("core-dump", "c")]
+)
+def test_how_it_ended_is_said_also_while_it_waits_to_be_started(
+    host, unit, state, result, word
+):
+    """T14: which, not only that."""
+    host.state, host.result = state, result
+    found = unit.silent("no answer")
+    assert found.state == "crashed"
+    assert word in found.why
+
+
 def test_what_is_made_of_a_password_is_taken_out():
     text = f"near '*{'A' * 40}' and\n 'SCRAM-SHA-256$4096:abc$d:e' x"
     assert scrub(text) == "near '***' and '***' x"
