@@ -7,6 +7,7 @@ instance costs a second and what exists can be counted. Leases are short.
 """
 
 import contextlib
+import gc
 import os
 import pathlib
 import re
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import typing
+import warnings
 
 from cryptography import fernet
 
@@ -147,6 +149,10 @@ class Lab:
             for log in self.home.glob("*.log"):
                 shutil.copy(log, keep)
         shutil.rmtree(self.home)
+        with warnings.catch_warnings():
+            # What the libraries left open when a server went from under them.
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
 
     def _prepare(self) -> None:
         home = self.home
@@ -239,6 +245,21 @@ class Lab:
             self.daemons[name].spawn()
         for name in names:
             self.daemons[name].wait_ready()
+
+    def skew(self, name: str, seconds: int) -> None:
+        """A daemon whose clock is wrong by so much is in that one's place."""
+        daemon = self.daemons[name]
+        daemon.kill()
+        wrong = self.home / f"skew{seconds}"
+        wrong.mkdir(exist_ok=True)
+        # what the interpreter loads before anything else
+        (wrong / "sitecustomize.py").write_text(
+            f"import time\nreal = time.time\ntime.time = lambda: real() + {seconds}\n"
+        )
+        paths = self.environment["PYTHONPATH"]
+        daemon.how["env"] = self.environment | {"PYTHONPATH": f"{wrong}:{paths}"}
+        self.restart(name)
+        daemon.how["env"] = self.environment
 
     def heal(self) -> None:
         """Everything runs again, nothing is armed."""

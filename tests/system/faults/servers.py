@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A MariaDB of the laboratory's own, and a process that can die and come again."""
 
+import contextlib
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import time
 import typing
@@ -38,7 +40,7 @@ class Daemon:
         **how: typing.Any,
     ) -> None:
         self.name, self.argv, self.log = name, argv, log
-        self._ready, self._how = ready, how
+        self._ready, self.how = ready, how
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -55,7 +57,7 @@ class Daemon:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                **{"cwd": "/", **self._how},
+                **{"cwd": "/", **self.how},
             )
 
     def wait_ready(self, within: float = FOREVER) -> None:
@@ -114,13 +116,13 @@ def mariadb(home: pathlib.Path) -> tuple[Daemon, str]:
     server = sa.make_url(url).set(database="mysql")
 
     def ready() -> bool:
+        with contextlib.closing(socket.socket(socket.AF_UNIX)) as line:
+            # PyMySQL leaks its socket when there is nobody at the other end
+            if line.connect_ex(f"{place}/s"):
+                return False
         engine = sa.create_engine(server, poolclass=sa.pool.NullPool)
-        try:
-            if (place / "s").exists():
-                with engine.connect():
-                    return True
-        except sa.exc.OperationalError:
-            pass
+        with contextlib.suppress(sa.exc.OperationalError), engine.connect():
+            return True
         return False
 
     daemon = Daemon(
