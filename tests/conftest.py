@@ -14,6 +14,7 @@ import sys
 import typing
 import warnings
 
+import hypothesis
 import pytest
 
 with warnings.catch_warnings():
@@ -21,6 +22,15 @@ with warnings.catch_warnings():
     from oslo_service import backend
 
     backend.init_backend(backend.BackendType.THREADING)
+
+# How long a machine takes to draw a value is no fault of the code under test; the first
+# draw of a new machine also writes the tables of Unicode.
+hypothesis.settings.register_profile(
+    "trove",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("trove")
 
 _TESTS = pathlib.Path(__file__).parent
 _UNIT = _TESTS / "unit"

@@ -79,7 +79,7 @@ project_domain_name = Default
     app.shared.cache_clear()
     app._shared_policy.cache_clear()
     cfg.CONF.reset()
-    # auth_token registers its plugin's options, required ones too, for the whole process
+    # auth_token registers its plugin's options, required ones too, process-wide
     cfg.CONF.unregister_opts(
         loading.get_auth_plugin_conf_options("password"), group="keystone_authtoken"
     )
