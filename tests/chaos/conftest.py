@@ -3,6 +3,7 @@
 
 import gc
 
+import pytest
 from cryptography import fernet
 
 from trove.db import types
@@ -12,3 +13,9 @@ types.use_key(fernet.Fernet.generate_key())
 # Worlds make millions of short-lived rows, and what was imported stays.
 gc.freeze()
 gc.set_threshold(50_000, 50, 50)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--seed", type=int, default=None, help="play this seed of the simulation only"
+    )

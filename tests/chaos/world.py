@@ -97,7 +97,7 @@ class Fault:
 class Ticking(session.Database):
     """The control database; the process may die before and after each transaction."""
 
-    world: "World"
+    world: "Played"
 
     def run(self, work: typing.Any, attempts: int = 5) -> typing.Any:
         self.world.tick("before write")
@@ -216,7 +216,7 @@ class World:
         self.seq = itertools.count(1)
         self.ids = itertools.count(1)
         self._forget(fault)
-        self.database = _database(self)
+        self.database = shared(self)
         self.cloud = MemoryCloud(
             deployment=SETTINGS.deployment,
             clock=self.now,
@@ -238,7 +238,6 @@ class World:
             self.reports,
         )
         self.reaper = Reaper(self.database, self.cloud, self.users)
-        self._accept_datastore()
         self.armed = list(bombs)
 
     def _forget(self, fault: Fault | None) -> None:
@@ -263,11 +262,10 @@ class World:
         self.users.there.clear()
         self.guests.done.clear()
         self.reports._service.clear()
-        self._accept_datastore()
 
     def take_the_database(self) -> None:
         """All worlds share one: it is this one's, and empty."""
-        _database(self)
+        shared(self)
 
     # -- time, crashes, faults -----------------------------------------------------
 
@@ -380,23 +378,6 @@ class World:
             return [(row.kind, row.state, row.fault) for row in rows]
 
     # -- what the API does ---------------------------------------------------------
-
-    def _accept_datastore(self) -> None:
-        with self.database.transaction() as tx:
-            moment = self.moment
-            tx.add(Datastore(id="d", name="mariadb", created=moment, updated=moment))
-            tx.add(
-                DatastoreVersion(
-                    id="v",
-                    datastore_id="d",
-                    name="10.11",
-                    number="10.11",
-                    manager="mariadb",
-                    image_id="image-1",
-                    created=moment,
-                    updated=moment,
-                )
-            )
 
     def create(self) -> str:
         """An accepted POST /instances."""
@@ -525,7 +506,7 @@ class World:
 class Clock:
     """The clock of whichever world is played now."""
 
-    world: World
+    world: "Played"
 
     def __call__(self) -> float:
         return self.world.moment
@@ -538,7 +519,15 @@ _clock = Clock()
 _one: list[Ticking] = []
 
 
-def _database(world: World) -> Ticking:
+class Played(typing.Protocol):
+    """Whatever has a time, and is told of writes."""
+
+    moment: float
+
+    def tick(self, label: str) -> None: ...
+
+
+def shared(world: Played) -> Ticking:
     """One database for all worlds, emptied: its compiled statements are kept."""
     if not _one:
         _one.append(Ticking("sqlite://", clock=_clock, sleep=_clock.sleep))
@@ -547,6 +536,25 @@ def _database(world: World) -> Ticking:
     database = _one[0]
     _clock.world = database.world = world
     with database.transaction() as tx:
-        for table in Record.metadata.sorted_tables:
+        for table in reversed(Record.metadata.sorted_tables):
             tx.execute(table.delete())
+    accept_datastore(database, world.moment)
     return database
+
+
+def accept_datastore(database: Ticking, moment: float) -> None:
+    """The one that every world has."""
+    with database.transaction() as tx:
+        tx.add(Datastore(id="d", name="mariadb", created=moment, updated=moment))
+        tx.add(
+            DatastoreVersion(
+                id="v",
+                datastore_id="d",
+                name="10.11",
+                number="10.11",
+                manager="mariadb",
+                image_id="image-1",
+                created=moment,
+                updated=moment,
+            )
+        )
