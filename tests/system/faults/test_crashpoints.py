@@ -16,25 +16,18 @@ from tests.system.faults.lab import TASKMANAGERS
 
 pytestmark = [pytest.mark.root, pytest.mark.mariadb, pytest.mark.rabbitmq]
 
+# a few of all: test_they_die_at_every_point_there_is has the rest
 CREATE = [
-    "after:engine.run.write",  # claimed, the first step's intent is written
     "after:users.add_guest",
-    "before:network.create_port",
     "after:volumes.create",
     "after:compute.boot",
-    "after:guest.prepare",
     "before:instance.create.settle.write",
 ]
+RESTART = ["after:guest.restart_database"]
 DELETE = [
-    "after:guest.stop_database",
-    "after:users.remove_guest",
     "after:compute.delete",
-    "after:volumes.delete",
     "after:instance.delete.settle.write",
 ]
-RESTART = ["after:guest.restart_database"]
-
-
 LIFE = ["group", "port", "server", "volume"]
 
 
