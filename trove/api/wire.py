@@ -134,7 +134,12 @@ def _from_json(data: bytes, charset: str | None) -> Plain:
         raise errors.Invalid("The body is not valid UTF-8.") from None
     _refuse_deep(text)
     try:
-        return json.loads(text, parse_constant=_no_number, parse_float=_finite)
+        return json.loads(
+            text,
+            parse_constant=_no_number,
+            parse_float=_finite,
+            object_pairs_hook=_once,
+        )
     except ValueError:
         # the parser's own sentence repeats nothing, but its error holds the whole text
         raise errors.Invalid("The body is not valid JSON.") from None
@@ -154,6 +159,14 @@ def _refuse_deep(text: str) -> None:
 
 def _no_number(name: str) -> typing.NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+def _once(pairs: list[tuple[str, Plain]]) -> dict[str, Plain]:
+    """An object; which of two equal keys counts, everybody would guess differently."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError("a key is there twice")
+    return made
 
 
 def _finite(text: str) -> float:
@@ -242,6 +255,8 @@ def _object(element: plain_xml.Element, schema: Schema) -> Plain:
             continue
         made[name] = scalar(text.strip(), known.get(name, fallback))
     for child in element:
+        if child.tag in made:
+            raise errors.Invalid("The body says something twice.")
         made[child.tag] = _typed(child, known.get(child.tag, fallback))
     return made
 

@@ -18,8 +18,9 @@ def _run(argv: typing.Sequence[str]) -> int:
     # Loaded here: nothing of this may be imported before the patching above.
     from trove import config
     from trove.config import listen
-    from trove.service import wsgiserver
+    from trove.service import loglines, wsgiserver
 
+    loglines.be_plain()
     conf = config.parse("api", argv)
 
     def load() -> wsgiserver.Application:

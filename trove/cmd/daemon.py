@@ -23,8 +23,10 @@ def run(
     concurrency.prepare(argv, name)
     # Loaded here: nothing of this may be imported before the patching above.
     from trove import config
+    from trove.service import loglines
     from trove.service.process import Process
 
+    loglines.be_plain()
     conf = config.parse(process, argv)
     return Process(
         name,

@@ -31,7 +31,7 @@ class Output:
 
     def say(self, sentence: str, **facts: typing.Any) -> None:
         """Something was done: a sentence, or its facts."""
-        self._write(facts if self.as_json else sentence)
+        self._write(facts if self.as_json else shown(sentence))
 
     def rows(
         self,
@@ -65,7 +65,7 @@ class Output:
 
     def error(self, sentence: str) -> None:
         """What went wrong."""
-        print(f"trove-manage: {sentence}", file=sys.stderr)
+        print(f"trove-manage: {shown(sentence)}", file=sys.stderr)
 
     def _write(self, what: typing.Any) -> None:
         if not isinstance(what, str):
@@ -125,5 +125,9 @@ def _cell(column: str, value: typing.Any) -> str:
         return span(value)
     if isinstance(value, list | tuple):
         return ",".join(str(item) for item in value) or "-"
-    # a guest's or a user's words must not steer the terminal
-    return "".join(c if c.isprintable() else "?" for c in str(value))
+    return shown(str(value))
+
+
+def shown(text: str) -> str:
+    """A guest's or a user's words must not steer the terminal, or add a line."""
+    return "".join(c if c.isprintable() else "?" for c in text)

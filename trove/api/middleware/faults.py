@@ -21,6 +21,9 @@ REQUEST_ID = "openstack.request_id"
 KEPT = ("WWW-Authenticate", "Retry-After", "Allow")
 """Headers of other people's errors that mean something to a client."""
 
+EVERY = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+"""Of every answer: it is its caller's alone, and no browser's to guess about."""
+
 
 class Faults:
     """The outermost thing that a caller's request can break."""
@@ -30,6 +33,11 @@ class Faults:
 
     @webob.dec.wsgify
     def __call__(self, request: webob.Request) -> webob.Response:
+        response = self._answer(request)
+        response.headers.update(EVERY)
+        return response
+
+    def _answer(self, request: webob.Request) -> webob.Response:
         request_id = request.environ.setdefault(REQUEST_ID, new_request_id())
         # pecan is kept from these; they are read here before it is reached
         as_xml = wire.wants_xml(request.headers.get("Accept"))
@@ -37,7 +45,7 @@ class Faults:
             response = request.get_response(self.application)
         except errors.TroveError as error:
             status, body, headers = faults.described(error, request_id)
-            if status >= 500:
+            if status >= 500 and not isinstance(error, errors.Unsupported):
                 LOG.exception("request %s failed: %s", request_id, error)
             return _response(status, body, headers, as_xml)
         except webob.exc.HTTPException as raised:

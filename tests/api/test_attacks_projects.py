@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""S7, S8, S9, S10: project A never sees or affects project B (INV-18)."""
+
+import itertools
+import json
+import pathlib
+import re
+import time
+import typing
+
+import pytest
+import sqlalchemy as sa
+
+from tests.api.test_policy_matrix import BODIES
+from tests.api.world import ADMINS, CALLERS, DEMO, OTHER, World
+from trove.api import policy
+from trove.api.resources import TABLE
+from trove.api.table import Route
+from trove.db.session import Database
+from trove.db.tables import Record
+
+GOLDEN = pathlib.Path(__file__).with_name("policy_matrix.json")
+
+OWNED = {"instance"}
+"""Resources whose ``{id}`` belongs to a project."""
+
+
+def _routes() -> list[tuple[Route, str]]:
+    return [
+        (route, rule) for route in TABLE.routes for rule, _ in policy.rules_of(route.op)
+    ]
+
+
+def _named(it: typing.Any) -> str | None:
+    return it.shown if isinstance(it, Route) else None
+
+
+def _rows(world: World) -> str:
+    """Everything in the database, but what only says that somebody asked."""
+    found = []
+    with world.database.engine.connect() as connection:
+        for table in sorted(Record.metadata.tables):
+            rows = connection.execute(sa.text(f"SELECT * FROM {table}"))
+            found += sorted(repr(tuple(row)) for row in rows)
+    return "\n".join(found)
+
+
+def _fill(world: World, route: Route, ids: dict[str, str]) -> str:
+    literal = {"flavor": "1", "datastore": "mariadb"}
+    known = {
+        "id": literal.get(route.resource.name, "1"),
+        "version": world.versions["mariadb-10.11"],
+        "project": DEMO,
+    }
+    return route.path.format(**{**known, **ids})
+
+
+@pytest.mark.parametrize(
+    "route, rule",
+    [
+        pair
+        for pair in _routes()
+        if pair[0].resource.name in OWNED and len(pair[0].names) > 1
+    ],
+    ids=_named,
+)
+def test_every_id_of_another_project_is_not_there(
+    world: World, route: Route, rule: str
+) -> None:
+    """S7: each id of the path, own and foreign in every combination; and by name.
+
+    A foreign thing is answered exactly as a thing that does not exist, and nothing of
+    the owner's changes.
+    """
+    own, foreign = world.active(), world.active("stranger", name="their-db")
+    before = _rows(world)
+    names = [name for name in route.names if name != "tenant"]
+    for kinds in itertools.product((own, foreign, "their-db"), repeat=len(names)):
+        if all(kind == own for kind in kinds):
+            continue
+        ids = dict(zip(names, kinds, strict=True))
+        path = _fill(world, route, ids)
+        answer = world.ask(route.op.method, path, BODIES.get(rule))
+        if rule == "instance:reset_status":
+            assert answer.status_int == 403  # asked before the id is looked at
+            continue
+        assert answer.status_int == 404, (path, answer.text)
+        never = _fill(world, route, dict.fromkeys(names, "0" * 36))
+        nothing = world.ask(route.op.method, never, BODIES.get(rule))
+        assert _plain(answer.text, ids) == _plain(nothing.text, {"id": "0" * 36})
+    assert _rows(world) == before
+
+
+def _plain(text: str, ids: dict[str, str]) -> str:
+    for id in ids.values():
+        text = text.replace(id, "ID")
+    return re.sub(r"req-[0-9a-f-]+", "req", text)
+
+
+@pytest.mark.parametrize("route, rule", _routes(), ids=_named)
+def test_the_path_of_another_project_is_forbidden(
+    world: World, route: Route, rule: str
+) -> None:
+    """S7: the project in the path is the token's, for an admin too."""
+    theirs = world.active("stranger")
+    path = _fill(world, route, {"id": theirs} if "instance" in rule else {})
+    for caller in ("member", "admin"):
+        answer = world.ask(
+            route.op.method,
+            f"/v1.0/{OTHER}/{path}",
+            BODIES.get(rule),
+            caller=caller,
+        )
+        assert answer.status_int == 403, (caller, answer.text)
+
+
+FILTERS = (
+    "project_id",
+    "tenant_id",
+    "tenant",
+    "project",
+    "all_tenants",
+    "all_projects",
+    "deleted",
+    "include_clustered",
+    "name",
+    "status",
+    "marker",
+    "id",
+    "owner",
+    "user_id",
+    "is_admin",
+    "limit",
+    "q",
+    "filter",
+)
+
+
+@pytest.mark.parametrize("path", ["instances", "instances/detail", "limits"])
+def test_no_filter_brings_another_projects_rows(world: World, path: str) -> None:
+    """S8: a list is the same or smaller with any filter, and never another's."""
+    mine = world.active()
+    theirs = world.active("stranger", name="their-db")
+    for name, value in itertools.product(
+        FILTERS, (OTHER, ADMINS, "1", "true", "*", "%", theirs, "their-db", "", "null")
+    ):
+        query = f"{path}?{name}={value}&{name}={OTHER}"
+        answer = world.ask("GET", query)
+        assert answer.status_int in (200, 400), (query, answer.text)
+        assert theirs not in answer.text and "their-db" not in answer.text
+        if answer.status_int == 200 and path != "limits":
+            assert {row["id"] for row in answer.json["instances"]} <= {mine}
+
+
+def test_a_body_cannot_say_whose_it_is(world: World) -> None:
+    """S8: ``project_id`` and its like in a body move nothing elsewhere."""
+    extra = dict.fromkeys(("project", "project_id", "tenant_id", "tenant", "id"), OTHER)
+    made = world.created(**extra)
+    assert made != OTHER
+    assert world.ask("GET", "instances", caller="stranger").json["instances"] == []
+    usage = world.ask("GET", f"mgmt/quotas/{OTHER}", caller="stranger").json["quotas"]
+    assert {row["in_use"] + row["reserved"] for row in usage} == {0}
+
+
+# -- S9 ----------------------------------------------------------------------------
+
+WHO = ("reader", "member", "admin", "service", "roleless", "nobody")
+
+
+def _matrix(world: World) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    known: dict[tuple[str, str], str] = {}
+    for route, rule in _routes():
+        cells = {}
+        for who, whose in itertools.product(WHO, ("own", "foreign")):
+            project = (CALLERS[who] or (DEMO, ""))[0]
+            owner = {DEMO: "member", ADMINS: "admin"}[project]
+            owner = owner if whose == "own" else "stranger"
+            ids = {"project": project if whose == "own" else OTHER}
+            if route.resource.name in OWNED and "{id}" in route.path:
+                if route.op.method != "GET" or (owner, "GET") not in known:
+                    known[owner, route.op.method] = world.active(owner)
+                ids["id"] = known[owner, route.op.method]
+            path = _fill(world, route, ids)
+            answer = world.ask(route.op.method, path, BODIES.get(rule), caller=who)
+            cells[f"{who} {whose}"] = str(answer.status_int)
+        found[f"{route.shown} {rule}"] = cells
+    return found
+
+
+def test_the_matrix_of_callers_and_routes_is_the_golden_one(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S9: route x caller x own or foreign; a change is a change of this file.
+
+    ``service`` is a caller with the role ``service`` alone: it may nothing here.
+    """
+    monkeypatch.setitem(CALLERS, "service", (DEMO, "service"))
+    database = Database("sqlite://")
+    Record.metadata.create_all(database.engine)
+    world = World(tmp_path, database=database, quotas={})
+    world.clock = time.time()
+    found = _matrix(world)
+    world.close()
+    assert found == json.loads(GOLDEN.read_text()), json.dumps(found, indent=1)
+
+
+def test_every_route_asks_a_rule_that_is_registered() -> None:
+    """S9: no op without a rule, no rule without a default."""
+    registered = {rule.name for rule in policy.list_rules()}
+    for route, rule in _routes():
+        assert rule and rule in registered, route.shown
+    assert all(policy.rules_of(route.op) for route in TABLE.routes)
