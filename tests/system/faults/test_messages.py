@@ -110,7 +110,7 @@ def quiet(recorder):
 
 
 def test_what_waits_in_the_queues_is_lost(lab, user, recorder):
-    """Purged at once and again while three are made: each becomes what was asked for."""
+    """Purged again and again while three are made: each becomes what was asked for."""
     lab.daemons["conductor"].send(signal.SIGSTOP)  # so that something waits
     made = [user.create("db") for _ in range(3)]
     until("all have booted", lambda: len(servers(lab)) == 3, 30)
