@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The audit: whether the database, the cloud and the broker agree (INV-1 to 7, 16).
+"""The audit: whether the database, the cloud and the broker agree.
 
-It reads only. What is seen outside is listed first and the database after it, in one
+INV-1 to 7 and 16 are evaluated here, those of rows alone in ``auditrows``. It reads
+only. What is seen outside is listed first and the database after it, in one
 moment; and because things move between the two, a violation is told only when it is
 there twice. Its sentences hold nothing that changes by itself, so they can be compared.
 """
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterator
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from trove.actions import recount
+from trove.actions import auditrows, recount
 from trove.cloud.protocol import Cloud
 from trove.db.session import Database, epoch_now
 from trove.db.tables import CloudThing, Event, Instance, Operation
@@ -100,6 +101,11 @@ def look(
             *(Violation(5, text) for text in recount.differences(tx)),
             *_twins(world),
             *_locks(tx),
+            *(
+                Violation(number, text)
+                for number, check in auditrows.CHECKS.items()
+                for text in check(tx)
+            ),
         ]
     return sorted(
         set(found), key=lambda violation: (violation.invariant, str(violation))
