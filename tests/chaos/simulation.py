@@ -34,6 +34,7 @@ ROUGH = 90.0
 """Seconds in which things go wrong; then it gets calm, and everything must end."""
 
 CALM = 3000.0
+REAP_EVERY = 120.0
 REAPS = 3
 
 
@@ -207,9 +208,13 @@ class Simulation:
             self.turn()
         self.rough = False
         self.clouds.visible_after = 0.0
-        limit = self.moment + CALM
+        limit, reap_at = self.moment + CALM, self.moment + REAP_EVERY
         while self.live():
             self.turn()
+            if self.parts.reaps and self.moment > reap_at:
+                # what a zombie made holds what is being undone, until it is reaped
+                self.reaper.reap()
+                reap_at += REAP_EVERY
             if self.moment > limit:
                 self.wrong.append("INV-1: something never ends")
                 break
