@@ -19,8 +19,8 @@ def add_to(nouns: Nouns) -> None:
     command = nouns.add_parser(
         "audit",
         help="whether database, cloud and broker agree; one line a violation",
-        description="Evaluates INV-1 to 9, 11 and 16 to 20. A violation is told when it is there "
-        "twice, a few seconds apart. Exit code 0: none; 3: there are some.",
+        description="Evaluates INV-1 to 9, 11 and 16 to 20. A violation is told when "
+        "it is there twice, a few seconds apart. Exit code 0: none; 3: there are some.",
     )
     command.add_argument(
         "--no-cloud", action="store_true", help="leave the cloud's part out"
