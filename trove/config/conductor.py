@@ -8,7 +8,7 @@ GROUP = cfg.OptGroup("conductor", title="Conductor")
 OPTS = [
     cfg.FloatOpt(
         "flush_interval",
-        default=1.0,
+        default=0.2,
         min=0.05,
         max=30,
         help="Seconds that an unchanged report may wait in memory to be written with "

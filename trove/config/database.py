@@ -23,14 +23,14 @@ OPTS = [
     ),
     cfg.IntOpt(
         "max_pool_size",
-        default=10,
+        default=30,
         min=1,
         max=1000,
         help="Connections that a process keeps open.",
     ),
     cfg.IntOpt(
         "max_overflow",
-        default=20,
+        default=10,
         min=0,
         max=1000,
         help="Connections that a process may open beyond max_pool_size under load.",

@@ -8,11 +8,15 @@ import typing
 from collections.abc import Callable
 
 import sqlalchemy as sa
+from pymysql.constants import SERVER_STATUS
 from sqlalchemy import orm
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 BUSY_TIMEOUT = 20
 """Seconds that SQLite waits for another writer, unless the bound given is shorter."""
+
+FRESH = 1.0
+"""Seconds for which a connection that has just answered is believed to be there."""
 
 DRIVERS = {
     "mysql": "mysql+pymysql",
@@ -50,11 +54,11 @@ def engine(
         return _sqlite(parsed, options, timeout, clock or time.time)
     if clock is not None:
         raise ValueError("only SQLite's clock can be replaced")
-    options |= {"pool_pre_ping": True, "isolation_level": "READ COMMITTED"}
+    options |= {"isolation_level": "READ COMMITTED", "pool_use_lifo": True}
     if name == "postgresql":
-        return _postgresql(parsed, options, timeout)
+        return _alive(_postgresql(parsed, options, timeout))
     if name in ("mysql", "mariadb"):
-        return _mariadb(parsed, options, timeout)
+        return _alive(_mariadb(parsed, options, timeout))
     raise ValueError(f"no such database is supported: {name}")
 
 
@@ -189,18 +193,48 @@ def _sqlite(
     return made
 
 
+def _alive(engine: sa.Engine) -> sa.Engine:
+    """Connections that have rested are asked if they are there before they are used.
+
+    ``pool_pre_ping`` would ask each time: a round trip more for every transaction.
+    """
+
+    @sa.event.listens_for(engine, "checkin")
+    def rests(connection: object, record: typing.Any) -> None:
+        record.info["rests"] = time.monotonic()
+
+    @sa.event.listens_for(engine, "checkout")
+    def asked(connection: typing.Any, record: typing.Any, proxy: object) -> None:
+        if time.monotonic() - record.info.get("rests", time.monotonic()) < FRESH:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            # the server was away: the others are as old
+            raise sa.exc.InvalidatePoolError("it is gone") from error
+
+    return engine
+
+
 def _mariadb(url: sa.URL, options: dict[str, typing.Any], timeout: float) -> sa.Engine:
     arguments: dict[str, typing.Any] = {"connect_timeout": 10, "charset": "utf8mb4"}
     settings = ["sql_mode = 'TRADITIONAL'", "time_zone = '+00:00'"]
     if timeout:
         arguments |= {"read_timeout": timeout, "write_timeout": timeout}
         settings.append(f"innodb_lock_wait_timeout = {max(1, int(timeout / 2))}")
+    options["pool_reset_on_return"] = None  # but by ``tidy``
     made = sa.create_engine(url, connect_args=arguments, **options)
 
     @sa.event.listens_for(made, "connect")
     def prepare(connection: typing.Any, record: object) -> None:
         with connection.cursor() as cursor:
             cursor.execute("SET SESSION " + ", ".join(settings))
+
+    @sa.event.listens_for(made, "reset")
+    def tidy(connection: typing.Any, record: object, state: object) -> None:
+        # after a COMMIT there is nothing to roll back, and the server has said so
+        if connection.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS:
+            connection.rollback()
 
     return made
 

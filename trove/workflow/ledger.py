@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from trove import errors
-from trove.db.session import now
+from trove.db.session import epoch_now, now
 from trove.db.tables import CloudThing
 from trove.model import naming
 from trove.model.states import ThingState
@@ -68,7 +68,7 @@ class Ledger:
             left = row.posted_at + self._grace - self._claim.now()
             if left > 0:
                 return Wait(left + 0.1, f"whether {key} was made is not known yet")
-        self._change(key, posted_at=now)
+        self._change(key, posted_at=epoch_now())
         self._claim.guard(self._call_timeout)
         try:
             made = make()
@@ -148,12 +148,10 @@ class Ledger:
 
     def _change(self, key: str, **columns: typing.Any) -> None:
         def work(tx: orm.Session) -> None:
-            moment = now(tx)
-            values = {k: v(tx) if callable(v) else v for k, v in columns.items()}
             tx.execute(
                 sa.update(CloudThing)
                 .where(CloudThing.key == key)
-                .values(**values, updated=moment)
+                .values(**columns, updated=epoch_now())
                 .execution_options(synchronize_session=False)
             )
 
