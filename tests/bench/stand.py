@@ -319,6 +319,8 @@ class Stand:
         self._daemon(process, argv, file.exists)
         if process == "api":
             target.answering(self)
+            if not self._daemons[process].alive():
+                raise RuntimeError(f"another answers on port {self.port}")
         else:
             self._daemons[process].wait_ready()
         return time.perf_counter() - begun

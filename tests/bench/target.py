@@ -156,7 +156,9 @@ class Described:
         return {}
 
     def _run(self, argv: Argv) -> str:
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(
+            argv, capture_output=True, text=True, timeout=300, cwd="/"
+        )
         if done.returncode:
             raise RuntimeError(f"{self.name}: {argv}: {done.stderr[-2000:]}")
         return done.stdout
