@@ -80,10 +80,13 @@ ROUGH = Odds(crash=0.02, pause=0.05, switch=0.1, fault=0.04, visible_after=0.0)
 SLEEPY = Odds(crash=0.0, pause=0.06, switch=0.0, fault=0.0, visible_after=0.0)
 """Workers come back late from just before a call, and nothing else happens."""
 
+FAULTY = Odds(crash=0.06, pause=0.0, switch=0.0, fault=0.02, visible_after=6.0)
+"""Nobody comes back late, so the reaper has no excuse to find anything."""
+
 MUTANTS = {
     "no fence": Parts(odds=ROUGH, claims=UnfencedClaims),
     "no intent ledger": Parts(odds=ROUGH, context=with_ledger(Forgetful)),
-    "no repetition of undo": Parts(odds=ROUGH, context=with_ledger(Hasty)),
+    "no repetition of undo": Parts(odds=FAULTY, context=with_ledger(Hasty)),
     "no reaper": Parts(odds=ROUGH, reaps=0),
     "no volume guard": Parts(odds=SLEEPY, guards_volumes=False),
 }

@@ -83,6 +83,7 @@ class Simulation:
         self.fences: dict[str, int] = {}
         self.owners: dict[str, str] = {}
         self.told: list[str] = []
+        self.slept = False
         self.quarantine: set[str] = set()
         self.database: Ticking = shared(self)
         self._outside()
@@ -145,6 +146,7 @@ class Simulation:
             raise Crash(label)
         if self.happens(self.odds.pause):
             worker.until = self.moment + self.chance.choice((8.0, 45.0, 80.0))
+            self.slept = True
             self.say(f"{worker.name} sleeps {label}")
             self.hub.switch()
         elif self.happens(self.odds.switch):
@@ -223,6 +225,10 @@ class Simulation:
         for worker in self.workers:
             while worker.busy and not worker.dead:
                 worker.switch()
+        if not self.slept:
+            # only who comes back late makes what was undone: undo is exact without
+            for left in self.reaper.look():
+                self.wrong.append(f"INV-2: a {left.kind} is left over: {left.why}")
         for _ in range(self.parts.reaps):
             self.reaper.reap()
             self.moment += 5.0
