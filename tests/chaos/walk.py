@@ -12,6 +12,7 @@ meet a deadline that the keys leave out: it is played from its birth instead.
 """
 
 import dataclasses
+import sys
 import typing
 
 from tests.chaos import states, stories
@@ -88,16 +89,19 @@ class Walk:
 
     # -- a flow with a fault -------------------------------------------------------
 
-    def every_crash(self, flow: str, fault: Pending, crashes: int = 1) -> list[str]:
+    def every_crash(
+        self, flow: str, fault: Pending, crashes: int = 1, enough: int = sys.maxsize
+    ) -> list[str]:
         """A flow with a fault, and so many crashes, each at each tick; what is wrong.
 
-        Each line is the call that plays the story again, and what it says.
+        Each line is the call that plays the story again, and what it says. No more is
+        played after ``enough`` lines.
         """
         story = Story(flow, fault, ())
         place = self.begin(story)
         found: list[str] = []
         self._judge(found, story, 0.0, self.end(place, fault))
-        self._crashes(found, story, place, fault, 0.0, crashes)
+        self._crashes(found, story, place, fault, 0.0, crashes, enough)
         return found
 
     def begin(self, story: Story) -> Place:
@@ -114,18 +118,23 @@ class Walk:
         pending: Pending,
         passed: float,
         crashes: int,
+        enough: int,
     ) -> None:
         ticks = 0
         while place is not None and passed <= states.YOUNG:
             turn = self._turn(place, pending)
             for crash in turn.crashes:
+                if len(found) >= enough:
+                    return
                 ticks += 1
                 left = None if crash.spent else pending
                 then = passed + crash.after + RECOVERY
                 longer = Story(story.flow, story.fault, (*story.bombs, ticks))
                 self._judge(found, longer, then, self.end(crash.place, left))
                 if crashes > 1:
-                    self._crashes(found, longer, crash.place, left, then, crashes - 1)
+                    self._crashes(
+                        found, longer, crash.place, left, then, crashes - 1, enough
+                    )
             passed += turn.seconds
             place, pending = turn.following, None if turn.spent else pending
 
@@ -140,7 +149,8 @@ class Walk:
     def _from_birth(self, story: Story) -> str | None:
         self.replayed += 1
         try:
-            stories.one(story.flow, story.fault, *story.bombs)
+            flows = self.world.flows
+            stories.one(story.flow, story.fault, *story.bombs, flows=flows)
         except AssertionError as wrong:
             return str(wrong)
         return None
@@ -164,7 +174,7 @@ class Walk:
     def end(self, place: Place, pending: Pending) -> End:
         """Where a path leads that no crash disturbs."""
         path: list[tuple[Place, Pending, float]] = []
-        seen = set()
+        seen, passed = set(), 0.0
         here: Place | None = place
         end: End | None = None
         while end is None:
@@ -172,12 +182,13 @@ class Walk:
             known = self._ends.get((here, pending))
             if known is not None:
                 end = known
-            elif (here, pending) in seen:
+            elif (here, pending) in seen or passed > states.YOUNG:
                 end = End(0.0, lost=True)
             else:
                 seen.add((here, pending))
                 turn = self._turn(here, pending)
                 path.append((here, pending, turn.seconds))
+                passed += turn.seconds
                 if turn.following is None:
                     end = End(0.0, turn.last, turn.wrong)
                 here, pending = turn.following, None if turn.spent else pending

@@ -33,7 +33,7 @@ from trove.flows import FLOWS
 from trove.flows.context import Settings, StepContext, Surroundings, passing
 from trove.model import naming
 from trove.model.states import LIVE, JobState, Service
-from trove.rpc import sealing
+from trove.rpc import passwords, sealing
 from trove.rpc.messages import Enrolment, JobReport, Report
 from trove.workflow.claims import Claims
 from trove.workflow.engine import Engine
@@ -41,6 +41,7 @@ from trove.workflow.engine import Engine
 SETTINGS = Settings("faulty", "guests", (("10.9.0.1", 5671),), "/g", "ca", grace=0.0)
 ORDER = orders.Order("db", "1", volume_size=1, datastore="mariadb")
 KEYS = sealing.keypair()
+HASH = passwords.hash_password("a password of its own")
 
 T = typing.TypeVar("T")
 
@@ -192,7 +193,7 @@ class Small:
                 continue
             context = Context(broker_user=naming.guest_user(instance))
             with contextlib.suppress(errors.Unavailable):
-                self._conductor.enrol(context, Enrolment("hash", KEYS[1], "csr"))
+                self._conductor.enrol(context, Enrolment(HASH, KEYS[1], "csr"))
                 jobs = self.done.get(instance, [])
                 report = Report(
                     boot=1,
@@ -273,7 +274,8 @@ class Small:
     def check(self, id: str, there: bool) -> None:
         """INV-1 to 8, and that nothing was made twice."""
         said = audit.audit(self._plain, self.cloud, self.users, sleep=lambda _: None)
-        assert [str(violation) for violation in said] == []
+        told = [str(violation) for violation in said]
+        assert told == [], told
         with self._plain.reading() as tx:
             assert list(tx.scalars(sa.select(Instance.id))) == [id]
             kinds = list(tx.execute(sa.select(Operation.kind, Operation.state)))
