@@ -4,6 +4,7 @@
 import functools
 
 from tests.chaos.world import Fault, World
+from trove.workflow.flow import Flow
 
 
 def create(world: World) -> None:
@@ -67,12 +68,18 @@ MAKERS = (
 )
 
 
-def one(flow: str, fault: Fault | None = None, *bombs: int) -> World:
+def one(
+    flow: str,
+    fault: Fault | None = None,
+    *bombs: int,
+    flows: dict[str, Flow] | None = None,
+) -> World:
     """Plays one story to its end, and checks what must hold.
 
     ``bombs``: the ticks at which the taskmanager dies, each from the death before.
     """
     world = World(fault, *bombs)
+    world.flows = flows or world.flows
     FLOWS[flow](world)
     world.run()
     world.check()
