@@ -160,13 +160,17 @@ def test_ten_thousand_requests_of_nobody_leave_nothing(world: World) -> None:
         )
         return int(request.get_response(application).status_int)
 
-    for number in range(200):
-        ask(number)
-    gc.collect()
-    before = sys.getallocatedblocks()
-    assert {ask(number) for number in range(10_000)} == {401}
-    gc.collect()
-    assert sys.getallocatedblocks() - before < 2000
+    def grown(first: int) -> int:
+        gc.collect()
+        before = sys.getallocatedblocks()
+        assert {ask(number) for number in range(first, first + 2500)} == {401}
+        gc.collect()
+        return sys.getallocatedblocks() - before
+
+    # The count is the whole process's, and its other threads make things too: what
+    # requests leave is left in every round.
+    rounds = [grown(first) for first in range(0, 10_000, 2500)]
+    assert min(rounds) < 500, rounds
     assert len(buckets._left) == 0
     assert world.rung == []
 
