@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """S18, S20, S21: bodies that grow, floods before a token is looked at, shared state."""
 
+import contextlib
 import copy
 import dataclasses
 import gc
 import itertools
 import json
+import logging
 import sys
 import time
 import tracemalloc
@@ -168,8 +170,12 @@ def test_ten_thousand_requests_of_nobody_leave_nothing(world: World) -> None:
         return sys.getallocatedblocks() - before
 
     # The count is the whole process's, and its other threads make things too: what
-    # requests leave is left in every round.
-    rounds = [grown(first) for first in range(0, 10_000, 2500)]
+    # requests leave is left in every round. A test's capture keeps each log record.
+    logging.disable(logging.CRITICAL)
+    try:
+        rounds = [grown(first) for first in range(0, 10_000, 2500)]
+    finally:
+        logging.disable(logging.NOTSET)
     assert min(rounds) < 500, rounds
     assert len(buckets._left) == 0
     assert world.rung == []
@@ -290,8 +296,9 @@ def test_what_is_decided_by_an_operator_cannot_be_set(world: World) -> None:
     """S21: a setting is frozen; so is whoever asks."""
     with pytest.raises(dataclasses.FrozenInstanceError):
         world.services.settings.max_volume_size = 10**9  # type: ignore[misc]
-    with pytest.raises((AttributeError, cfg.NoSuchOptError)):
-        cfg.CONF.api.post_rate = 0
+    with contextlib.suppress(AttributeError, cfg.NoSuchOptError):
+        cfg.CONF.api.post_rate = 0  # where another test has made them known
+        assert cfg.CONF.api.post_rate != 0
     for route in TABLE.routes:
         with pytest.raises(dataclasses.FrozenInstanceError):
             route.op.rule = ""  # type: ignore[misc]
