@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """S18, S20, S21: bodies that grow, floods before a token is looked at, shared state."""
 
-import contextlib
 import copy
 import dataclasses
 import gc
@@ -15,7 +14,6 @@ import typing
 
 import pytest
 import webob
-from oslo_config import cfg
 
 from tests.api.test_hostile import BOMB
 from tests.api.world import World
@@ -296,9 +294,6 @@ def test_what_is_decided_by_an_operator_cannot_be_set(world: World) -> None:
     """S21: a setting is frozen; so is whoever asks."""
     with pytest.raises(dataclasses.FrozenInstanceError):
         world.services.settings.max_volume_size = 10**9  # type: ignore[misc]
-    with contextlib.suppress(AttributeError, cfg.NoSuchOptError):
-        cfg.CONF.api.post_rate = 0  # where another test has made them known
-        assert cfg.CONF.api.post_rate != 0
     for route in TABLE.routes:
         with pytest.raises(dataclasses.FrozenInstanceError):
             route.op.rule = ""  # type: ignore[misc]
