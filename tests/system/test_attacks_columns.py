@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a guest's messages may change. Before the flood: the broker counts its connections
-for minutes after it.
+"""What a guest's messages may change.
+
+It stands before the flood, whose connections the broker counts for minutes.
 """
 
 import dataclasses
