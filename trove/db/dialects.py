@@ -31,9 +31,9 @@ MARIADB_LOST = frozenset({1213, 1205, 1020, 1047})
 # Could not connect, or the connection went: nothing was committed.
 MARIADB_GONE = frozenset({2002, 2003, 2006, 2013, 2055, 1040, 1053})
 # Serialisation failure, deadlock, lock_timeout, too many connections, and the server
-# going down or coming up.
+# going down, coming up, or tired of waiting for the rest of a transaction.
 POSTGRESQL_LOST = frozenset({"40001", "40P01", "55P03", "53300"})
-POSTGRESQL_GONE = frozenset({"57P01", "57P02", "57P03"})
+POSTGRESQL_GONE = frozenset({"57P01", "57P02", "57P03", "25P03"})
 
 
 def engine(
@@ -134,14 +134,14 @@ def insert_missing(tx: orm.Session, table: type[typing.Any], **values: object) -
 def _code(error: sa.exc.DBAPIError) -> int | str | None:
     """MariaDB's number, PostgreSQL's SQLSTATE, or "locked" or "gone" in plain."""
     cause = error.orig
-    state = getattr(cause, "sqlstate", None)
-    if state is not None:
-        return str(state)
     if cause is None:
         return None
     if type(cause).__module__.startswith("psycopg"):
+        if (state := getattr(cause, "sqlstate", None)) is not None:
+            return str(state)
         # psycopg has no SQLSTATE for what libpq says without a server
         return "gone" if isinstance(error, sa.exc.OperationalError) else None
+    # PyMySQL has an SQLSTATE too, since 1.2: HY000 for a lock's timeout and much else
     first = cause.args[0] if cause.args else None
     if isinstance(first, int):
         return first
@@ -216,6 +216,15 @@ def _alive(engine: sa.Engine) -> sa.Engine:
     return engine
 
 
+def _idle(timeout: float) -> float:
+    """Seconds that a transaction may rest: ours do nothing but SQL.
+
+    A process that was stopped in the middle of one would keep its locks, a quota's row
+    perhaps, for as long as it sleeps. Shorter than anybody waits for a lock.
+    """
+    return max(1.0, timeout / 6)
+
+
 def _mariadb(url: sa.URL, options: dict[str, typing.Any], timeout: float) -> sa.Engine:
     arguments: dict[str, typing.Any] = {"connect_timeout": 10, "charset": "utf8mb4"}
     settings = ["sql_mode = 'TRADITIONAL'", "time_zone = '+00:00'"]
@@ -227,8 +236,11 @@ def _mariadb(url: sa.URL, options: dict[str, typing.Any], timeout: float) -> sa.
 
     @sa.event.listens_for(made, "connect")
     def prepare(connection: typing.Any, record: object) -> None:
+        own = list(settings)
+        if timeout and "MariaDB" in connection.get_server_info():
+            own.append(f"idle_write_transaction_timeout = {int(_idle(timeout))}")
         with connection.cursor() as cursor:
-            cursor.execute("SET SESSION " + ", ".join(settings))
+            cursor.execute("SET SESSION " + ", ".join(own))
 
     @sa.event.listens_for(made, "reset")
     def tidy(connection: typing.Any, record: object, state: object) -> None:
@@ -247,7 +259,7 @@ def _postgresql(
         limits = {
             "statement_timeout": timeout,
             "lock_timeout": timeout / 2,
-            "idle_in_transaction_session_timeout": 2 * timeout,
+            "idle_in_transaction_session_timeout": _idle(timeout),
         }
         arguments["options"] = " ".join(
             f"-c {name}={int(1000 * seconds)}" for name, seconds in limits.items()
