@@ -31,6 +31,7 @@ class Hands:
         self._world, self._fleet = world, fleet
         self.made: collections.Counter[str] = collections.Counter()
         """Every thing that was ever made, by kind and key: what is made twice shows."""
+        self.refused = ""
 
     def things(self, instance: str = "") -> list[tuple[str, str]]:
         """Kind and key of what exists, of one instance or of all."""
@@ -53,6 +54,10 @@ class Hands:
     def pace(self, **about: float) -> None:
         """How long things take from now on."""
         self._world.pace = Pace(**about)
+
+    def refuse(self, name: str = "") -> None:
+        """Calls of that name (``compute.boot``) are refused for good from now on."""
+        self.refused = name
 
     def visible_after(self, seconds: float) -> None:
         """Lists show what is as old as that."""
@@ -85,13 +90,19 @@ def main() -> None:
     fleet = Fleet(cfg.CONF, world, pathlib.Path(home), hosts.split(","), authority)
     hands = Hands(world, fleet)
 
+    def before(name: str, said: dict[str, typing.Any]) -> None:
+        if name == hands.refused:
+            raise errors.Invalid(f"The laboratory refuses {name}.")
+
     def after(name: str, said: dict[str, typing.Any], answer: typing.Any) -> None:
         if name.rpartition(".")[2] in ("boot", "create", "create_port", "create_group"):
             hands.made[f"{name} {said['key']}"] += 1
         if name == "compute.boot":
             fleet.booted(said["order"], answer.id)
 
-    cloud = MemoryCloud(deployment="laboratory", world=world, after=after)
+    cloud = MemoryCloud(
+        deployment="laboratory", world=world, before=before, after=after
+    )
     listener = Listener(socket, "AF_UNIX", backlog=64)
     while True:
         line = listener.accept()
