@@ -9,6 +9,9 @@ import typing
 SERVICE = "service-token"
 TOKENS = {"demo-token": ("demo0000", ["member", "reader"])}
 
+CALLS: list[str] = []
+"""The path of everything that was asked for."""
+
 
 def _token(project: str, roles: list[str]) -> dict[str, typing.Any]:
     return {
@@ -28,6 +31,7 @@ def _token(project: str, roles: list[str]) -> dict[str, typing.Any]:
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
+        CALLS.append(self.path)
         if self.path.rstrip("/") in ("/v3", ""):
             version = {
                 "id": "v3.14",
@@ -43,6 +47,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._answer(404, {"error": {"code": 404, "message": "no such token"}})
 
     def do_POST(self) -> None:
+        CALLS.append(self.path)
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         body = _token("service", ["service"])
         body["token"]["catalog"] = [

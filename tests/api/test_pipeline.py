@@ -1,19 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """The pipeline of etc/trove/api-paste.ini, with the real keystonemiddleware in it."""
 
+import collections
+import gc
+import logging
 import os
 import pathlib
 import subprocess
 import sys
+import time
 import typing
 from collections.abc import Iterator
 
 import pytest
+import sqlalchemy as sa
 import webob
 from cryptography import fernet
 from keystoneauth1 import loading
 from oslo_config import cfg
 
+from tests.api import keystone
 from tests.api.keystone import Keystone
 from trove import config
 from trove.api import app
@@ -21,6 +27,9 @@ from trove.db.tables import Record
 
 ROOT = pathlib.Path(__file__).parents[2]
 PASTE = ROOT / "etc" / "trove" / "api-paste.ini"
+
+LIST = "/v1.0/demo0000/instances"
+FLOOD, RATE = 10_000, 60
 
 Ask = typing.Callable[..., webob.Response]
 
@@ -41,6 +50,7 @@ seal_keys = {home}/keys
 name = memory
 [api]
 post_rate = 2
+unauthenticated_rate = {RATE}
 [healthcheck]
 detailed = false
 [oslo_middleware]
@@ -83,9 +93,6 @@ project_domain_name = Default
     cfg.CONF.unregister_opts(
         loading.get_auth_plugin_conf_options("password"), group="keystone_authtoken"
     )
-
-
-LIST = "/v1.0/demo0000/instances"
 
 
 def test_a_token_is_a_member_of_its_project(ask: Ask) -> None:
@@ -162,6 +169,64 @@ def test_too_many_requests(ask: Ask) -> None:
     post = limits["limits"][1]
     assert (post["value"], post["remaining"], post["unit"]) == (2, 0, "MINUTE")
     assert post["nextAvailable"].endswith("Z")
+
+
+def test_a_flood_without_a_token_costs_keystone_a_bounded_number(ask: Ask) -> None:
+    """S20: nothing is kept of 10,000, and Keystone hears of as many as the rate says.
+
+    What the nearest proxy says counts, whatever a client made up before it.
+    """
+    from_there = {"X_Forwarded_For": "203.0.113.9"}
+    first = ask("GET", LIST, X_Auth_Token="demo-token", **from_there)
+    assert first.status_int == 200
+    before, began, rows = len(keystone.CALLS), time.monotonic(), _rows()
+    statuses: collections.Counter[int] = collections.Counter()
+
+    def grown(round: int) -> int:
+        gc.collect()
+        had = sys.getallocatedblocks()
+        for number in range(FLOOD // 4):
+            answer = ask(
+                "POST" if number % 2 else "GET",
+                LIST,
+                X_Auth_Token=f"token-{round}-{number}",
+                X_Forwarded_For=f"198.51.100.{number % 250}, 203.0.113.9",
+            )
+            statuses[answer.status_int] += 1
+        gc.collect()
+        return sys.getallocatedblocks() - had
+
+    logging.disable(logging.CRITICAL)  # a test's capture keeps each record
+    try:
+        rounds = [grown(round) for round in range(4)]
+    finally:
+        logging.disable(logging.NOTSET)
+    most = RATE + RATE * (time.monotonic() - began) / 60 + 1
+    assert set(statuses) == {401, 413} and statuses[401] <= most, statuses
+    assert len(keystone.CALLS) - before <= 2 * most  # a token's, and our own token's
+    assert min(rounds) < 500, rounds
+    assert _rows() == rows
+    while ask("GET", LIST, **from_there).status_int == 401:
+        pass  # a second has made room for one
+    refused = ask("GET", LIST, X_Auth_Token="demo-token", **from_there)
+    assert refused.status_int == 413
+    fault = refused.json["overLimit"]
+    assert "without a valid token" in fault["details"]
+    assert fault["retryAfter"] == refused.headers["Retry-After"]
+    assert ask("GET", "/", **from_there).status_int == 200  # versions are anybody's
+    elsewhere = ask(
+        "GET", LIST, X_Auth_Token="demo-token", X_Forwarded_For="203.0.113.10"
+    )
+    assert elsewhere.status_int == 200
+
+
+def _rows() -> int:
+    tables = Record.metadata.tables.values()
+    with app.shared().database.reading() as tx:
+        return sum(
+            tx.scalar(sa.select(sa.func.count()).select_from(table)) or 0
+            for table in tables
+        )
 
 
 def test_cors(ask: Ask) -> None:

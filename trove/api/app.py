@@ -18,10 +18,12 @@ from paste import deploy
 from trove import config
 from trove.api import policy, services
 from trove.api.middleware import ratelimit as rates
+from trove.api.middleware import sourcelimit as sources
 from trove.api.middleware.context import ContextOf
 from trove.api.middleware.faults import Faults
 from trove.api.middleware.ratelimit import Buckets, RateLimit
 from trove.api.middleware.requestlog import RequestLog
+from trove.api.middleware.sourcelimit import SourceLimit
 from trove.api.middleware.tokenauth import TokenAuth
 from trove.api.policy import Policy
 from trove.api.resources import TABLE
@@ -100,13 +102,18 @@ def application(given: Services, rules: Policy) -> Wsgi:
 
 
 def pipeline(
-    given: Services, rules: Policy, authenticate: Filter, buckets: Buckets | None = None
+    given: Services,
+    rules: Policy,
+    authenticate: Filter,
+    buckets: Buckets | None = None,
+    strangers: Buckets | None = None,
 ) -> Wsgi:
     """Everything of ours in its order, around ``authenticate``."""
     inner = application(given, rules)
     inner = RateLimit(inner, buckets or Buckets(()))
     inner = TokenAuth(ContextOf(inner, rules.is_admin))
-    inner = Versions(authenticate(inner), given.settings.public_endpoint)
+    inner = SourceLimit(authenticate(inner), strangers or Buckets(()))
+    inner = Versions(inner, given.settings.public_endpoint)
     return request_id.RequestId(RequestLog(Faults(inner)))
 
 
@@ -155,6 +162,13 @@ def requestlog_factory(global_conf: dict[str, str], **local_conf: str) -> Filter
 def versions_factory(global_conf: dict[str, str], **local_conf: str) -> Filter:
     """The version documents, before a token is asked for."""
     return lambda app: Versions(app, shared().settings.public_endpoint)
+
+
+def sourcelimit_factory(global_conf: dict[str, str], **local_conf: str) -> Filter:
+    """The rate at which one address may come without a token."""
+    shared()
+    limits = sources.limit(cfg.CONF.api.unauthenticated_rate)
+    return lambda app: SourceLimit(app, Buckets(limits))
 
 
 def tokenauth_factory(global_conf: dict[str, str], **local_conf: str) -> Filter:

@@ -76,4 +76,14 @@ OPTS = [
     _rate("delete", "DELETE"),
     _rate("get", "GET"),
     _rate("mgmt_post", "POST (to /mgmt)"),
+    cfg.IntOpt(
+        "unauthenticated_rate",
+        default=300,
+        min=0,
+        help="Requests a minute without a valid token from one address (an IPv6 /64) "
+        "and for each API process; then none from there is looked at for a while. 0 "
+        "means no limit. Behind a proxy, let it set X-Forwarded-For and set "
+        "enable_proxy_headers_parsing in [oslo_middleware], or else set this to 0: "
+        "everybody would have the proxy's address.",
+    ),
 ]
