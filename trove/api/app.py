@@ -38,6 +38,7 @@ from trove.db.types import use_keys
 from trove.rpc import transport
 from trove.rpc.interface import Proxy
 from trove.rpc.taskmanager import TaskManager
+from trove.service.bell import Bell
 
 GROUPS = ("api", "quota", "database", "cloud", "rpc")
 
@@ -61,7 +62,7 @@ def build(conf: cfg.ConfigOpts) -> Services:
     return Services(
         store,
         registry.connect(**cloud.arguments(conf)),
-        ring,
+        Bell(ring),
         services.settings(conf),
     )
 

@@ -1,22 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """trove-conductor: receives what guests report until SIGTERM."""
 
-import logging
 import os
 import pathlib
 import socket
 import sys
 import typing
 
-from trove import errors
 from trove.cmd import daemon
 
 if typing.TYPE_CHECKING:
     from oslo_config import cfg
 
     from trove.service.process import Part
-
-LOG = logging.getLogger(__name__)
 
 
 def main(argv: typing.Sequence[str] | None = None) -> int:
@@ -41,11 +37,12 @@ def parts(conf: "cfg.ConfigOpts") -> "list[Part]":
     from trove.rpc.conductor import Conductor
     from trove.rpc.interface import Proxy
     from trove.rpc.taskmanager import TaskManager
+    from trove.service.bell import Bell
     from trove.service.certificates import Authority
 
     use_keys(conf.database.seal_keys)
     control, guests = transport.control(conf), transport.guests(conf)
-    bell = doorbell(Proxy(TaskManager, control, Context()).run)
+    bell = Bell(Proxy(TaskManager, control, Context()).run)
     store = Database(**database.arguments(conf))
     points = None
     if crash := os.environ.get("TROVE_CRASH"):  # a test wants this process to die
@@ -65,18 +62,6 @@ def parts(conf: "cfg.ConfigOpts") -> "list[Part]":
     if points is not None:
         manager = points.of(manager, "conductor", inside=True)
     return [reports, transport.server(guests, Conductor, manager, socket.gethostname())]
-
-
-def doorbell(ring: typing.Callable[[str], None]) -> typing.Callable[[str], None]:
-    """A bell that never fails: one that is not heard costs a poll."""
-
-    def bell(operation: str) -> None:
-        try:
-            ring(operation)
-        except errors.TroveError as error:
-            LOG.warning("operation %s: nobody was told: %s", operation, error)
-
-    return bell
 
 
 if __name__ == "__main__":

@@ -26,14 +26,13 @@ import typing
 import amqp.exceptions
 import kombu.entity
 import kombu.exceptions
-import kombu.messaging
 import oslo_messaging
 from oslo_config import cfg
 from oslo_messaging._drivers import amqpdriver, base, impl_rabbit
 from oslo_messaging._drivers import common as rpc_common
 
 from trove import errors
-from trove.rpc import codec, rates, screen
+from trove.rpc import codec, confirms, rates, screen
 from trove.rpc.transport import REPLY_EXCHANGE
 
 LOG = logging.getLogger(__name__)
@@ -134,7 +133,7 @@ class Consumer(impl_rabbit.Consumer):
         screen.drop(reason, self.queue_name, sender)
 
 
-class Producer(kombu.messaging.Producer):
+class Producer(confirms.Producer):
     """Publishes as the user of its connection, and says so."""
 
     def __init__(self, channel: typing.Any, user: str, **settings: typing.Any) -> None:
@@ -146,7 +145,7 @@ class Producer(kombu.messaging.Producer):
     ) -> typing.Any:
         """As ever, with the ``user_id`` that the broker checks."""
         settings["user_id"] = self._user
-        return super().publish(body, **settings)  # type: ignore[no-untyped-call]
+        return super().publish(body, **settings)
 
 
 class TlsOptions(dict[str, typing.Any]):
@@ -165,7 +164,7 @@ def _exchange(name: str, passive: bool) -> typing.Any:
     return make(name, type="topic", durable=True, passive=passive)
 
 
-class Connection(impl_rabbit.Connection):
+class Connection(confirms.Connection):
     """A connection to the guests' broker, of either side."""
 
     def __init__(
@@ -196,13 +195,8 @@ class Connection(impl_rabbit.Connection):
         except (kombu.exceptions.OperationalError, OSError) as error:
             raise oslo_messaging.MessageDeliveryFailure(str(error)) from error
 
-    def _set_current_channel(self, new_channel: typing.Any) -> None:
-        changed = new_channel is not None and new_channel != self.channel
-        super()._set_current_channel(new_channel)
-        if changed:
-            self._producer = Producer(
-                new_channel, self.connection.userid, on_return=self.on_return
-            )
+    def _new_producer(self, channel: typing.Any) -> Producer:
+        return Producer(channel, self.connection.userid, on_return=self.on_return)
 
     def _consume_from(
         self,

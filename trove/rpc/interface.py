@@ -261,7 +261,7 @@ class Proxy:
         transport: typing.Any,
         context: contexts.Context,
         server: str | None = None,
-        retry: int = 2,
+        retry: int = 1,
     ) -> None:
         import oslo_messaging
 

@@ -35,7 +35,8 @@ _EVERYWHERE = {
     "rabbit_quorum_delivery_limit": "10",
     "rabbit_retry_backoff": "1",
     "rabbit_interval_max": "10",
-    "kombu_failover_strategy": "shuffle",
+    # Each of a list in turn; by chance, one that is away could be tried every time.
+    "kombu_failover_strategy": "round-robin",
 }
 _CONTROL = {
     # Names of reply queues are random here: a guest cannot guess them, and two
@@ -85,7 +86,12 @@ def _of_the_control_plane(
         size = {"rpc_conn_pool_size": str(conf.rpc.connections)}
         # What an operator writes into the URL wins, but not over TLS.
         url.query = _EVERYWHERE | _CONTROL | size | url.query | _tls(conf.rpc.ca_file)
-    return oslo_messaging.get_rpc_transport(conf, url)
+    made = oslo_messaging.get_rpc_transport(conf, url)
+    if url.transport == "rabbit" and option == "control_url":
+        from trove.rpc import confirms
+
+        confirms.bound(made)
+    return made
 
 
 def guest(

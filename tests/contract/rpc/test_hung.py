@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A broker that takes messages and never confirms them keeps nobody (INV-15)."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from trove import errors
+from trove.context import Context
+from trove.rpc import transport
+from trove.rpc.interface import Proxy
+from trove.rpc.taskmanager import TaskManager
+
+from .conftest import report, until
+
+pytestmark = [pytest.mark.rabbitmq, pytest.mark.root]
+
+BOUND = 20.0
+"""``[taskmanager] call_timeout``: what a lease must outlive."""
+
+
+class Bells:
+    """A taskmanager: keeps what it was told to run."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def run(self, context, operation):
+        self.heard.append(operation)
+
+
+@pytest.fixture
+def frozen(node):
+    """Stops the whole broker; it goes on when the test ends, at the latest."""
+    group = os.getpgid(node.process.pid)
+    yield lambda: os.killpg(group, signal.SIGSTOP)
+    os.killpg(group, signal.SIGCONT)
+    until(lambda: node.broker.guests() is not None, within=30)
+
+
+@pytest.mark.parametrize("side", ["control", "guests", "guest"])
+def test_a_send_ends_in_time_and_the_next_one_arrives(world, conf, frozen, side):
+    orders, made = world.guest(f"hung-{side}")
+    control, bells = transport.control(conf), Bells()
+    world.serve(control, TaskManager, bells, "here")
+    bell = Proxy(TaskManager, control, Context())
+    guest, conductor = world.to_guest(f"hung-{side}"), world.to_conductor(made)
+    sends = {
+        "control": lambda word: bell.run(word),
+        "guests": lambda word: guest.restart_database(word),
+        "guest": lambda word: conductor.heartbeat(report(len(word))),
+    }
+    heard = {
+        "control": lambda: "afterwards" in bells.heard,
+        "guests": lambda: ("restart", "afterwards") in orders.told,
+        "guest": lambda: report(10) in world.reports.of(f"hung-{side}"),
+    }
+    send = sends[side]
+    send("before")  # so that there is a connection, as there always is
+    frozen()
+    begun = time.monotonic()
+    with pytest.raises(errors.Unavailable):
+        send("during")
+    assert time.monotonic() - begun < BOUND
+    os.killpg(os.getpgid(world.node.process.pid), signal.SIGCONT)
+
+    def again() -> bool:
+        try:
+            send("afterwards")
+        except errors.Unavailable:
+            return False
+        return True
+
+    until(again, within=60)
+    until(heard[side], within=30)

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Confirms: the broker's word that it has a message, awaited for so long and no longer.
+
+oslo.messaging waits for it as long as for a heartbeat, a minute. A broker that was
+killed and came back may never say it of a queue that it had not recovered yet; on a
+connection made anew the same message goes through. Whoever sends has promised to be
+done within ``call_timeout``, and a lease depends on that.
+"""
+
+import typing
+
+import kombu.messaging
+from oslo_messaging._drivers import impl_rabbit
+
+WITHIN = 4.0
+"""Seconds. A quorum queue's confirm waits for a disk, not for that."""
+
+CONNECT = 3.0
+"""Seconds for a connection and for each of its handshakes."""
+
+CLOSE = 0.2
+"""Seconds that a connection that is given up gets to be closed in good order."""
+
+
+class Producer(kombu.messaging.Producer):
+    """Publishes; a confirm that does not come is a connection to be made anew."""
+
+    def publish(  # type: ignore[override]
+        self, body: object, **settings: typing.Any
+    ) -> typing.Any:
+        """As ever, with a bound."""
+        settings.setdefault("confirm_timeout", WITHIN)
+        try:
+            return super().publish(body, **settings)  # type: ignore[no-untyped-call]
+        except TimeoutError:
+            # Its end of TLS would be waited for as long as for a heartbeat.
+            self.channel.connection.sock.settimeout(CLOSE)
+            raise
+
+
+class Connection(impl_rabbit.Connection):
+    """oslo.messaging's own connection, with that producer."""
+
+    max_retries: int | None
+
+    def ensure_connection(self) -> None:
+        """Connect, each try bounded; each broker of the list is tried."""
+        self.connection.connect_timeout = CONNECT
+        self.max_retries = self._round(self.max_retries)
+        super().ensure_connection()
+
+    def ensure(
+        self,
+        method: typing.Callable[[], object],
+        retry: int | None = None,
+        **settings: typing.Any,
+    ) -> typing.Any:
+        """As ever; the next broker of the list is no second try of the first."""
+        return super().ensure(method, self._round(retry), **settings)
+
+    def _round(self, retry: int | None) -> int | None:
+        """A number of tries again that gets through the list of brokers."""
+        if retry is None or retry < 0:
+            return None
+        return max(retry, len(self.connection.alt))
+
+    def _set_current_channel(self, new_channel: typing.Any) -> None:
+        changed = new_channel is not None and new_channel != self.channel
+        super()._set_current_channel(new_channel)
+        if changed:
+            self._producer = self._new_producer(new_channel)
+
+    def _new_producer(self, channel: typing.Any) -> Producer:
+        return Producer(channel, on_return=self.on_return)  # type: ignore[no-untyped-call]
+
+
+def bound(transport: typing.Any) -> None:
+    """Makes a transport's senders wait no longer; before its first connection."""
+    transport._driver._connection_pool.connection_cls = Connection
