@@ -36,14 +36,15 @@ class WatchedClaim(Claim):
 
     world: "Simulation"
 
-    def write(self, work: Work, *, only_if_wanted: bool = False) -> None:
+    def write(self, work: Work | None = None, **how: typing.Any) -> None:
         def watched(tx: orm.Session) -> None:
             # in the transaction: afterwards this worker may be stopped, in good order
             if self.operation.fence < self.world.fences[self.id]:
                 self.world.wrong.append("INV-9: a stale worker wrote")
-            work(tx)
+            if work is not None:
+                work(tx)
 
-        super().write(watched, only_if_wanted=only_if_wanted)
+        super().write(watched, **how)
 
 
 class WatchedClaims(Claims):
@@ -231,22 +232,23 @@ class User:
         self._context = Context(project=PROJECT, user="u")
         self.answers: dict[str, set[str]] = {}
         self.refused = 0
-        self._plan: list[tuple[float, typing.Callable[[], None]]] = []
+        self.plan: list[tuple[float, typing.Callable[[], None]]] = []
+        """When, and what, is still to come."""
         for number in range(chance.choice((1, 1, 2))):
             token = f"token-{number}"
             at = world.moment + chance.uniform(0, 40) * number
             for again in range(chance.choice((1, 1, 2))):
                 when = at + again * chance.uniform(0, 20)
-                self._plan.append((when, lambda token=token: self.create(token)))
+                self.plan.append((when, lambda token=token: self.create(token)))
             if chance.random() < 0.6:
                 when = at + chance.uniform(1, 80)
-                self._plan.append((when, lambda token=token: self.delete(token)))
+                self.plan.append((when, lambda token=token: self.delete(token)))
 
     def act(self) -> None:
         """What the plan says for now."""
-        due = [entry for entry in self._plan if entry[0] <= self._world.moment]
+        due = [entry for entry in self.plan if entry[0] <= self._world.moment]
         for entry in sorted(due, key=lambda entry: entry[0]):
-            self._plan.remove(entry)
+            self.plan.remove(entry)
             entry[1]()
 
     def create(self, token: str) -> None:

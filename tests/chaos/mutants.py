@@ -8,7 +8,6 @@ from sqlalchemy import orm
 
 from tests.chaos.actors import WatchedClaim, WatchedClaims
 from tests.chaos.simulation import Odds, Parts
-from trove.db.session import epoch_now
 from trove.db.tables import Operation
 from trove.flows.context import StepContext, Surroundings
 from trove.model.states import ThingState
@@ -18,16 +17,16 @@ from trove.workflow.ledger import Ledger
 
 
 class Unfenced(WatchedClaim):
-    """Renews its lease, whoever holds it."""
+    """Takes whatever fence is there for its own."""
 
-    def _hold(self, tx: orm.Session, only_if_wanted: bool = False) -> None:
-        lease = epoch_now() + self.lease
-        tx.execute(
-            sa.update(Operation)
-            .where(Operation.id == self.id)
-            .values(lease_until=lease)
-            .execution_options(synchronize_session=False)
-        )
+    def _hold(self, tx: orm.Session, *how: typing.Any) -> None:
+        mine = self.operation.fence
+        there = sa.select(Operation.fence).where(Operation.id == self.id)
+        self.operation.fence = tx.execute(there).scalar_one()
+        try:
+            super()._hold(tx, *how)
+        finally:
+            self.operation.fence = mine
 
 
 class UnfencedClaims(WatchedClaims):

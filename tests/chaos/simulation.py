@@ -211,7 +211,7 @@ class Simulation:
         self.rough = False
         self.clouds.visible_after = 0.0
         limit, reap_at = self.moment + CALM, self.moment + REAP_EVERY
-        while self.live():
+        while self.live() or self.user.plan:
             self.turn()
             if self.parts.reaps and self.moment > reap_at:
                 # what a zombie made holds what is being undone, until it is reaped

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Claims: how a worker takes an operation, and writes only while it holds it.
 
-Claiming is a compare-and-set on the fence; every transaction of a worker begins by
-renewing the lease under its own fence, and finds no row when another took over
-(operations.md, rules 2 and 3). Time is the database's clock; between two looks at it a
-worker counts with its own monotonic clock, from *before* the look.
+Claiming is one UPDATE that raises the fence where no lease is held; every transaction
+of a worker begins by renewing the lease under its own fence, and finds no row when
+another took over (operations.md, rules 2 and 3). Time is the database's clock; between
+two looks at it a worker counts with its own monotonic clock, from *before* the look.
 """
 
 import dataclasses
@@ -14,18 +14,27 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from trove import errors
-from trove.db.session import Database, epoch_now, now
-from trove.db.tables import Operation, OperationStep
+from trove.db.session import Database, now
+from trove.db.tables import Operation
 from trove.model.states import LIVE, OperationState, StepState
-from trove.workflow import journal
+from trove.workflow import journal, statements
 
 Work = typing.Callable[[orm.Session], None]
+
+LET_GO: dict[str, typing.Any] = {"lease_until": None, "owner": None}
+"""The columns of an operation that nobody carries."""
 
 
 class Cancelled(errors.Conflict):
     """Somebody asked this operation to stop before it could end well."""
 
     sentence = "Operation {operation} was cancelled."
+
+
+class Woken(errors.Conflict):
+    """What an operation was to wait for has happened already."""
+
+    sentence = "Operation {operation} was woken."
 
 
 @dataclasses.dataclass(slots=True)
@@ -67,6 +76,7 @@ class Claim:
         self._moment = moment
         self._moment_at = taken_at
         self._due_seen = operation.due
+        self._later: list[Work] = []
 
     @property
     def id(self) -> str:
@@ -79,35 +89,66 @@ class Claim:
     def guard(self, seconds: float) -> None:
         """Makes sure that the lease outlives a call of that many seconds."""
         if self._clock() + seconds > self._renewed_at + self.lease:
-            self.write(lambda tx: None)
+            self.write()
 
-    def write(self, work: Work, *, only_if_wanted: bool = False) -> None:
-        """One fenced transaction. Raises ``LeaseLost``, or ``Cancelled`` when
-        ``only_if_wanted`` and a cancellation came first."""
+    def later(self, work: Work) -> None:
+        """Rows to change with the next write, whichever that is.
+
+        For what may as well be lost, as by a crash right now: what a look outside
+        would find again.
+        """
+        self._later.append(work)
+
+    def write(
+        self,
+        work: Work | None = None,
+        *,
+        only_if_wanted: bool = False,
+        unless_woken: float | None = None,
+        **columns: typing.Any,
+    ) -> None:
+        """One fenced transaction; ``columns`` of the operation change with its lease.
+
+        Raises ``LeaseLost``; ``Cancelled`` when ``only_if_wanted`` and a cancellation
+        came first; ``Woken`` when it is to be due in ``unless_woken`` seconds and a
+        wake-up came first.
+        """
         before = self._clock()
 
         def fenced(tx: orm.Session) -> None:
-            self._hold(tx, only_if_wanted)
-            work(tx)
+            self._hold(tx, only_if_wanted, unless_woken, columns)
+            for deed in self._later:
+                deed(tx)
+            if work is not None:
+                work(tx)
 
         self.database.run(fenced)
+        self._later.clear()
         self._renewed_at = before
 
-    def _hold(self, tx: orm.Session, only_if_wanted: bool = False) -> None:
-        held = sa.update(Operation).where(
-            Operation.id == self.id,
-            Operation.fence == self.operation.fence,
-            Operation.state.in_(LIVE),
-        )
-        if only_if_wanted:
-            held = held.where(Operation.cancel.is_(False))
-        held = held.values(lease_until=epoch_now() + self.lease, updated=epoch_now())
-        held = held.execution_options(synchronize_session=False)
-        if matched(tx.execute(held)):
+    def _hold(
+        self,
+        tx: orm.Session,
+        only_if_wanted: bool,
+        unless_woken: float | None,
+        columns: dict[str, typing.Any],
+    ) -> None:
+        waits = unless_woken is not None
+        statement = statements.hold(tuple(sorted(columns)), only_if_wanted, waits)
+        given = {f"new_{name}": value for name, value in columns.items()}
+        given |= {"of": self.id, "mine": self.operation.fence}
+        if waits:
+            given |= {"seen": self._due_seen, "pause": unless_woken}
+        if "lease_until" not in columns:
+            given["lease"] = self.lease
+        if matched(tx.execute(statement, given)):
             return
         row = tx.get(Operation, self.id, populate_existing=True)
-        if row is not None and row.fence == self.operation.fence and row.cancel:
-            raise Cancelled(operation=self.id)
+        if row is not None and row.fence == self.operation.fence and row.state in LIVE:
+            if waits:
+                raise Woken(operation=self.id)
+            if row.cancel:
+                raise Cancelled(operation=self.id)
         raise errors.LeaseLost(operation=self.id)
 
     # -- steps ---------------------------------------------------------------------
@@ -135,16 +176,18 @@ class Claim:
             self._mark(tx, name, StepState.DONE, output)
             if work is not None:
                 work(tx)
-            if pivot:
-                self._set(tx, pivot_passed=True)
             if following is not None:
-                self._set(tx, attempts=0)
                 self._begin(tx, *following)
             else:
-                self._end(tx, OperationState.DONE, None)
+                self._ended(tx, OperationState.DONE, None)
 
-        wanted = not (pivot or self.operation.pivot_passed)
-        self.write(change, only_if_wanted=wanted and following is None)
+        columns: dict[str, typing.Any] = {"pivot_passed": True} if pivot else {}
+        if following is None:
+            columns |= _ending(OperationState.DONE, None)
+        elif self.operation.attempts:
+            columns["attempts"] = 0
+        wanted = not (pivot or self.operation.pivot_passed) and following is None
+        self.write(change, only_if_wanted=wanted, **columns)
         row = self.steps[name]
         row.state, row.output = StepState.DONE, output
         self.operation.pivot_passed = self.operation.pivot_passed or pivot
@@ -161,30 +204,15 @@ class Claim:
         row = self.steps[name]
         if row.attempt:
             return False
-        counted = (
-            sa.update(OperationStep)
-            .where(OperationStep.operation_id == self.id, OperationStep.name == name)
-            .values(attempt=1)
-            .execution_options(synchronize_session=False)
-        )
-        self.write(lambda tx: typing.cast(None, tx.execute(counted)))
+        given = {"of": self.id, "step": name}
+        self.write(lambda tx: typing.cast(None, tx.execute(statements.COUNT, given)))
         row.attempt = 1
         return True
 
     def _begin(self, tx: orm.Session, name: str, seq: int) -> None:
-        moment = now(tx)
-        tx.add(
-            OperationStep(
-                operation_id=self.id,
-                name=name,
-                seq=seq,
-                state=StepState.INTENT,
-                begun_at=moment,
-                attempt=0,
-            )
-        )
-        tx.flush()
-        self.steps[name] = StepRow(name, StepState.INTENT, moment, None)
+        intent = {"operation_id": self.id, "name": name, "seq": seq}
+        tx.execute(statements.BEGIN, intent | {"state": StepState.INTENT})
+        self.steps[name] = StepRow(name, StepState.INTENT, self.now(), None)
 
     def _mark(
         self,
@@ -193,30 +221,14 @@ class Claim:
         state: StepState,
         output: dict[str, typing.Any] | None,
     ) -> None:
-        tx.execute(
-            sa.update(OperationStep)
-            .where(OperationStep.operation_id == self.id, OperationStep.name == name)
-            .values(state=state, output=output)
-            .execution_options(synchronize_session=False)
-        )
-
-    def _set(self, tx: orm.Session, **columns: typing.Any) -> None:
-        tx.execute(
-            sa.update(Operation)
-            .where(Operation.id == self.id)
-            .values(**columns)
-            .execution_options(synchronize_session=False)
-        )
+        given = {"of": self.id, "step": name, "now_state": state, "now_output": output}
+        tx.execute(statements.MARK, given)
 
     # -- the operation -------------------------------------------------------------
 
     def turn_back(self, fault: str) -> None:
         """From now on the operation is undone."""
-        self.write(
-            lambda tx: self._set(
-                tx, state=OperationState.UNDOING, fault=fault, attempts=0
-            )
-        )
+        self.write(state=OperationState.UNDOING, fault=fault, attempts=0)
         self.operation.state = OperationState.UNDOING
         self.operation.fault = fault
         self.operation.attempts = 0
@@ -227,38 +239,20 @@ class Claim:
         A wake-up that arrived while this worker held the lease has moved ``due``: it is
         not lost, the operation stays due now.
         """
-        due = Operation.__table__.c.due
-        attempts = self.operation.attempts + 1 if failed else 0
-        values: dict[str, typing.Any] = {
-            "due": sa.case((due == self._due_seen, epoch_now() + seconds), else_=due),
-            "lease_until": None,
-            "owner": None,
-            "attempts": attempts,
-        }
+        columns: dict[str, typing.Any] = dict(LET_GO)
+        columns["attempts"] = self.operation.attempts + 1 if failed else 0
         if fault is not None:
-            values["fault"] = fault
-        woken = False
-
-        def change(tx: orm.Session) -> None:
-            nonlocal woken
-            stored = tx.scalar(sa.select(due).where(Operation.id == self.id))
-            woken = stored != self._due_seen
-            self._set(tx, **values)
-
-        self.write(change)
-        return woken
+            columns["fault"] = fault
+        try:
+            self.write(unless_woken=seconds, **columns)
+        except Woken:
+            self.write(**columns)
+            return True
+        return False
 
     def stick(self, fault: str) -> None:
         """Forward is not possible and back is not allowed: an operator must look."""
-        self.write(
-            lambda tx: self._set(
-                tx,
-                state=OperationState.STUCK,
-                fault=fault,
-                lease_until=None,
-                owner=None,
-            )
-        )
+        self.write(state=OperationState.STUCK, fault=fault, **LET_GO)
 
     def fail(self, fault: str, work: Work | None) -> None:
         """The operation is over and undone; ``work`` is the row's last word."""
@@ -266,21 +260,11 @@ class Claim:
         def change(tx: orm.Session) -> None:
             if work is not None:
                 work(tx)
-            self._end(tx, OperationState.FAILED, fault)
+            self._ended(tx, OperationState.FAILED, fault)
 
-        self.write(change)
+        self.write(change, **_ending(OperationState.FAILED, fault))
 
-    def _end(self, tx: orm.Session, state: OperationState, fault: str | None) -> None:
-        # the input may hold passwords: it goes with the operation
-        self._set(
-            tx,
-            state=state,
-            fault=fault,
-            lock_key=None,
-            lease_until=None,
-            owner=None,
-            input=None,
-        )
+    def _ended(self, tx: orm.Session, state: OperationState, fault: str | None) -> None:
         follower = journal.queued(tx, self.id)
         if follower is not None:
             follower.lock_key = journal.lock_of(
@@ -296,6 +280,12 @@ class Claim:
             {"operation": self.id, **({"fault": fault} if fault else {})},
             self.operation.request_id,
         )
+
+
+def _ending(state: OperationState, fault: str | None) -> dict[str, typing.Any]:
+    """The columns of an operation that is over."""
+    # the input may hold passwords: it goes with the operation
+    return {"state": state, "fault": fault, "lock_key": None, "input": None, **LET_GO}
 
 
 class Claims:
@@ -315,67 +305,27 @@ class Claims:
     def due(self, limit: int = 100) -> list[str]:
         """Operations that may be claimed now, the longest due first."""
         with self.database.reading() as tx:
-            return list(
-                tx.scalars(
-                    sa.select(Operation.id)
-                    .where(*self._claimable())
-                    .order_by(Operation.due)
-                    .limit(limit)
-                )
-            )
+            return list(tx.scalars(statements.DUE, {"most": limit}))
 
     def take(self, operation_id: str) -> Claim | None:
         """Claims an operation; None when it is over, not due, or another's."""
         before = self._clock()
-        taken: list[Claim] = []
+        given = {"of": operation_id, "by": self.owner, "lease": self.lease}
 
-        def claim(tx: orm.Session) -> None:
-            taken.clear()
-            row = tx.scalar(
-                sa.select(Operation).where(
-                    Operation.id == operation_id, *self._claimable()
-                )
-            )
-            if row is None:
-                return
-            won = tx.execute(
-                sa.update(Operation)
-                .where(
-                    Operation.id == operation_id,
-                    Operation.fence == row.fence,
-                    *self._claimable(),
-                )
-                .values(
-                    owner=self.owner,
-                    fence=Operation.fence + 1,
-                    lease_until=epoch_now() + self.lease,
-                    state=sa.case(
-                        (
-                            Operation.state == OperationState.PENDING,
-                            OperationState.RUNNING,
-                        ),
-                        else_=Operation.state,
-                    ),
-                )
-                .execution_options(synchronize_session=False)
-            )
-            if matched(won):
-                taken.append(self._hand(tx, row, before))
+        def claim(tx: orm.Session) -> Claim | None:
+            if not matched(tx.execute(statements.TAKE, given)):
+                return None
+            return self._hand(tx, operation_id, before)
 
-        self.database.run(claim)
-        return taken[0] if taken else None
+        return self.database.run(claim)
 
-    def _hand(self, tx: orm.Session, row: Operation, before: float) -> Claim:
-        tx.refresh(row)
+    def _hand(self, tx: orm.Session, operation_id: str, before: float) -> Claim:
+        given = {"of": operation_id}
+        row, moment = tx.execute(statements.TAKEN, given).one()
         steps = {
-            step.name: StepRow(
-                step.name, step.state, step.begun_at, step.output, step.attempt
-            )
-            for step in tx.scalars(
-                sa.select(OperationStep).where(OperationStep.operation_id == row.id)
-            )
+            step.name: StepRow(*step)
+            for step in tx.execute(statements.STEPS_SO_FAR, given)
         }
-        moment = now(tx)
         tx.expunge_all()
         return Claim(
             self.database,
@@ -383,17 +333,6 @@ class Claims:
             steps,
             lease=self.lease,
             taken_at=before,
-            moment=moment,
+            moment=float(moment),
             clock=self._clock,
         )
-
-    @staticmethod
-    def _claimable() -> list[sa.ColumnElement[bool]]:
-        return [
-            Operation.state.in_(LIVE),
-            Operation.due <= epoch_now(),
-            Operation.lock_key.is_not(None),
-            sa.or_(
-                Operation.lease_until.is_(None), Operation.lease_until < epoch_now()
-            ),
-        ]

@@ -15,9 +15,10 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from trove import errors
-from trove.db.session import epoch_now, now
-from trove.db.tables import Event, Operation
+from trove.db.session import epoch_now
+from trove.db.tables import Operation
 from trove.model.states import LIVE, OperationState
+from trove.workflow import statements
 
 Transaction = orm.Session
 
@@ -69,7 +70,7 @@ def open(
         body_hash=body_hash,
         lock_key=None if after else lock_of(object_type, object_id),
         after=after,
-        **_unborn(now(tx), deadline),
+        **_unborn(deadline),
     )
     tx.add(operation)
     try:
@@ -80,8 +81,9 @@ def open(
     return operation.id
 
 
-def _unborn(moment: float, deadline: float) -> dict[str, typing.Any]:
+def _unborn(deadline: float) -> dict[str, typing.Any]:
     """The columns of an operation that nobody has touched: due at once."""
+    moment = epoch_now()
     return {
         "state": OperationState.PENDING,
         "cancel": False,
@@ -106,11 +108,7 @@ def live(tx: Transaction, object_type: str, object_id: str) -> Operation | None:
 
 def queued(tx: Transaction, operation_id: str) -> Operation | None:
     """The operation that waits for this one to end, if any."""
-    return tx.scalar(
-        sa.select(Operation).where(
-            Operation.after == operation_id, Operation.state == OperationState.PENDING
-        )
-    )
+    return tx.scalar(statements.FOLLOWER, {"of": operation_id})
 
 
 def cancel(tx: Transaction, operation_id: str) -> bool:
@@ -142,21 +140,16 @@ def cancel(tx: Transaction, operation_id: str) -> bool:
 
 def wake(tx: Transaction, operation_id: str) -> None:
     """What an operation waits for has happened: it is due now."""
-    tx.execute(
-        sa.update(Operation)
-        .where(Operation.id == operation_id, Operation.state.in_(LIVE))
-        .values(due=epoch_now())
-        .execution_options(synchronize_session=False)
-    )
+    tx.execute(statements.WAKE, {"of": operation_id})
 
 
 def wake_object(tx: Transaction, object_type: str, object_id: str) -> str | None:
     """Wakes the live operation of an object; answers its id, for the bell."""
-    holder = live(tx, object_type, object_id)
-    if holder is None or holder.state not in LIVE:
-        return None
-    wake(tx, holder.id)
-    return holder.id
+    held = {"lock": lock_of(object_type, object_id)}
+    holder = tx.execute(statements.HOLDER, held).scalar_one_or_none()
+    if holder is not None:
+        wake(tx, holder)
+    return holder
 
 
 def replayed(
@@ -189,21 +182,10 @@ def event(
     holds it until the end of the transaction. Two that write the *first* at once both
     insert number 1, and ``Database.run`` tries the loser again.
     """
-    mine = Event.object_id == object_id
-    tx.execute(
-        sa.select(Event.seq).where(mine).order_by(Event.seq).limit(1).with_for_update()
-    )
+    whose = {"whose": object_id}
+    tx.execute(statements.FIRST_EVENT, whose)
     # a statement of its own: the one that waited still sees what was before its wait
-    last = tx.scalar(sa.select(sa.func.max(Event.seq)).where(mine))
-    tx.add(
-        Event(
-            object_id=object_id,
-            seq=(last or 0) + 1,
-            kind=kind,
-            payload=payload,
-            request_id=request_id,
-            at=now(tx),
-            sent=False,
-        )
-    )
-    tx.flush()
+    last = tx.execute(statements.LAST_EVENT, whose).scalar_one()
+    happened = {"object_id": object_id, "seq": (last or 0) + 1, "kind": kind}
+    happened |= {"payload": payload, "request_id": request_id}
+    tx.execute(statements.HAPPENED, happened)

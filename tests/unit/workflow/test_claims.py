@@ -134,3 +134,41 @@ def test_once_is_true_once_in_an_operations_life(desk):
     assert claim.once("only") is True
     claim.park(0, failed=False)
     assert desk.take(operation).once("only") is False
+
+
+def test_what_may_come_later_comes_with_the_next_write(desk):
+    claim = desk.take(desk.accept())
+    claim.begin("only", 0)
+    claim.later(lambda tx: tx.execute(sa.update(OperationStep).values(attempt=7)))
+    with desk.database.reading() as tx:
+        assert tx.scalars(sa.select(OperationStep.attempt)).one() == 0
+    claim.park(0, failed=False)
+    with desk.database.reading() as tx:
+        assert tx.scalars(sa.select(OperationStep.attempt)).one() == 7
+
+
+def test_what_a_stale_worker_left_for_later_is_never_written(desk):
+    """INV-9."""
+    operation = desk.accept()
+    paused = desk.take(operation, "a")
+    paused.begin("only", 0)
+    paused.later(lambda tx: tx.execute(sa.update(OperationStep).values(attempt=7)))
+    desk.moment += 300
+    desk.take(operation, "b")
+    with pytest.raises(errors.LeaseLost):
+        paused.park(0, failed=False)
+    with desk.database.reading() as tx:
+        assert tx.scalars(sa.select(OperationStep.attempt)).one() == 0
+
+
+def test_what_came_later_is_not_lost_with_a_write_that_was_refused(desk):
+    operation = desk.accept()
+    claim = desk.take(operation)
+    claim.begin("last", 0)
+    claim.later(lambda tx: tx.execute(sa.update(OperationStep).values(attempt=7)))
+    desk.database.run(lambda tx: journal.cancel(tx, operation))
+    with pytest.raises(Cancelled):
+        claim.advance("last", None)
+    claim.turn_back("cancelled")
+    with desk.database.reading() as tx:
+        assert tx.scalars(sa.select(OperationStep.attempt)).one() == 7
