@@ -29,6 +29,8 @@ SHORT = 110.0
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 Row = tuple[typing.Any, ...]
+Place = tuple[str, str]
+"""A table's column."""
 TABLES = {table.name: table for table in Record.metadata.sorted_tables}
 
 UNREAD = {
@@ -64,6 +66,26 @@ MARKS = {
 }
 """Moments of which only counts whether there is one."""
 
+MARKED = MARKS | {
+    (table.name, column.name)
+    for table in TABLES.values()
+    for column in table.columns
+    if isinstance(column.type, Sealed)
+}
+
+CLOCKS = {"lease_until", "due", "deadline", "begun_at"}
+
+COUNTED = {
+    name: [
+        (at, place, place not in MARKED | AGES.keys() and column.name not in CLOCKS)
+        for at, column in enumerate(table.columns)
+        for place in ((name, column.name),)
+        if place not in UNREAD
+    ]
+    for name, table in TABLES.items()
+}
+"""Of each table: where a column stands, its name, and whether it is as it looks."""
+
 
 @dataclasses.dataclass(slots=True)
 class State:
@@ -96,32 +118,30 @@ class State:
         return hashlib.sha256(named.encode()).digest()
 
     def _told(self, name: str) -> list[list[typing.Any]]:
-        columns = TABLES[name].columns
         return [
             [
-                self._value(name, column, value, row)
-                for column, value in zip(columns, row, strict=True)
+                value
+                if value is None or (plain and type(value) is not float)
+                else self._value(place, value, row)
+                for at, place, plain in COUNTED[name]
+                for value in (row[at],)
             ]
             for row in self.rows[name]
         ]
 
-    def _value(
-        self, table: str, column: typing.Any, value: typing.Any, row: Row
-    ) -> typing.Any:
-        place = (table, column.name)
-        if value is None or place in UNREAD:
-            return None
-        if place in MARKS or isinstance(column.type, Sealed):
+    def _value(self, place: Place, value: typing.Any, row: Row) -> typing.Any:
+        if place in MARKED:
             return True
         if place in AGES:
             return min(self._age(value), AGES[place] + 1)
-        if column.name == "lease_until":
+        column = place[1]
+        if column == "lease_until":
             return max(0.0, -self._age(value)) or None
-        if column.name == "due":
+        if column == "due":
             return max(0.0, -self._age(value))
-        if column.name == "deadline":
+        if column == "deadline":
             return "far" if value - self.moment > 3 * YOUNG else self._age(value)
-        if column.name == "begun_at":
+        if column == "begun_at":
             return self._begun(self._age(value), row)
         if isinstance(value, float):
             return self._age(value)
@@ -176,15 +196,25 @@ def take(world: World, later: float = 0.0) -> State:
 
 
 def _rows(world: World) -> dict[str, list[Row]]:
+    """All of them; read again only when any was written since."""
     raw = world.database.engine.raw_connection()
-    cursor, rows = raw.cursor(), {}
-    for name in TABLES:
-        cursor.execute(f"SELECT * FROM {name} ORDER BY rowid")
-        found = cursor.fetchall()
-        if found:
-            rows[name] = found
+    written = raw.driver_connection.total_changes
+    rows = _read.get(written)
+    if rows is None:
+        cursor, rows = raw.cursor(), {}
+        for name in TABLES:
+            cursor.execute(f"SELECT * FROM {name} ORDER BY rowid")
+            found = cursor.fetchall()
+            if found:
+                rows[name] = found
+        _read.clear()
+        _read[written] = rows
     raw.close()
     return rows
+
+
+_read: dict[int, dict[str, list[Row]]] = {}
+"""What was read last, by how many rows the one database had written until then."""
 
 
 def put_back(world: World, state: State) -> None:

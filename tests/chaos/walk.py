@@ -81,6 +81,7 @@ class Walk:
 
     def __init__(self, world: World | None = None) -> None:
         self.world = world or World()
+        self._births: dict[str, Place] = {}
         self._states: dict[Place, states.State] = {}
         self._turns: dict[tuple[Place, Pending], Turn] = {}
         self._ends: dict[tuple[Place, Pending], End] = {}
@@ -106,9 +107,11 @@ class Walk:
 
     def begin(self, story: Story) -> Place:
         """Where a story begins: its request was accepted."""
-        self.world.reset()
-        stories.FLOWS[story.flow](self.world)
-        return self._at(states.take(self.world))
+        if story.flow not in self._births:
+            self.world.reset()
+            stories.FLOWS[story.flow](self.world)
+            self._births[story.flow] = self._at(states.take(self.world))
+        return self._births[story.flow]
 
     def _crashes(
         self,
@@ -216,7 +219,7 @@ class Walk:
 
     def _play(self, place: Place, pending: Pending) -> Turn:
         world = self.world
-        world.reset(pending)
+        world.takes_over(pending)
         states.put_back(world, self._states[place])
         begun = world.moment
         turn = Turn()

@@ -257,15 +257,16 @@ class World:
     def reset(self, fault: Fault | None = None) -> None:
         """As it was at its birth, but for the numbers that only grow."""
         self._forget(fault)
-        self.take_the_database()
+        shared(self)
         self.cloud.world.made.clear()
         self.users.there.clear()
         self.guests.done.clear()
         self.reports._service.clear()
 
-    def take_the_database(self) -> None:
-        """All worlds share one: it is this one's, and empty."""
-        shared(self)
+    def takes_over(self, fault: Fault | None = None) -> None:
+        """The same, for somebody who puts rows and things there at once."""
+        self._forget(fault)
+        lent(self)
 
     # -- time, crashes, faults -----------------------------------------------------
 
@@ -373,9 +374,15 @@ class World:
         return claims, engine
 
     def live(self) -> list[tuple[str, str, str | None]]:
-        with self.database.reading() as tx:
-            rows = tx.scalars(sa.select(Operation).where(Operation.state.in_(LIVE)))
-            return [(row.kind, row.state, row.fault) for row in rows]
+        raw = self.database.engine.raw_connection()  # without the ORM: asked each turn
+        cursor = raw.cursor()
+        states = ", ".join(f"'{state.value}'" for state in LIVE)
+        cursor.execute(
+            f"SELECT kind, state, fault FROM operations WHERE state IN ({states})"
+        )
+        found: list[tuple[str, str, str | None]] = cursor.fetchall()
+        raw.close()
+        return found
 
     # -- what the API does ---------------------------------------------------------
 
@@ -529,17 +536,26 @@ class Played(typing.Protocol):
 
 def shared(world: Played) -> Ticking:
     """One database for all worlds, emptied: its compiled statements are kept."""
+    database = lent(world)
+    raw = database.engine.raw_connection()
+    cursor = raw.cursor()
+    cursor.execute("BEGIN IMMEDIATE")
+    for table in reversed(Record.metadata.sorted_tables):
+        cursor.execute(f"DELETE FROM {table.name}")
+    cursor.execute("COMMIT")
+    raw.close()
+    accept_datastore(database, world.moment)
+    return database
+
+
+def lent(world: Played) -> Ticking:
+    """The database is that world's, with whatever the one before left in it."""
     if not _one:
         _one.append(Ticking("sqlite://", clock=_clock, sleep=_clock.sleep))
         _clock.world = world
         Record.metadata.create_all(_one[0].engine)
-    database = _one[0]
-    _clock.world = database.world = world
-    with database.transaction() as tx:
-        for table in reversed(Record.metadata.sorted_tables):
-            tx.execute(table.delete())
-    accept_datastore(database, world.moment)
-    return database
+    _clock.world = _one[0].world = world
+    return _one[0]
 
 
 def accept_datastore(database: Ticking, moment: float) -> None:
