@@ -11,9 +11,7 @@ import typing
 import urllib.parse
 from collections.abc import Mapping
 
-import pecan
 import webob
-from pecan.core import ExplicitPecan
 
 from trove import errors
 from trove.actions.services import Services
@@ -22,6 +20,7 @@ from trove.api.links import VERSION, Links
 from trove.api.policy import Policy
 from trove.api.resource import Action, Ask
 from trove.api.table import Route, Table
+from trove.api.templateless import ExplicitPecan, pecan
 from trove.context import Context
 
 CONTEXT = "trove.context"
