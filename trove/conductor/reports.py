@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reports under way to the database: the last of each guest, flushed together.
 
-A change of the service state is written at once, because somebody may wait for it; an
-unchanged heartbeat can wait for the next flush (about a second), where many guests
-share one transaction (operations.md, Scale).
+A change of the service state is written at once, because somebody may wait for it:
+what comes while another's is being written shares the next transaction. An unchanged
+heartbeat can wait for the next flush, where many guests share one (operations.md,
+Scale).
 """
 
 import logging
@@ -34,6 +35,9 @@ class Reports:
         self._lock = threading.Lock()
         self._waiting: dict[str, Report] = {}
         self._service: dict[str, tuple[str, int]] = {}
+        self._news: list[tuple[str, Report]] = []
+        self._come = self._taken = 0
+        self._writing = threading.Lock()
         self._ended = threading.Event()
         self._flusher = threading.Thread(target=self._run, name="reports", daemon=True)
 
@@ -61,7 +65,12 @@ class Reports:
                 self._waiting[instance] = report
                 return
             self._waiting.pop(instance, None)
-        self._write([(instance, report)])
+            self._news.append((instance, report))
+            self._come += 1
+            mine = self._come
+        with self._writing:
+            while self._taken < mine:  # else somebody wrote ours with theirs
+                self._write_news()
 
     def forget(self, instance: str) -> None:
         """An instance is gone."""
@@ -86,14 +95,23 @@ class Reports:
             except Exception:  # the next flush has newer reports; nothing is lost
                 LOG.exception("reports could not be written")
 
+    def _write_news(self) -> None:
+        with self._lock:
+            news, self._news = self._news[:BATCH], self._news[BATCH:]
+            self._taken += len(news)
+        try:
+            self._write(news)
+        except Exception:  # not lost: with the next flush, unless newer ones wait
+            with self._lock:
+                for instance, report in news:
+                    self._waiting.setdefault(instance, report)
+            raise
+
     def _write(self, entries: list[tuple[str, Report]]) -> None:
         def work(tx: orm.Session) -> list[str]:
-            woken = []
-            for instance, report in entries:
-                if reports.record(tx, instance, report).changed:
-                    operation = journal.wake_object(tx, INSTANCE, instance)
-                    woken += [operation] if operation else []
-            return woken
+            changed = reports.record_all(tx, entries)
+            woken = (journal.wake_object(tx, INSTANCE, id) for id in changed)
+            return [operation for operation in woken if operation]
 
         for operation in self._database.run(work):
             self._bell(operation)

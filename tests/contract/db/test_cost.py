@@ -108,6 +108,20 @@ def test_the_usual_report_costs_one_statement(database):
     assert len(seen) == 1, seen
 
 
+def test_many_usual_reports_cost_two_statements(database):
+    write(database, 60)
+    said = [
+        (f"{n:08d}-0000", Report(boot=1, seq=2, service="healthy"))
+        for n in range(60)
+        if n % 10 != 9  # deleted
+    ]
+    with statements(database) as seen, database.transaction() as tx:
+        assert reports.record_all(tx, said) == []
+    assert len(set(seen)) == 2, seen
+    with database.reading() as tx:
+        assert {reports.last(tx, id).seq for id, _ in said} == {2}
+
+
 def test_every_datastore_costs_two_statements(database):
     with database.transaction() as tx:
         for n in range(10):

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reports: changes at once, the rest together, the newest wins."""
 
+import threading
+
+import pytest
 import sqlalchemy as sa
 
+from trove.db.session import DatabaseUnavailable
 from trove.db.tables import GuestReport
 from trove.rpc.messages import Report
 
@@ -59,5 +63,50 @@ def test_an_instance_that_is_gone_is_forgotten(office):
     office.reports.add("i", Report(1, 1, "healthy"))
     office.reports.add("i", Report(1, 2, "healthy"))
     office.reports.forget("i")
+    office.reports.flush()
+    assert stored(office) == {"i": (1, "healthy")}
+
+
+def test_news_that_come_while_others_are_written_share_the_next_transaction(office):
+    begun, go_on = threading.Event(), threading.Event()
+    write, batches = office.reports._write, []
+
+    def slow(entries):
+        batches.append(len(entries))
+        begun.set()
+        assert go_on.wait(10)
+        write(entries)
+
+    office.reports._write = slow
+
+    def add(n):
+        office.reports.add(f"i{n}", Report(1, 1, "healthy"))
+
+    threads = [threading.Thread(target=add, args=(n,)) for n in range(20)]
+    threads[0].start()
+    assert begun.wait(10)
+    for thread in threads[1:]:
+        thread.start()
+    while len(office.reports._news) < 19:
+        threads[1].join(0.01)
+    go_on.set()
+    for thread in threads:
+        thread.join(10)
+    assert batches == [1, 19]
+    assert len(stored(office)) == 20
+
+
+def test_news_that_cannot_be_written_come_with_the_next_flush(office):
+    write, refused = office.reports._write, []
+
+    def fails_once(entries):
+        if not refused:
+            refused.append(entries)
+            raise DatabaseUnavailable
+        write(entries)
+
+    office.reports._write = fails_once
+    with pytest.raises(DatabaseUnavailable):
+        office.reports.add("i", Report(1, 1, "healthy"))
     office.reports.flush()
     assert stored(office) == {"i": (1, "healthy")}

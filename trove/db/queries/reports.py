@@ -12,6 +12,45 @@ from trove.db.session import epoch_now
 from trove.db.tables import GuestReport, Instance
 from trove.rpc.messages import Report
 
+Said = tuple[str, Report]
+"""Whose, and what."""
+
+REPORTS = typing.cast(sa.Table, GuestReport.__table__)
+SAID = (
+    "boot",
+    "seq",
+    "service",
+    "why",
+    "role",
+    "position",
+    "version",
+    "agent",
+    "disk_used",
+    "disk_total",
+    "rss",
+)
+GIVEN: dict[str, sa.BindParameter[typing.Any]] = {
+    name: sa.bindparam(f"new_{name}", type_=REPORTS.c[name].type) for name in SAID
+}
+
+KNOWN = sa.select(
+    REPORTS.c.instance_id, REPORTS.c.boot, REPORTS.c.seq, REPORTS.c.service
+).where(REPORTS.c.instance_id.in_(sa.bindparam("ids", expanding=True)))
+
+_NEWER = (
+    sa.update(REPORTS)
+    .where(
+        REPORTS.c.instance_id == sa.bindparam("of"),
+        sa.or_(
+            REPORTS.c.boot < GIVEN["boot"],
+            sa.and_(REPORTS.c.boot == GIVEN["boot"], REPORTS.c.seq < GIVEN["seq"]),
+        ),
+    )
+    .values(**GIVEN, received_at=epoch_now())
+)
+AS_BEFORE = _NEWER.where(REPORTS.c.service == GIVEN["service"])
+CHANGED = _NEWER.values(changed_at=epoch_now())
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Recorded:
@@ -67,6 +106,39 @@ def record(tx: orm.Session, instance_id: str, report: Report) -> Recorded:
     return Recorded(newest=first, changed=first)
 
 
+def record_all(tx: orm.Session, said: list[Said]) -> list[str]:
+    """Writes many guests' reports down; the instances whose service changed.
+
+    One look tells which are newer and which changed, and one statement writes all of a
+    kind. Its condition is the same as ``record``'s, so what came between the look and
+    the write decides no less; who lost by that is done again alone.
+    """
+    if len(said) == 1:
+        return [said[0][0]] if record(tx, *said[0]).changed else []
+    # in one order: two conductors that hold rows of each other's would deadlock
+    said = sorted(said, key=lambda each: each[0])
+    there = _known(tx, said)
+    alone = [each for each in said if each[0] not in there]
+    same: list[Said] = []
+    other: list[Said] = []
+    for instance, report in said:
+        known = there.get(instance)
+        if known is not None and (known.boot, known.seq) < (report.boot, report.seq):
+            kind = same if known.service == report.service else other
+            kind.append((instance, report))
+    changed = [instance for instance, _ in other]
+    for kind, statement in ((same, AS_BEFORE), (other, CHANGED)):
+        if kind and not _all_matched(tx, statement, kind):
+            now = _known(tx, kind)
+            alone += [
+                (instance, report)
+                for instance, report in kind
+                if instance not in now
+                or (now[instance].boot, now[instance].seq) < (report.boot, report.seq)
+            ]
+    return changed + [id for id, report in alone if record(tx, id, report).changed]
+
+
 def last(tx: orm.Session, instance_id: str) -> GuestReport | None:
     """An instance's last report."""
     return tx.scalar(
@@ -112,17 +184,18 @@ def _matched(tx: orm.Session, statement: sa.Update) -> bool:
     return dialects.matched(tx.execute(statement)) > 0
 
 
+def _known(tx: orm.Session, said: list[Said]) -> dict[str, typing.Any]:
+    found = tx.execute(KNOWN, {"ids": [instance for instance, _ in said]})
+    return {row.instance_id: row for row in found}
+
+
+def _all_matched(tx: orm.Session, statement: sa.Update, said: list[Said]) -> bool:
+    rows = []
+    for instance, report in said:
+        values = {f"new_{name}": value for name, value in _columns(report).items()}
+        rows.append({"of": instance, **values})
+    return dialects.matched(tx.execute(statement, rows)) == len(rows)
+
+
 def _columns(report: Report) -> dict[str, typing.Any]:
-    return {
-        "boot": report.boot,
-        "seq": report.seq,
-        "service": report.service,
-        "why": report.why or None,
-        "role": report.role,
-        "position": report.position,
-        "version": report.version,
-        "agent": report.agent,
-        "disk_used": report.disk_used,
-        "disk_total": report.disk_total,
-        "rss": report.rss,
-    }
+    return {name: getattr(report, name) for name in SAID} | {"why": report.why or None}
