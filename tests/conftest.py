@@ -4,8 +4,8 @@
 oslo.messaging loads oslo.service, which takes eventlet unless it is told before.
 Processes that tests start choose for themselves.
 
-Several workers (``-n``) share the tests by what these have in common: a folder that
-starts servers of its own stays with one worker, any other test goes file by file.
+Several workers (``-n``) share the tests by what these have in common: tests that share
+servers stay with one worker, most others go file by file.
 """
 
 import ipaddress
@@ -35,19 +35,29 @@ hypothesis.settings.load_profile("trove")
 _TESTS = pathlib.Path(__file__).parent
 _UNIT = _TESTS / "unit"
 
-# What starts machines and servers at addresses of its own, the longest first: a second
-# of the same kind would find them taken.
-_TOGETHER = (
-    "system/localcloud",
-    "system/faults",
-    "system",
-    "contract/cloud",
-    "contract/datastore",
-    "contract/guest",
-    "contract/rpc",
-    "contract/db",
+# What stands at addresses of its own, where a second of the kind would find them taken,
+# and what shares guests or servers that take long to start. Whose name begins so is
+# one piece of work; each worker has a deployment of its own for the rest of ``system``.
+_TOGETHER = {
+    "system/localcloud/": "localcloud",
+    "system/faults/": "laboratory",
+    "system/test_attacks": "taken over",
+    "system/test_compromised": "taken over",
+    "contract/cloud/": "contract/cloud",
+    "contract/datastore/": "contract/datastore",
+    "contract/guest/": "contract/guest",
+    "contract/rpc/": "contract/rpc",
+    "contract/db/": "contract/db",
+}
+_FIRST = (
+    "system/faults/",
+    "system/test_attacks",
+    "system/test_compromised",
+    "system/test_",
+    "system/",
+    "functional/",
+    "contract/",
 )
-_FIRST = ("system", "functional", "contract")
 _ALONE = ("chaos", "architecture")
 """Each test of these is a piece of work by itself."""
 _closed = [False]
@@ -101,9 +111,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: typing.Any) -> typin
 def _piece(nodeid: str) -> str:
     """The name of the piece of work that a test belongs to."""
     place, _, name = nodeid.removeprefix("tests/").partition("::")
-    for folder in _TOGETHER:
-        if place.startswith(f"{folder}/"):
-            return folder
+    for beginning, piece in _TOGETHER.items():
+        if place.startswith(beginning):
+            return piece
     top = place.split("/")[0]
     if top == "functional":
         return f"{top} {name.partition('-')[0]}"  # its backend: one process for all
@@ -111,5 +121,8 @@ def _piece(nodeid: str) -> str:
 
 
 def _turn(nodeid: str) -> int:
-    top = nodeid.removeprefix("tests/").split("/")[0]
-    return _FIRST.index(top) if top in _FIRST else len(_FIRST)
+    place = nodeid.removeprefix("tests/")
+    for turn, beginning in enumerate(_FIRST):
+        if place.startswith(beginning):
+            return turn
+    return len(_FIRST)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One deployment for the whole suite: made by the quickstart, purged at the end."""
+"""A deployment for each worker: made by the quickstart, purged at the end."""
 
 import os
 import pathlib
@@ -15,16 +15,23 @@ CACHE = os.environ.get("TROVE_CACHE", "/var/lib/trove/cache")
 STATE = os.environ.get("TROVE_TEST_STATE", "/var/lib/trove/tests")
 
 
+def _layout() -> Layout:
+    """Each worker's own: several deployments stand side by side."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    number = int(worker) % 10
+    return Layout(
+        state=pathlib.Path(STATE) / f"system{number}",
+        cache=pathlib.Path(CACHE),
+        tag=f"ts{number}",
+        cidr=f"10.83.{number}.0/24",
+        ports=17700 + 100 * number,
+    )
+
+
 @pytest.fixture(scope="session")
 def deployment() -> typing.Iterator[Deployment]:
     """Up for the session. At the end ``--purge`` must leave no trace of it."""
-    place = Layout(
-        state=pathlib.Path(STATE) / "system",
-        cache=pathlib.Path(CACHE),
-        tag="tsy",
-        cidr="10.83.0.0/24",
-        ports=17700,
-    )
+    place = _layout()
     traces = Traces(place)
     made = Deployment(place)
     made.quickstart("--purge")  # of a run that was killed
@@ -33,6 +40,7 @@ def deployment() -> typing.Iterator[Deployment]:
         made.first_start = made.quickstart()
         _room_for(made, 40)
         yield made
+        assert made.audit() == []  # as an operator asks, when all is over
     finally:
         made.quickstart("--purge")
     assert traces() == before, "INV-16: --purge left something"
@@ -75,4 +83,4 @@ def audited(request: pytest.FixtureRequest) -> typing.Iterator[None]:
     if "deployment" in request.fixturenames:
         deployment = request.getfixturevalue("deployment")
         until("every process is up", deployment.all_up)
-        assert deployment.audit() == []
+        assert deployment.violations() == []

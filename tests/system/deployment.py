@@ -19,8 +19,14 @@ import typing
 import psycopg
 import pymysql
 import yaml
-from keystoneauth1 import adapter, identity, session
+from keystoneauth1 import adapter, session
+from keystoneauth1.identity import V3Password
 
+from trove.actions import audit
+from trove.cloud.openstack import OpenstackCloud
+from trove.cloud.openstack.session import Settings
+from trove.db.session import Database
+from trove.localcloud import identity, rabbitmq
 from trove.localcloud.layout import Layout
 from trove.service import supervisor
 
@@ -87,6 +93,27 @@ class Deployment:
         )
         assert done.returncode in (0, 3), done.stderr
         return [] if done.returncode == 0 else done.stdout.splitlines()
+
+    def violations(self) -> list[str]:
+        """The same, looked at from this process: a second, where that takes three."""
+        place = self.place
+        cloud = OpenstackCloud(
+            Settings(
+                auth_url=f"{identity.url(place)}/v3",
+                deployment=place.tag,
+                username="trove",
+                password=identity.passwords(place)["trove"],
+                project_name=identity.SERVICE,
+                region_name=identity.REGION,
+            )
+        )
+        database = Database(f"sqlite:///{place.database}")
+        try:
+            broker = rabbitmq.access(place).broker()
+            return [str(found) for found in audit.audit(database, cloud, broker)]
+        finally:
+            cloud.close()
+            database.close()
 
     # -- processes -----------------------------------------------------------------
 
@@ -159,7 +186,7 @@ class User:
         self.authority = str(place.pki / "ca.pem")
         known = yaml.safe_load(place.clouds_yaml.read_text())["clouds"][cloud]
         self.api = adapter.Adapter(
-            session.Session(identity.V3Password(**known["auth"])),
+            session.Session(V3Password(**known["auth"])),
             service_type="database",
             region_name=known["region_name"],
             raise_exc=False,
