@@ -77,6 +77,8 @@ class StepContext:
         self.users = around.users
         self.settings = around.settings
         self._around = around
+        self._instance: Instance | None = None
+        self._version: DatastoreVersion | None = None
         self.ledger = Ledger(
             claim,
             grace=around.settings.grace,
@@ -104,17 +106,23 @@ class StepContext:
         return Context(project=operation.project, request_id=request)
 
     def instance(self) -> Instance:
-        """The instance's row as it is now, deleted or not."""
-        with self.claim.database.reading() as tx:
-            row = instances.get(tx, self.object_id)
-        if row is None:
+        """The instance's row, deleted or not, as it was when it was first asked for.
+
+        A worker lets go of an operation that waits: that is a moment ago.
+        """
+        if self._instance is None:
+            with self.claim.database.reading() as tx:
+                self._instance = instances.get(tx, self.object_id)
+        if self._instance is None:
             raise errors.InstanceNotFound(id=self.object_id)
-        return row
+        return self._instance
 
     def version(self, instance: Instance) -> DatastoreVersion:
         """The datastore version's row of an instance."""
-        with self.claim.database.reading() as tx:
-            return tx.get_one(DatastoreVersion, instance.version_id)
+        if self._version is None or self._version.id != instance.version_id:
+            with self.claim.database.reading() as tx:
+                self._version = tx.get_one(DatastoreVersion, instance.version_id)
+        return self._version
 
     def datastore(self, instance: Instance) -> Datastore:
         """What the instance's datastore declares."""
@@ -145,6 +153,7 @@ class StepContext:
         find: typing.Callable[[str], typing.Sequence[typing.Any]],
         make: typing.Callable[[str], typing.Any],
         data_bearing: bool = False,
+        in_parts: bool = False,
     ) -> str | Wait:
         """``Ledger.ensure`` with the cloud's words: finders and makers of things."""
 
@@ -160,6 +169,7 @@ class StepContext:
             find=lambda: [thing.id for thing in find(key)],
             make=made,
             data_bearing=data_bearing,
+            in_parts=in_parts,
         )
 
     def absent(

@@ -8,14 +8,17 @@ what the guest says of it and wakes the operation: the waits here are a safety n
 
 import typing
 
+import sqlalchemy as sa
 from sqlalchemy import orm
 
 from trove import errors
-from trove.db.session import now
+from trove.db.session import epoch_now
 from trove.db.tables import GuestJob
 from trove.flows.context import StepContext
 from trove.model.states import JobState
 from trove.workflow.flow import Wait
+
+JOBS = typing.cast(sa.Table, GuestJob.__table__)
 
 AGAIN = 15.0
 """Seconds after which a job that nobody acknowledged is sent once more."""
@@ -46,7 +49,7 @@ def carry(
             ctx.write(lambda tx: _enter(tx, ctx, id, method))
         ctx.claim.guard(ctx.settings.call_timeout)
         getattr(ctx.guest(), method)(job=id, **arguments)
-        ctx.write(lambda tx: _sent(tx, id))
+        ctx.claim.later(lambda tx: _sent(tx, id))
     return Wait(10, f"the guest's job {id}")
 
 
@@ -64,21 +67,19 @@ def _silent(ctx: StepContext, row: GuestJob) -> bool:
 
 
 def _enter(tx: orm.Session, ctx: StepContext, id: str, method: str) -> None:
-    moment = now(tx)
-    tx.add(
-        GuestJob(
+    tx.execute(
+        sa.insert(JOBS).values(
             id=id,
             instance_id=ctx.object_id,
             method=method,
             state=JobState.SENT,
             progress=0,
             deadline=ctx.operation.deadline,
-            updated=moment,
+            updated=epoch_now(),
         )
     )
 
 
 def _sent(tx: orm.Session, id: str) -> None:
-    row = tx.get(GuestJob, id)
-    if row is not None:
-        row.sent_at = now(tx)
+    """With what is written next: a job that was not said to be sent is sent again."""
+    tx.execute(sa.update(JOBS).where(JOBS.c.id == id).values(sent_at=epoch_now()))

@@ -92,6 +92,7 @@ def group(ctx: StepContext, instance: Instance) -> str | Wait:
         ctx.key(GROUP),
         finished,
         lambda key: network.create_group(key, wanted),
+        in_parts=True,  # the rules come after the group, which may not be seen yet
     )
 
 

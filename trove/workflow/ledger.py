@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The intent ledger: things outside, found again by key, never made twice or forgotten.
 
-``ensure`` writes the intent, looks, waits while an unanswered request may still land,
+``ensure`` looks, waits while an unanswered request may still land, writes the intent,
 and only then makes; ``absent`` deletes by key *and* by id until the cloud shows
 nothing (operations.md, rules 4 to 7). The ledger knows no cloud: it is given callables.
 """
@@ -9,14 +9,13 @@ nothing (operations.md, rules 4 to 7). The ledger knows no cloud: it is given ca
 import typing
 
 import sqlalchemy as sa
-from sqlalchemy import orm
 
 from trove import errors
-from trove.db.session import epoch_now, now
+from trove.db.session import epoch_now
 from trove.db.tables import CloudThing
 from trove.model import naming
 from trove.model.states import ThingState
-from trove.workflow.claims import Claim
+from trove.workflow.claims import Claim, Work
 from trove.workflow.flow import Wait
 
 Find = typing.Callable[[], typing.Sequence[str]]
@@ -24,6 +23,9 @@ Find = typing.Callable[[], typing.Sequence[str]]
 
 Make = typing.Callable[[], str]
 """Makes the thing; answers its id."""
+
+THINGS = typing.cast(sa.Table, CloudThing.__table__)
+OF_OWNER = sa.select(CloudThing).where(CloudThing.owner == sa.bindparam("whose"))
 
 
 class MayHaveLanded(Exception):
@@ -37,11 +39,22 @@ class Ledger:
         self._claim = claim
         self._grace = grace
         self._call_timeout = call_timeout
+        self._rows: dict[str, dict[str, CloudThing]] = {}
 
     def row(self, key: str) -> CloudThing | None:
-        """What is written down of a thing."""
-        with self._claim.database.reading() as tx:
-            return tx.get(CloudThing, key)
+        """What is written down of a thing.
+
+        Nobody but the holder of the claim writes of an owner's things, so they are read
+        once; what a stale holder believes, the fence keeps it from writing.
+        """
+        return self._of(naming.owner(key)).get(key)
+
+    def _of(self, owner: str) -> dict[str, CloudThing]:
+        if owner not in self._rows:
+            with self._claim.database.reading() as tx:
+                found = tx.scalars(OF_OWNER, {"whose": owner})
+                self._rows[owner] = {row.key: row for row in found}
+        return self._rows[owner]
 
     def ensure(
         self,
@@ -51,24 +64,31 @@ class Ledger:
         find: Find,
         make: Make,
         data_bearing: bool = False,
+        in_parts: bool = False,
     ) -> str | Wait:
-        """The id of the thing with this key, made if there is none; or Wait."""
+        """The id of the thing with this key, made if there is none; or Wait.
+
+        ``in_parts``: ``make`` may fail when the thing is there already, unfinished.
+        """
         row = self.row(key)
-        if row is None or row.state == ThingState.GONE:
-            self._intend(key, kind, data_bearing)
-            row = None
-        elif row.state == ThingState.CREATED and row.external_id:
+        fresh = row is None or row.state == ThingState.GONE
+        if row and row.state == ThingState.CREATED and row.external_id:
             return row.external_id
         self._claim.guard(self._call_timeout)
         found = find()
         if found:
+            if fresh:
+                self._intend(key, kind, data_bearing)
             self._created(key, found[0])
             return found[0]
-        if row is not None and row.posted_at is not None:
+        if row and not fresh and row.posted_at is not None:
             left = row.posted_at + self._grace - self._claim.now()
             if left > 0:
                 return Wait(left + 0.1, f"whether {key} was made is not known yet")
-        self._change(key, posted_at=epoch_now())
+        if fresh:
+            self._intend(key, kind, data_bearing, posted=True)
+        else:
+            self._change(key, posted_at=epoch_now())
         self._claim.guard(self._call_timeout)
         try:
             made = make()
@@ -77,7 +97,8 @@ class Ledger:
         except errors.TroveError:
             # a definite no, in the cloud's own words: nothing is on its way. Anything
             # else (a bug of ours) leaves the post on record, as a crash would.
-            self._forget_post(key)
+            if not in_parts:
+                self._forget_post(key)
             raise
         self._created(key, made)
         return made
@@ -113,46 +134,69 @@ class Ledger:
             if left > 0:
                 return Wait(left + 0.1, f"a request to make {key} may still land")
         if retain is not None:
-            self._change(key, state=ThingState.RETAINED)
+            self._note(key, state=ThingState.RETAINED)
             return None
         for id in ids:
             self._claim.guard(self._call_timeout)
             if there(id):
                 return Wait(2, f"{key} is going")
-        self._change(key, state=ThingState.GONE)
+        self._note(key, state=ThingState.GONE)
         return None
 
     # -- rows ----------------------------------------------------------------------
 
-    def _intend(self, key: str, kind: str, data_bearing: bool) -> None:
-        operation = self._claim.operation
-
-        def work(tx: orm.Session) -> None:
-            moment = now(tx)
-            row = tx.get(CloudThing, key) or CloudThing(key=key, created=moment)
-            row.kind, row.owner = kind, naming.owner(key)
-            row.operation_id = operation.id
-            row.data_bearing = data_bearing
-            row.state = ThingState.INTENT
-            row.external_id, row.posted_at = None, None
-            row.updated = moment
-            tx.add(row)
-
-        self._claim.write(work)
+    def _intend(
+        self, key: str, kind: str, data_bearing: bool, posted: bool = False
+    ) -> None:
+        owner, moment = naming.owner(key), epoch_now()
+        columns = {
+            "kind": kind,
+            "owner": owner,
+            "operation_id": self._claim.operation.id,
+            "data_bearing": data_bearing,
+            "state": ThingState.INTENT,
+            "external_id": None,
+            "posted_at": moment if posted else None,
+        }
+        if self.row(key) is not None:
+            self._change(key, **columns)
+            return
+        values = {"key": key, "created": moment, "updated": moment, **columns}
+        self._claim.write(
+            lambda tx: typing.cast(None, tx.execute(sa.insert(THINGS).values(values)))
+        )
+        self._of(owner)[key] = CloudThing(key=key)
+        self._believe(key, columns)
 
     def _created(self, key: str, id: str) -> None:
-        self._change(key, state=ThingState.CREATED, external_id=id, posted_at=None)
+        self._note(key, state=ThingState.CREATED, external_id=id, posted_at=None)
 
     def _forget_post(self, key: str) -> None:
         self._change(key, posted_at=None)
 
     def _change(self, key: str, **columns: typing.Any) -> None:
-        def work(tx: orm.Session) -> None:
-            tx.execute(
-                sa.update(CloudThing)
-                .where(CloudThing.key == key)
-                .values(**columns, updated=epoch_now())
-                .execution_options(synchronize_session=False)
-            )
+        """Writes now."""
+        self._claim.write(_changing(key, columns))
+        self._believe(key, columns)
 
-        self._claim.write(work)
+    def _note(self, key: str, **columns: typing.Any) -> None:
+        """Writes with what is written next: to look again finds as much."""
+        self._claim.later(_changing(key, columns))
+        self._believe(key, columns)
+
+    def _believe(self, key: str, columns: dict[str, typing.Any]) -> None:
+        """What was written, without a look."""
+        row = self.row(key)
+        for name, value in columns.items() if row else ():
+            known = not isinstance(value, sa.ColumnElement)
+            setattr(row, name, value if known else self._claim.now())
+
+
+def _changing(key: str, columns: dict[str, typing.Any]) -> Work:
+    """The change of a thing's row."""
+    changing = (
+        sa.update(THINGS)
+        .where(THINGS.c.key == key)
+        .values(**columns, updated=epoch_now())
+    )
+    return lambda tx: typing.cast(None, tx.execute(changing))

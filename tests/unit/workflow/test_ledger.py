@@ -142,3 +142,40 @@ def test_what_was_never_intended_is_absent(ledger, shelf):
     shelf.there.append("a stranger's")
     assert absent(ledger, shelf) is None
     assert shelf.there == ["a stranger's"]
+
+
+def test_that_it_was_made_is_written_with_the_next_write(ledger, shelf, desk):
+    """A crash before it leaves the intent: the next look finds what was made."""
+    ensure(ledger, shelf)
+    with desk.database.reading() as tx:
+        assert tx.get_one(CloudThing, KEY).state == "intent"
+    ledger._claim.write()
+    with desk.database.reading() as tx:
+        row = tx.get_one(CloudThing, KEY)
+    assert (row.state, row.external_id, row.posted_at) == ("created", "v1", None)
+
+
+def test_after_a_crash_what_was_made_is_found(ledger, shelf, desk):
+    ensure(ledger, shelf)
+    desk.moment += 31
+    claim = desk.take(ledger._claim.id, "b")
+    assert ensure(Ledger(claim, grace=20, call_timeout=5), shelf) == "v1"
+    assert shelf.made == 1
+
+
+def test_what_is_made_in_parts_may_be_there_after_a_definite_no(ledger, shelf, desk):
+    """INV-2: a group whose rules were refused is not seen yet, nor made twice."""
+
+    def make():
+        shelf.made += 1
+        raise errors.Upstream(why="503")
+
+    def look():
+        return ledger.ensure(KEY, "group", find=shelf.find, make=make, in_parts=True)
+
+    with pytest.raises(errors.Upstream):
+        look()
+    assert isinstance(look(), Wait)
+    shelf.there.append("landed")
+    assert look() == "landed"
+    assert shelf.made == 1
