@@ -6,6 +6,7 @@ Whoever acts for a user passes ``project``: another project's instance is not fo
 """
 
 import dataclasses
+import functools
 import typing
 
 import sqlalchemy as sa
@@ -70,7 +71,8 @@ def seen(
     deleted: bool | None = False,
 ) -> Seen:
     """One instance as ``page`` shows it; raises ``InstanceNotFound``."""
-    found = _seen(tx, _ids(project, deleted).where(Instance.id == id))
+    statement = _one_of(project is not None, deleted)
+    found = _seen(tx, statement, {"of": id, "owner": project})
     if not found:
         raise errors.InstanceNotFound(id=id)
     return found[0]
@@ -87,7 +89,8 @@ def page(
 
     Ask for one more than a page to know whether there is another.
     """
-    return _seen(tx, page_ids(project, limit, marker), Instance.id)
+    statement = _page_of(project is not None, marker is not None)
+    return _seen(tx, statement, {"owner": project, "most": limit, "after": marker})
 
 
 def page_ids(project: str | None, limit: int, marker: str | None = None) -> Ids:
@@ -112,7 +115,8 @@ def managed(
 ) -> list[Seen]:
     """An administrator's list, last changed first; ``deleted`` None means both."""
     wanted = managed_ids(project, deleted, limit, offset)
-    return _seen(tx, wanted, Instance.updated.desc(), Instance.id.desc())
+    newest = (Instance.updated.desc(), Instance.id.desc())
+    return _seen(tx, everything(wanted).order_by(*newest), {})
 
 
 def managed_ids(
@@ -220,18 +224,40 @@ def everything(ids: Ids) -> Rows:
     )
 
 
-def _seen(
-    tx: orm.Session, ids: Ids, *order: sa.ColumnElement[typing.Any] | Column
-) -> list[Seen]:
-    rows = tx.execute(everything(ids).order_by(*order)).all()
+# Built once: to build one costs as much as to run it.
+
+
+@functools.cache
+def _one_of(owned: bool, deleted: bool | None) -> Rows:
+    """The statement of ``seen``."""
+    owner: typing.Any = sa.bindparam("owner") if owned else None
+    return everything(_ids(owner, deleted).where(Instance.id == sa.bindparam("of")))
+
+
+@functools.cache
+def _page_of(owned: bool, further: bool) -> Rows:
+    """The statement of ``page``."""
+    owner: typing.Any = sa.bindparam("owner") if owned else None
+    most: typing.Any = sa.bindparam("most")
+    after: typing.Any = sa.bindparam("after") if further else None
+    return everything(page_ids(owner, most, after)).order_by(Instance.id)
+
+
+FOLLOWERS = (
+    sa.select(Instance.source_id, Instance.id)
+    .where(
+        Instance.source_id.in_(sa.bindparam("sources", expanding=True)),
+        Instance.deleted_at.is_(None),
+    )
+    .order_by(Instance.id)
+)
+
+
+def _seen(tx: orm.Session, statement: Rows, given: dict[str, typing.Any]) -> list[Seen]:
+    rows = tx.execute(statement, given).all()
     replicas: dict[str, list[str]] = {row[0].id: [] for row in rows}
     if rows:
-        followers = (
-            sa.select(Instance.source_id, Instance.id)
-            .where(Instance.source_id.in_(replicas), Instance.deleted_at.is_(None))
-            .order_by(Instance.id)
-        )
-        for source, replica in tx.execute(followers):
+        for source, replica in tx.execute(FOLLOWERS, {"sources": list(replicas)}):
             replicas[typing.cast(str, source)].append(replica)
     shown = [field.name for field in dataclasses.fields(Seen)][:-1]
     return [
