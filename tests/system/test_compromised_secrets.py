@@ -158,6 +158,7 @@ def test_secrets_are_roots(pair):
         place.etc / "broker.json",
         place.etc / "passwords.json",
         place.etc / "seal-keys",
+        place.etc / "signing-key",
         place.pki / "ca.key",
         place.clouds_yaml,
         place.state / "instances.json",

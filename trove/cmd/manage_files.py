@@ -8,6 +8,7 @@ import typing
 from cryptography import fernet
 
 from trove import errors
+from trove.rpc import signing
 from trove.service import certificates
 
 Nouns = typing.Any
@@ -27,6 +28,13 @@ def add_to(nouns: Nouns) -> None:
         "--keep", action="store_true", help="do nothing when the file has a key"
     )
     command.set_defaults(do=create_key)
+    command = verbs.add_parser(
+        "create-signing",
+        help="make the key that signs commands to guests; one that is there is kept: "
+        "guests that know it obey no other",
+    )
+    command.add_argument("path", type=pathlib.Path, help="[taskmanager] signing_key")
+    command.set_defaults(do=create_signing_key)
 
     authority = nouns.add_parser("ca", help="the deployment's certificate authority")
     verbs = authority.add_subparsers(dest="verb", metavar="VERB", required=True)
@@ -46,7 +54,30 @@ def create_key(manage: typing.Any) -> None:
     if old and manage.asked.keep:
         manage.out.say(f"{path} holds a key already.", path=str(path), made=False)
         return
-    keys = [fernet.Fernet.generate_key().decode("ascii"), *old]
+    _replace(path, [fernet.Fernet.generate_key().decode("ascii"), *old])
+    manage.out.say(
+        f"A new key is in {path}. Services that run must be restarted to use it.",
+        path=str(path),
+        made=True,
+    )
+
+
+def create_signing_key(manage: typing.Any) -> None:
+    """trove-manage key create-signing"""
+    path: pathlib.Path = manage.asked.path
+    if made := not path.exists():
+        _replace(path, [signing.new_key()])
+    public = signing.Signer.load(path).public
+    how = "holds the new key" if made else "holds a key already"
+    manage.out.say(
+        f"{path} {how}; guests will know it as {public}.",
+        path=str(path),
+        made=made,
+        public=public,
+    )
+
+
+def _replace(path: pathlib.Path, keys: list[str]) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # whole or not at all, and never readable by others, not for a moment
     new = path.with_name(f".{path.name}.new")
@@ -60,11 +91,6 @@ def create_key(manage: typing.Any) -> None:
         owner = path.stat()
         os.chown(new, owner.st_uid, owner.st_gid)
     new.replace(path)
-    manage.out.say(
-        f"A new key is in {path}. Services that run must be restarted to use it.",
-        path=str(path),
-        made=True,
-    )
 
 
 def create_authority(manage: typing.Any) -> None:

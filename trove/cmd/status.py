@@ -19,6 +19,7 @@ from trove.db.session import Database
 from trove.db.tables import Operation
 from trove.flows import FLOWS
 from trove.model.states import LIVE
+from trove.rpc import signing
 from trove.rpc.broker import Broker
 from trove.service import threads
 
@@ -66,6 +67,18 @@ class Checks(upgradecheck.UpgradeCommands):
             return Result(upgradecheck.Code.WARNING, why)
         return GOOD
 
+    def commands_are_signed(self) -> Result:
+        """Without it, whoever has the broker commands every guest."""
+        path = self._conf.taskmanager.signing_key
+        if not path:
+            why = "[taskmanager] signing_key is not set: commands are not signed"
+            return Result(upgradecheck.Code.WARNING, why)
+        try:
+            signing.Signer.load(pathlib.Path(path))
+        except TROUBLE as error:
+            return _bad(f"[taskmanager] signing_key: {error}")
+        return GOOD
+
     def broker_answers(self) -> Result:
         """Guests' users are made and revoked there."""
         if not self._conf.rpc.broker_url or not self._conf.rpc.guests_url:
@@ -97,6 +110,7 @@ class Checks(upgradecheck.UpgradeCommands):
         ("The seal keys open", keys_open),
         ("The broker answers", broker_answers),
         ("Every live operation is of a known kind", operations_are_known),
+        ("Commands to guests are signed", commands_are_signed),
     )
 
 

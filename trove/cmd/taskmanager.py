@@ -86,17 +86,22 @@ def surroundings(conf: "cfg.ConfigOpts", store: "Database") -> "Surroundings":
     from trove.rpc.broker import Broker
     from trove.rpc.guest import Guest
     from trove.rpc.interface import Proxy
+    from trove.rpc.signing import Signer
 
-    guests = transport.guests(conf)
+    guests, key = transport.guests(conf), conf.taskmanager.signing_key
+    signer = Signer.load(pathlib.Path(key)) if key else None
     return Surroundings(
         store,
         registry.connect(**cloud.arguments(conf)),
         Broker(**rpc.of_broker(conf)),
-        lambda instance, context: Proxy(Guest, guests, context, server=instance),
+        lambda instance, context: Proxy(
+            Guest, guests, context, server=instance, signer=signer
+        ),
         Settings(
             **taskmanager.of_flows(conf),
             guests_vhost=rpc.guests_vhost(conf),
             broker_ca=pathlib.Path(conf.rpc.ca_file).read_text(),
+            commands_key=signer.public if signer else None,
         ),
     )
 

@@ -20,7 +20,7 @@ PROCESSES: dict[str, tuple[str, ...]] = {
     "conductor": ("service", "conductor", "database", "rpc"),
     "guestagent": ("guest", "broker"),
     "manage": ("service", "database", "rpc", "cloud", "quota"),
-    "status": ("service", "database", "rpc"),
+    "status": ("service", "database", "rpc", "taskmanager"),
 }
 """Which groups each process reads; the sample files are made from the same table."""
 

@@ -23,4 +23,9 @@ OPTS = [
         max=300,
         help="Seconds between two reports to the conductor.",
     ),
+    cfg.StrOpt(
+        "commands_key",
+        help="The taskmanagers' public key, base64: no command without its signature "
+        "is obeyed. Unset, whoever may write to this guest's queue is obeyed.",
+    ),
 ]

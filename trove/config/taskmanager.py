@@ -60,6 +60,13 @@ OPTS = [
         help="Seconds without a report after which a guest counts as silent.",
     ),
     cfg.StrOpt(
+        "signing_key",
+        help="File with the key that signs commands to guests (trove-manage key "
+        "create-signing), the same for every taskmanager. Guests that are made while "
+        "it is set obey no command without its signature: whoever takes the broker "
+        "cannot command them.",
+    ),
+    cfg.StrOpt(
         "management_network",
         help="Name or id of the network on which guests reach the broker.",
     ),

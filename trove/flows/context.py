@@ -55,6 +55,8 @@ class Settings:
     call_timeout: float = 20.0
     fstype: str = "xfs"
     device: str = "/dev/vdb"
+    commands_key: str | None = None
+    """The public key of the commands' signatures."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

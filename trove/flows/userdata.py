@@ -37,6 +37,8 @@ def _config(settings: Settings, instance: str, datastore: str, password: str) ->
         "datastore": datastore,
         "heartbeat_interval": str(settings.heartbeat_interval),
     }
+    if settings.commands_key:
+        parser["guest"]["commands_key"] = settings.commands_key
     parser["broker"] = {
         "hosts": ",".join(f"{address}:{port}" for address, port in settings.brokers),
         "vhost": settings.guests_vhost,

@@ -22,6 +22,8 @@ from trove.guestagent.manager import Manager
 from trove.guestagent.places import Places
 from trove.guestagent.renewal import Renewals
 from trove.guestagent.state import Guest
+from trove.rpc.interface import Check
+from trove.rpc.signing import Verifier
 from trove.service.process import Part
 
 LOG = logging.getLogger(__name__)
@@ -86,6 +88,7 @@ class Agent:
             contact.bootstrap,
             Manager(self.ledger, self.jobs, self._ring),
             up=self._up,
+            check=_check(conf.guest.commands_key, guest.instance),
         )
         self.renewals = Renewals(
             places,
@@ -122,6 +125,10 @@ class Agent:
     def _up(self) -> None:
         self.renewals.ring()
         self.heartbeat.ring()
+
+
+def _check(key: str | None, instance: str) -> Check | None:
+    return Verifier(key, instance).check if key else None
 
 
 def _broker(places: Places, conf: typing.Any, guest: Guest, contact: Contact) -> Broker:

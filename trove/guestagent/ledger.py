@@ -25,7 +25,8 @@ from trove.rpc.messages import JobReport
 LOG = logging.getLogger(__name__)
 
 KEEP = 7 * 24 * 3600.0
-"""Seconds for which an ended job is remembered: the same id again is no new deed."""
+"""Seconds for which an ended job is remembered. After that its id is still known: a
+command that somebody kept, and sends again, is refused."""
 
 REPEAT = 120.0
 """Seconds for which each report repeats that a job ended. Whoever still waits for it
@@ -122,6 +123,32 @@ def save_outcome(path: pathlib.Path, outcome: Outcome) -> None:
     state.save_json(path, dataclasses.asdict(outcome))
 
 
+class Old:
+    """The ids of jobs that are not remembered any more, as short hashes."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        self._path = path
+        try:
+            self._known = set((state.load_json(path) or {}).get("ids", ()))
+        except (state.StateError, TypeError) as error:
+            LOG.error("the ids of old jobs are lost: %s", error)
+            self._known = set()
+
+    def __contains__(self, id: str) -> bool:
+        return _short(id) in self._known
+
+    def add(self, ids: typing.Iterable[str]) -> None:
+        """Durable when this returns."""
+        new = {_short(id) for id in ids} - self._known
+        if new:
+            self._known |= new
+            state.save_json(self._path, {"ids": sorted(self._known)})
+
+
+def _short(id: str) -> str:
+    return hashlib.sha256(id.encode()).hexdigest()[:24]
+
+
 class Ledger:
     """All jobs this guest was ever given, until they are forgotten."""
 
@@ -136,6 +163,7 @@ class Ledger:
         self._jobs: dict[str, Job] = {}
         self._told_until: dict[str, float] = {}
         files.directory(directory)
+        self._old = Old(directory / "old.json")
         self._read_all()
 
     def _read_all(self) -> None:
@@ -184,6 +212,8 @@ class Ledger:
                 if known.acknowledged:
                     known = self._save(dataclasses.replace(known, acknowledged=False))
                 return known, False
+            if id in self._old:
+                raise errors.Clash(what="A job with the id", id=id)
             for job in list(self._jobs.values()):
                 if job.over and not id.startswith(OWN):
                     self.acknowledge(job.id)
@@ -298,6 +328,7 @@ class Ledger:
                 for job in self._jobs.values()
                 if job.over and (job.ended or 0) < before
             ]
+            self._old.add(job.id for job in old if not job.id.startswith(OWN))
             for job in old:
                 self._forget(job)
                 del self._jobs[job.id]

@@ -24,7 +24,7 @@ from trove.guestagent.places import Places
 from trove.rpc import transport
 from trove.rpc.conductor import Conductor
 from trove.rpc.guest import Guest
-from trove.rpc.interface import Proxy
+from trove.rpc.interface import Check, Proxy
 from trove.rpc.messages import Enrolled, Enrolment, Renewal, Report
 
 LOG = logging.getLogger(__name__)
@@ -112,6 +112,7 @@ class Link:
         manager: object,
         *,
         up: typing.Callable[[], object],
+        check: Check | None = None,
         pick: typing.Callable[[float, float], float] = random.uniform,
     ) -> None:
         self._places = places
@@ -120,7 +121,7 @@ class Link:
         self._identity = identity
         self._bootstrap = bootstrap
         self._manager = manager
-        self._up = up
+        self._up, self._check = up, check
         self._pick = pick
         self._server: typing.Any = None
         self._conductor: Proxy | None = None
@@ -178,7 +179,9 @@ class Link:
         )
         opened = self._broker.transport(self._identity.password)
         self._conductor = Proxy(Conductor, opened, Context(), retry=1)
-        server = transport.server(opened, Guest, self._manager, self._identity.instance)
+        server = transport.server(
+            opened, Guest, self._manager, self._identity.instance, self._check
+        )
         with told():
             server.start()
         self._server = server

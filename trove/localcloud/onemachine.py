@@ -18,6 +18,7 @@ from cryptography import fernet
 
 from trove.localcloud import bootstrap, identity, rabbitmq
 from trove.localcloud.layout import Layout
+from trove.rpc import signing
 from trove.service.certificates import Authority
 from trove.service.supervised import Program, Ready
 
@@ -35,6 +36,9 @@ def prepare(place: Layout, keystone: pathlib.Path, say: typing.Any) -> None:
     seal = place.etc / "seal-keys"
     if not seal.exists():
         identity.write(seal, fernet.Fernet.generate_key().decode() + "\n")
+    signs = place.etc / "signing-key"
+    if not signs.exists():
+        identity.write(signs, signing.new_key() + "\n")
     authority = Authority.create(place.pki)
     identity.prepare(place, keystone, say)
     rabbitmq.prepare(place, authority)
@@ -74,7 +78,10 @@ def options(place: Layout) -> dict[str, Sections]:
             "DEFAULT": {
                 "taskmanager_manager": "trove.taskmanager.manager.Manager",
             },
-            "taskmanager": {"management_network": bootstrap.NETWORK},
+            "taskmanager": {
+                "management_network": bootstrap.NETWORK,
+                "signing_key": place.etc / "signing-key",
+            },
         },
         "localcloud": {
             "localcloud": {

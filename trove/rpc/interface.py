@@ -53,6 +53,21 @@ Not among them are those that steer our own machinery (``LeaseLost``): a guest m
 be able to raise them in the control plane.
 """
 
+SIGNATURE = "signature"
+"""Where a message's context holds what its sender signed, if that is asked for."""
+
+Check = typing.Callable[[str, dict[str, typing.Any], object], None]
+"""``rpc.signing.Verifier.check``."""
+
+
+class Signer(typing.Protocol):
+    """``rpc.signing.Signer``, which not every process needs to load."""
+
+    def sign(
+        self, guest: str, method: str, arguments: dict[str, typing.Any]
+    ) -> str: ...
+
+
 MONITORED = 10
 """While a call runs, its server shows signs of life at least this often, in seconds.
 
@@ -160,8 +175,12 @@ class Interface:
         return f"{cls.topic}.{server}"
 
     @classmethod
-    def serve(cls, manager: object) -> "Endpoint":
-        """What oslo.messaging serves for ``manager``; ``TypeError`` if it differs."""
+    def serve(cls, manager: object, check: Check | None = None) -> "Endpoint":
+        """What oslo.messaging serves for ``manager``; ``TypeError`` if it differs.
+
+        ``check`` sees each message's method, arguments and signature, and raises
+        ``errors.Forbidden``.
+        """
         for name, method in cls.methods().items():
             theirs = inspect.signature(getattr(manager, name)).parameters
             wanted = ["context", *(parameter.name for parameter in method.parameters)]
@@ -170,7 +189,7 @@ class Interface:
                     f"{type(manager).__name__}.{name} takes {list(theirs)}, "
                     f"and {cls.__name__} declares {wanted}"
                 )
-        return Endpoint(cls, manager)
+        return Endpoint(cls, manager, check)
 
 
 def _is_method(thing: object) -> typing.TypeGuard[Method]:
@@ -180,13 +199,18 @@ def _is_method(thing: object) -> typing.TypeGuard[Method]:
 class Endpoint:
     """A manager behind its interface: reads messages, and answers them."""
 
-    def __init__(self, interface: type[Interface], manager: object) -> None:
+    def __init__(
+        self,
+        interface: type[Interface],
+        manager: object,
+        check: Check | None = None,
+    ) -> None:
         import oslo_messaging  # heavy; a declaration must be cheap to import
 
         self.target = oslo_messaging.Target(version=interface.version)
         self.dropped: collections.Counter[str] = collections.Counter()
         """Messages that were refused, by method: malformed, or too large."""
-        self._interface = interface
+        self._interface, self._check = interface, check
         for method in interface.methods().values():
             setattr(self, method.name, self._served(method, manager))
 
@@ -217,9 +241,11 @@ class Endpoint:
         from_guests = self._interface.from_guests
         try:
             codec.weigh(arguments, codec.FROM_GUEST if from_guests else codec.TO_GUEST)
+            if self._check is not None:
+                self._check(method.name, arguments, told.get(SIGNATURE))
             values = method.read(arguments)
             context = _context(told, from_guests)
-        except errors.Invalid:
+        except (errors.Invalid, errors.Forbidden):
             self.dropped[method.name] += 1
             raise
         answer = codec.encode(act(context, **values))
@@ -235,7 +261,11 @@ def _context(told: dict[str, typing.Any], from_guests: bool) -> contexts.Context
     broker_user = told.get("broker_user")
     if from_guests:
         return contexts.Context(request_id=request_id, broker_user=broker_user)
-    told = {key: value for key, value in told.items() if value is not None}
+    told = {
+        key: value
+        for key, value in told.items()
+        if value is not None and key != SIGNATURE
+    }
     asked = codec.decode(contexts.Context, told | {"request_id": request_id}, "context")
     return typing.cast(contexts.Context, asked)
 
@@ -262,13 +292,14 @@ class Proxy:
         context: contexts.Context,
         server: str | None = None,
         retry: int = 1,
+        signer: Signer | None = None,
     ) -> None:
         import oslo_messaging
 
         self._interface = interface
         self._methods = types.MappingProxyType(interface.methods())
         self._context = context
-        self._server = server
+        self._server, self._signer = server, signer
         target = oslo_messaging.Target(topic=interface.address(server), server=server)
         self._client = oslo_messaging.get_rpc_client(
             transport,
@@ -296,8 +327,11 @@ class Proxy:
         )
         client = self._prepare(method)
         act = client.call if method.reply else client.cast
+        told = self._context.to_dict()
+        if self._signer is not None and self._server is not None:
+            told[SIGNATURE] = self._signer.sign(self._server, method.name, arguments)
         try:
-            reply = act(self._context.to_dict(), method.name, **arguments)
+            reply = act(told, method.name, **arguments)
         except oslo_messaging.RemoteError as error:
             # Only what went wrong unforeseen; its text is for the log of its own side.
             raise errors.Internal(why=f"{method.name} failed remotely") from error

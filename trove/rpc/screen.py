@@ -17,7 +17,7 @@ DROPPED: collections.Counter[str] = collections.Counter()
 
 CONTEXT = frozenset(
     f"_context_{name}"
-    for name in ("project", "user", "roles", "is_admin", "request_id")
+    for name in ("project", "user", "roles", "is_admin", "request_id", "signature")
 )
 ENVELOPE = frozenset(
     ("method", "args", "version", "_unique_id", "_msg_id", "_reply_q", "_timeout")

@@ -14,7 +14,7 @@ import typing
 from oslo_config import cfg
 
 from trove import errors
-from trove.rpc.interface import Interface
+from trove.rpc.interface import Check, Interface
 
 EXCHANGE = "trove"
 REPLY_EXCHANGE = "trove_reply"
@@ -170,11 +170,15 @@ def _host(text: str, user: str, password: str) -> typing.Any:
 
 
 def server(
-    transport: typing.Any, interface: type[Interface], manager: object, name: str
+    transport: typing.Any,
+    interface: type[Interface],
+    manager: object,
+    name: str,
+    check: Check | None = None,
 ) -> typing.Any:
     """A part of a process: ``manager`` behind ``interface``, not yet started."""
     from trove.service import rpcserver
 
     return rpcserver.RpcServer(
-        transport, interface.address(name), name, [interface.serve(manager)]
+        transport, interface.address(name), name, [interface.serve(manager, check)]
     )

@@ -25,6 +25,7 @@ def of_the_control_plane(place: Layout) -> Secrets:
     """What no guest, log or answer may ever hold."""
     found = {
         "seal key": (place.etc / "seal-keys").read_text().split()[0],
+        "signing key": (place.etc / "signing-key").read_text().strip(),
         "CA's key": _middle((place.pki / "ca.key").read_text()),
         "broker's key": _middle((place.rabbitmq / "server.key").read_text()),
     }

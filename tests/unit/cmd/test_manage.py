@@ -10,6 +10,7 @@ from trove.cmd import manage
 from trove.db import types
 from trove.db.session import Database
 from trove.db.tables import Operation
+from trove.rpc import signing
 
 
 @pytest.fixture
@@ -110,6 +111,18 @@ def test_quotas_are_set_and_shown(synced):
 @pytest.mark.parametrize("word", ["ram", "ram=lots", "floppies=1", "ram=-2"])
 def test_a_quota_that_makes_no_sense_is_refused(synced, word):
     assert synced("quota", "set", "p1", word)[0] == 1
+
+
+def test_a_signing_key_is_made_once_and_stays_private(shell):
+    path = shell.path / "etc" / "signing-key"
+    code, out, _ = shell("key", "create-signing", str(path))
+    assert code == 0 and "holds the new key" in out
+    assert path.stat().st_mode & 0o777 == 0o600
+    key = path.read_text()
+    assert signing.Signer.load(path).public in out and key.strip() not in out
+    code, out, _ = shell("key", "create-signing", str(path))
+    assert code == 0 and "holds a key already" in out
+    assert path.read_text() == key
 
 
 def test_keys_are_added_on_top_and_stay_private(shell):

@@ -7,6 +7,7 @@ from cryptography import fernet
 from trove.cmd import status
 from trove.db import migrate
 from trove.db.session import Database
+from trove.rpc import signing
 
 # oslo.upgradecheck prints its table with an old name.
 pytestmark = pytest.mark.filterwarnings("ignore:the 'ALL' constant is deprecated")
@@ -53,6 +54,17 @@ def test_keys_that_others_can_read_are_a_warning(deployment, capsys):
     keys.write_text("")
     _, results, _ = check(file, capsys)
     assert results[1] == "Failure"
+
+
+def test_commands_that_are_not_signed_are_a_warning(deployment, tmp_path, capsys):
+    file, _, _ = deployment
+    assert check(file, capsys)[1][4] == "Warning"
+    key = tmp_path / "signing-key"
+    with file.open("a") as text:
+        text.write(f"[taskmanager]\nsigning_key = {key}\n")
+    assert check(file, capsys)[1][4] == "Failure"
+    key.write_text(signing.new_key() + "\n")
+    assert check(file, capsys)[1][4] == "Success"
 
 
 def test_a_broker_that_is_not_configured_is_a_failure(deployment, capsys):

@@ -2,6 +2,7 @@
 """What a guest is born with: enough to find the broker once, and no more."""
 
 import configparser
+import dataclasses
 import json
 
 from trove.flows import userdata
@@ -17,16 +18,16 @@ SETTINGS = Settings(
 )
 
 
-def files():
-    text = userdata.render(SETTINGS, "i-1", "mariadb", 'pa%ss"\\word')
+def files(settings=SETTINGS):
+    text = userdata.render(settings, "i-1", "mariadb", 'pa%ss"\\word')
     head, _, body = text.partition("\n")
     assert head == "#cloud-config"
     return {file["path"]: file for file in json.loads(body)["write_files"]}
 
 
-def options():
+def options(settings=SETTINGS):
     parser = configparser.ConfigParser(interpolation=None)
-    parser.read_string(files()[userdata.CONFIG]["content"])
+    parser.read_string(files(settings)[userdata.CONFIG]["content"])
     return parser
 
 
@@ -50,3 +51,9 @@ def test_it_knows_who_it_is_and_whom_to_trust():
     assert (guest["instance"], guest["datastore"]) == ("i-1", "mariadb")
     assert guest["heartbeat_interval"] == "7"
     assert files()[userdata.CA]["content"] == SETTINGS.broker_ca
+
+
+def test_it_knows_whose_commands_to_obey_where_they_are_signed():
+    assert "commands_key" not in options()["guest"]
+    signed = dataclasses.replace(SETTINGS, commands_key="AAAA=")
+    assert options(signed)["guest"]["commands_key"] == "AAAA="

@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from trove import errors
 from trove.guestagent import ledger
 from trove.guestagent.ledger import Ledger, Outcome
 
@@ -136,8 +137,24 @@ def test_what_ended_a_week_ago_is_forgotten(book, places, clock):
     book.accept("two", "prepare", {})
     clock.now += ledger.KEEP + 1
     assert book.prune() == 1
-    assert [path.name for path in places.jobs.glob("*")] == ["two.job"]
+    assert sorted(path.name for path in places.jobs.glob("*")) == [
+        "old.json",
+        "two.job",
+    ]
     assert book.get("one") is None
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_command_that_somebody_kept_is_no_new_job(book, places, clock, restarted):
+    """However long ago it was: whoever has the broker may send it again (section 4)."""
+    done(book, "one")
+    clock.now += ledger.KEEP + 1
+    book.prune()
+    again = Ledger(places.jobs, clock) if restarted else book
+    with pytest.raises(errors.Clash, match="exists already"):
+        again.accept("one", "restart_database", {})
+    assert again.next() is None
+    assert again.accept("two", "restart_database", {})[1]
 
 
 def test_a_file_that_is_no_job_is_set_aside(book, places):
