@@ -26,6 +26,7 @@ def parts(conf: "cfg.ConfigOpts") -> "list[Part]":
     It imports what it needs when it is called: nothing of it may be loaded before the
     patching in ``daemon.run``.
     """
+    from trove.conductor.curb import Curb
     from trove.conductor.manager import Manager
     from trove.conductor.reports import Reports
     from trove.config import database, rpc
@@ -61,7 +62,9 @@ def parts(conf: "cfg.ConfigOpts") -> "list[Part]":
     )
     if points is not None:
         manager = points.of(manager, "conductor", inside=True)
-    return [reports, transport.server(guests, Conductor, manager, socket.gethostname())]
+    server = transport.server(guests, Conductor, manager, socket.gethostname())
+    # A requests session is one thread's: the curb has its own.
+    return [reports, Curb(store, Broker(**rpc.of_broker(conf))), server]
 
 
 if __name__ == "__main__":

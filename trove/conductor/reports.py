@@ -23,15 +23,22 @@ LOG = logging.getLogger(__name__)
 
 BATCH = 200
 """Reports written in one transaction."""
+ROOM = 50_000
+"""Guests whose last word is kept in memory, the dead among them."""
 
 
 class Reports:
     """The last report of each guest that is not written down yet."""
 
     def __init__(
-        self, database: Database, bell: typing.Callable[[str], None], every: float = 1.0
+        self,
+        database: Database,
+        bell: typing.Callable[[str], None],
+        every: float = 1.0,
+        room: int = ROOM,
     ) -> None:
         self._database, self._bell, self._every = database, bell, every
+        self._room = room
         self._lock = threading.Lock()
         self._waiting: dict[str, Report] = {}
         self._service: dict[str, tuple[str, int]] = {}
@@ -60,6 +67,9 @@ class Reports:
                 return
             said = (report.service, report.boot)
             changed = self._service.get(instance) != said
+            if changed and len(self._service) >= self._room:
+                # Nobody tells us which are deleted. Who lives is news once more.
+                self._service.clear()
             self._service[instance] = said
             if not changed:
                 self._waiting[instance] = report
@@ -71,12 +81,6 @@ class Reports:
         with self._writing:
             while self._taken < mine:  # else somebody wrote ours with theirs
                 self._write_news()
-
-    def forget(self, instance: str) -> None:
-        """An instance is gone."""
-        with self._lock:
-            self._waiting.pop(instance, None)
-            self._service.pop(instance, None)
 
     def flush(self) -> None:
         """Writes all that waits."""

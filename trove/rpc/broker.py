@@ -152,6 +152,38 @@ class Broker:
         for name in self._queues(instance):
             self._ask("DELETE", ("queues", self._vhost, name))
 
+    def shut_out(self, instance: str) -> bool:
+        """The guest's connections are closed, and it gets no other; its user stays.
+
+        False if it has no user. The limit is the record of it: whichever process asks
+        the broker next knows, and ``let_in`` is the end of it.
+        """
+        user = user_of(instance)
+        if self._ask("GET", ("users", user)) is None:
+            return False
+        self._put(("user-limits", user, "max-connections"), {"value": 0})
+        # One by one: 3.10 answers 500 to a DELETE of them all.
+        for line in self._ask("GET", ("connections", "username", user)) or []:
+            self._ask("DELETE", ("connections", line["name"]))
+        return True
+
+    def let_in(self, instance: str) -> None:
+        """It may connect again; nothing to do if its user is gone."""
+        user = user_of(instance)
+        if self._ask("GET", ("users", user)) is not None:
+            name = "max-connections"
+            self._put(("user-limits", user, name), {"value": LIMITS[name]})
+
+    def shut_out_now(self) -> list[str]:
+        """Instances whose guests are let in no more."""
+        rows = self._ask("GET", ("user-limits",)) or []
+        found = (
+            instance_of(row.get("user"))
+            for row in rows
+            if (row.get("value") or {}).get("max-connections") == 0
+        )
+        return sorted(instance for instance in found if instance)
+
     def guests(self) -> list[str]:
         """Instances whose guests have a user."""
         users = self._ask("GET", ("users",), params={"columns": "name"}) or []

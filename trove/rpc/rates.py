@@ -3,6 +3,8 @@
 
 What a guest says too often is dropped, unread and counted. It costs nobody anything
 that it is lost: a heartbeat is followed by the next, and holds what a job came to.
+To drop is dear all the same (a guest sends quicker than it is read), so who goes on is
+noted, and the conductor shuts it out of the broker (``conductor/curb.py``).
 """
 
 import collections
@@ -23,6 +25,15 @@ TOLD_EVERY = 60.0
 ROOM = 4096
 """Buckets kept before those that are full again are thrown away."""
 
+FLOOD = 100
+"""So many dropped of one guest in a row of ``WINDOW`` seconds are a flood."""
+WINDOW = 10.0
+LASTING, SOME = 3.0, 10
+"""And fewer, when they are large: this many, over this many seconds."""
+REFUSED, WITHIN = 40, 30.0
+"""And so many that are too large, or no messages, in so many seconds: those cost most.
+"""
+
 _GUEST_USER = re.compile(r"guest-[0-9A-Za-z_-]{1,64}")
 
 
@@ -34,6 +45,54 @@ class Bucket:
     at: float
     dropped: int = 0
     told_at: float | None = None
+    window_at: float = 0.0
+    in_window: int = 0
+
+    def floods(self) -> bool:
+        """One more was dropped: is this no burst any more?"""
+        if not self.in_window or self.at - self.window_at > WINDOW:
+            self.window_at, self.in_window = self.at, 0
+        self.in_window += 1
+        lasted = self.at - self.window_at
+        return self.in_window >= FLOOD or (lasted >= LASTING and self.in_window >= SOME)
+
+
+class Floods:
+    """Users of the broker that go on over their rate, until somebody asks for them."""
+
+    def __init__(self, clock: typing.Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._seen: set[str] = set()
+        self._refused: collections.Counter[str] = collections.Counter()
+        self._since = 0.0
+
+    def refused(self, sender: object) -> None:
+        """A message of this one was none: no agent of ours ever sends that."""
+        if not isinstance(sender, str) or not _GUEST_USER.fullmatch(sender):
+            return
+        with self._lock:
+            if self._clock() - self._since > WITHIN:
+                self._refused.clear()
+                self._since = self._clock()
+            self._refused[sender] += 1
+            if self._refused[sender] == REFUSED:
+                self._seen.add(sender)
+
+    def note(self, sender: str) -> None:
+        """This one does not stop."""
+        with self._lock:
+            self._seen.add(sender)
+
+    def take(self) -> list[str]:
+        """Who was noted since this was asked last."""
+        with self._lock:
+            seen, self._seen = self._seen, set()
+        return sorted(seen)
+
+
+FLOODS = Floods()
+"""Of this process: oslo.messaging makes the buckets, and nobody else sees them."""
 
 
 class Rates:
@@ -44,8 +103,10 @@ class Rates:
         each_second: float = EACH_SECOND,
         burst: float = BURST,
         clock: typing.Callable[[], float] = time.monotonic,
+        floods: Floods = FLOODS,
     ) -> None:
         self._rate, self._burst, self._clock = each_second, burst, clock
+        self._floods = floods
         self._lock = threading.Lock()
         self._buckets: dict[str, Bucket] = {}
         self._room = ROOM
@@ -82,6 +143,9 @@ class Rates:
     def _drop(self, sender: str, bucket: Bucket) -> None:
         self.dropped[sender] += 1
         bucket.dropped += 1
+        if bucket.floods():
+            self._floods.note(sender)
+            bucket.in_window = 0
         if bucket.told_at is None or bucket.at - bucket.told_at >= TOLD_EVERY:
             LOG.warning(
                 "%s says more than %g messages a second: dropped %s, and what follows",

@@ -10,6 +10,8 @@ import logging
 import re
 import typing
 
+from trove.rpc import rates
+
 LOG = logging.getLogger(__name__)
 
 DROPPED: collections.Counter[str] = collections.Counter()
@@ -80,6 +82,7 @@ def tidy_reply(message: dict[str, typing.Any]) -> str | None:
 def drop(reason: str, queue: str, sender: object) -> None:
     """Count a message that goes no further, and say so now and then."""
     DROPPED[reason] += 1
+    rates.FLOODS.refused(sender)
     count = DROPPED[reason]
     # The 1st, 2nd, 4th, 8th: a flood of messages is no flood of the log.
     if count & (count - 1) == 0:

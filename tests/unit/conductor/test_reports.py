@@ -6,6 +6,7 @@ import threading
 import pytest
 import sqlalchemy as sa
 
+from trove.conductor.reports import Reports
 from trove.db.session import DatabaseUnavailable
 from trove.db.tables import GuestReport
 from trove.rpc.messages import Report
@@ -59,12 +60,14 @@ def test_stop_writes_what_waits(office):
     assert stored(office) == {"i": (2, "healthy")}
 
 
-def test_an_instance_that_is_gone_is_forgotten(office):
-    office.reports.add("i", Report(1, 1, "healthy"))
-    office.reports.add("i", Report(1, 2, "healthy"))
-    office.reports.forget("i")
-    office.reports.flush()
-    assert stored(office) == {"i": (1, "healthy")}
+def test_what_is_kept_of_guests_that_are_gone_is_bounded(office):
+    """And who lives loses nothing by it: its next report is written at once."""
+    reports = Reports(office.database, office.rung.append, room=10)
+    for n in range(100):
+        reports.add(f"i{n}", Report(1, 1, "healthy"))
+        assert len(reports._service) <= 10
+    reports.add("i0", Report(1, 2, "healthy"))
+    assert stored(office)["i0"] == (2, "healthy")
 
 
 def test_news_that_come_while_others_are_written_share_the_next_transaction(office):

@@ -68,6 +68,15 @@ class Management(http.server.BaseHTTPRequestHandler):
             keys = [key for key in self.things if key.startswith(path + "/")]
             names = [urllib.parse.unquote(key.rpartition("/")[2]) for key in keys]
             self._reply(200, {"items": [{"name": name} for name in names]})
+        elif path == "/api/user-limits":
+            limits = [
+                (key.split("/")[-2], key.split("/")[-1], body["value"])
+                for key, body in self.things.items()
+                if "/user-limits/" in key
+            ]
+            self._reply(200, [{"user": u, "value": {n: v}} for u, n, v in limits])
+        elif path.startswith("/api/connections/username/"):
+            self._reply(200, [{"name": "10.0.0.3:1 -> 10.0.0.1:2"}])
         elif path in self.things:
             self._reply(200, self.things[path])
         else:
@@ -251,3 +260,24 @@ def test_permissions_hold_for_one_instance_only():
     assert re.match(own, "guestagent.a-1") and re.match(own, "guestagent.a-1.a-1")
     for name in ("guestagent.a-11", "guestagentXa-1", "guestagent.a-1.b", "x"):
         assert not re.match(own, name)
+
+
+def test_who_is_shut_out_has_no_connection_and_gets_none(client):
+    """Until it is let in again; its user and its rights stay as they are."""
+    client.add_guest("G", "pw")
+    client.add_guest("other", "pw")
+    before = dict(Management.things)
+    assert client.shut_out_now() == []
+    assert client.shut_out("G")
+    closed = "DELETE /api/connections/10.0.0.3%3A1%20-%3E%2010.0.0.1%3A2"
+    assert closed in Management.asked
+    assert client.shut_out_now() == ["G"]
+    client.let_in("G")
+    assert client.shut_out_now() == []
+    assert Management.things == before
+
+
+def test_who_has_no_user_is_neither_shut_out_nor_let_in(client):
+    assert not client.shut_out("G")
+    client.let_in("G")
+    assert Management.things == {}

@@ -83,3 +83,36 @@ def test_guests_that_are_gone_are_forgotten(clock, monkeypatch):
     said(bucket, 1, "guest-new")
     assert list(bucket.dropped) == []
     assert len(bucket._buckets) == 1
+
+
+def test_who_goes_on_over_its_rate_is_noted_and_a_burst_is_not(clock):
+    """Section 4, flood: for the conductor, which shuts it out."""
+    floods = rates.Floods(clock)
+    bucket = Rates(10, 50, clock, floods)
+    said(bucket, 50 + rates.FLOOD - 1)
+    assert floods.take() == []
+    said(bucket, 1)
+    assert floods.take() == ["guest-a"]
+    assert floods.take() == []
+
+
+def test_a_slow_flood_is_noted_after_some_seconds(clock):
+    floods = rates.Floods(clock)
+    bucket = Rates(10, 50, clock, floods)
+    for _ in range(30):
+        clock.now += 0.5
+        said(bucket, 15, "guest-b")
+    assert floods.take() == ["guest-b"]
+
+
+def test_many_messages_that_are_none_are_a_flood_and_a_few_are_not(clock):
+    floods = rates.Floods(clock)
+    for _ in range(10):
+        for _ in range(rates.REFUSED - 1):
+            floods.refused("guest-a")
+        clock.now += rates.WITHIN + 1
+    assert floods.take() == []
+    for _ in range(rates.REFUSED):
+        floods.refused("guest-a")
+        floods.refused("trove-control")
+    assert floods.take() == ["guest-a"]
