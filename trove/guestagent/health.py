@@ -36,12 +36,13 @@ ENOUGH, ENOUGH_BYTES = 0.05, 96 * MIB
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Disk:
-    """The file system that holds the data, in bytes."""
+    """The data's file system, in bytes; ``fault``: why it cannot be read."""
 
     used: int
     total: int
     free: int
     read_only: bool = False
+    fault: str = ""
 
     @property
     def low(self) -> bool:
@@ -64,6 +65,9 @@ class Look:
 def look_at_disk(path: str) -> Disk:
     """The file system a path is on."""
     found = os.statvfs(path)
+    # One that the kernel shut down still tells its size; it lists nothing any more.
+    with os.scandir(path) as entries:
+        next(entries, None)
     total = found.f_blocks * found.f_frsize
     return Disk(
         used=total - found.f_bfree * found.f_frsize,
@@ -157,10 +161,12 @@ class Watch:
             if self._engine is None:
                 self._engine = self._make()
             disk = self._disk_now()
+            # Told at once: a database without its disk may keep the look waiting.
+            self._look = dataclasses.replace(self._look, disk=disk)
             health = self._engine.health()
             if self._idle():  # a job began meanwhile: this look says nothing
                 return
-            if disk is not None and not disk.read_only:
+            if disk is not None and not disk.read_only and not disk.fault:
                 self._guard(self._engine, disk, health)
             self._look = Look(health, disk, self._guarding)
         finally:
@@ -173,7 +179,7 @@ class Watch:
             return None
         except OSError as error:
             LOG.error("the data's file system does not answer: %s", error)
-            return Disk(0, 0, 0, read_only=True)
+            return Disk(0, 0, 0, fault=error.strerror or "unknown")
 
     def _guard(self, engine: Engine, disk: Disk, health: Health) -> None:
         """Acts on what it finds, not on what it did: a restart undoes the guard."""
@@ -212,6 +218,10 @@ def judge(
     if working and health.state not in (Service.HEALTHY, Service.READ_ONLY):
         return Service.STARTING, health.why
     disk = look.disk
+    if disk is not None and disk.fault:
+        good = health.state in (Service.HEALTHY, Service.READ_ONLY)
+        why = f"the data's file system fails: {disk.fault}"
+        return Service.RUNNING if good else health.state, why
     if disk is not None and disk.read_only:
         return Service.READ_ONLY, "the data's file system is read-only"
     if look.full and disk is not None:

@@ -162,7 +162,11 @@ def test_a_read_only_file_system_and_one_that_does_not_answer_are_told(scene, en
     assert scene.service()[0] == "read_only"
     scene.disk = OSError(5, "Input/output error")
     scene.watch.look()
-    assert scene.service()[0] == "read_only"
+    why = "the data's file system fails: Input/output error"
+    assert scene.service() == ("running", why)
+    engine.health_is = Health("crashed", "the database was killed by a signal")
+    scene.watch.look()
+    assert scene.service() == ("crashed", why)
     assert engine.orders == []
 
 
