@@ -24,6 +24,9 @@ Find = typing.Callable[[], typing.Sequence[str]]
 Make = typing.Callable[[], str]
 """Makes the thing; answers its id."""
 
+OFTEN, SELDOM = 0.2, 2.0
+"""Seconds between two looks at a thing that is going, at first and in the end."""
+
 THINGS = typing.cast(sa.Table, CloudThing.__table__)
 OF_OWNER = sa.select(CloudThing).where(CloudThing.owner == sa.bindparam("whose"))
 
@@ -139,9 +142,14 @@ class Ledger:
         for id in ids:
             self._claim.guard(self._call_timeout)
             if there(id):
-                return Wait(2, f"{key} is going")
+                return Wait(self._soon(), f"{key} is going")
         self._note(key, state=ThingState.GONE)
         return None
+
+    def _soon(self) -> float:
+        """Half of what the step has taken so far: quick at first, and few in all."""
+        begun = max((step.begun_at for step in self._claim.steps.values()), default=0.0)
+        return min(SELDOM, max(OFTEN, (self._claim.now() - begun) / 2))
 
     # -- rows ----------------------------------------------------------------------
 
