@@ -28,9 +28,9 @@ def _layout() -> Layout:
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def deployment() -> typing.Iterator[Deployment]:
-    """Up for the session. At the end ``--purge`` must leave no trace of it."""
+    """Up for this folder. At the end ``--purge`` must leave no trace of it."""
     place = _layout()
     traces = Traces(place)
     made = Deployment(place)
@@ -58,17 +58,17 @@ def _room_for(deployment: Deployment, instances: int) -> None:
     assert answer.status_code == 200, answer.text
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def demo(deployment: Deployment) -> User:
     return User(deployment, "demo")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def other(deployment: Deployment) -> User:
     return User(deployment, "other")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def pair(deployment: Deployment, demo: User) -> typing.Iterator[guests.Pair]:
     """A guest that was taken over, and the one that it is after."""
     made = guests.make(deployment, demo)
