@@ -108,7 +108,7 @@ class Toy:
         secret = passwords.new_password()
         enrolment = Enrolment(passwords.hash_password(secret), self._keys[1], request)
         while self._there():
-            with contextlib.suppress(errors.Unavailable):
+            with contextlib.suppress(errors.TroveError):
                 # as the agent does: its own may have been taken, and nobody said so
                 known = secret if self._accepts(secret) else self.password
                 opened = self._open(known)
