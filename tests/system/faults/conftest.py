@@ -16,7 +16,7 @@ LONG = "TROVE_LONG" in os.environ or os.environ.get("TROVE_CHAOS") == "all"
 """Every point and every fault, rather than some of each."""
 
 
-@pytest.fixture(scope="session", name="whole")
+@pytest.fixture(scope="package", name="whole")
 def made_once() -> typing.Iterator[Lab]:
     if os.geteuid() != 0 or not os.path.exists(rabbitmq.SERVER):
         pytest.skip("needs root and rabbitmq-server")
