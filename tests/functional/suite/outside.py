@@ -127,6 +127,8 @@ class Broker:
         return self.users.pop(path[1], None) is not None
 
     def get(self, path: list[str]) -> typing.Any:
+        if path == ["user-limits"]:
+            return []  # nobody is shut out
         if path == ["users"]:
             return [{"name": name} for name in list(self.users)]
         if path[0] == "users":
