@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A sick database is told in fifteen seconds, with what ails it (T14)."""
+"""A sick database is told in fifteen seconds, with what ails it (T14, T15)."""
 
+import contextlib
 import dataclasses
+import pathlib
+import threading
 import time
 
 import pytest
 
-from tests.system.deployment import VERSIONS, Deployment, User, until
+from tests.system.deployment import VERSIONS, Deployment, User, ask, until
+from trove.cloud.openstack import OpenstackCloud
+from trove.cloud.openstack.session import Settings
+from trove.localcloud import identity
 
 pytestmark = [pytest.mark.root, pytest.mark.localcloud]
 
@@ -70,6 +76,55 @@ class Patient:
     def well(self) -> None:
         self.demo.wait(self.id)
 
+    # -- its data
+
+    def query(self, *statements: str) -> object:
+        """What the last of them answers."""
+        answer = None
+        shown = self.demo.wait(self.id)
+        with self.demo.connect(shown, "ada", USER["password"], "shop") as line:
+            for statement in statements:
+                answer = ask(line, statement)
+        return answer
+
+    def remember(self, number: int) -> None:
+        self.query(
+            "CREATE TABLE IF NOT EXISTS kept (n INT)",
+            "DELETE FROM kept",
+            f"INSERT INTO kept VALUES ({number})",
+        )
+
+    def remembers(self, number: int) -> bool:
+        return [tuple(row) for row in self.query("SELECT n FROM kept")] == [(number,)]
+
+    # -- its machine
+
+    def reboot(self) -> None:
+        """Hard, by the cloud: as an operator does, or a power cut."""
+        (server,) = self.deployment.rows(
+            "SELECT server_id FROM instances WHERE id = ?", self.id
+        )[0]
+        boot = self.boot()
+        place = self.deployment.place
+        settings = Settings(
+            auth_url=f"{identity.url(place)}/v3",
+            deployment=place.tag,
+            username="trove",
+            password=identity.passwords(place)["trove"],
+            project_name=identity.SERVICE,
+            region_name=identity.REGION,
+        )
+        with contextlib.closing(OpenstackCloud(settings)) as cloud:
+            cloud.compute.reboot(server, hard=True)
+        until("its agent has started anew", lambda: self.boot() > boot)
+
+    def boot(self) -> int:
+        return int(
+            self.deployment.rows(
+                "SELECT boot FROM guest_reports WHERE instance_id = ?", self.id
+            )[0][0]
+        )
+
 
 @pytest.fixture(scope="module", params=VERSIONS)
 def patient(request, deployment, demo):
@@ -112,6 +167,103 @@ def test_a_full_disk(patient):
     finally:
         patient.inside("rm", filler)
     patient.well()
+
+
+def test_a_disk_that_fails(patient):
+    """T15: the kernel shuts the file system down under the running database."""
+    patient.remember(41)
+    since = time.monotonic()
+    patient.inside("xfs_io", "-x", "-c", "shutdown -f", patient.data)
+    try:
+        until("red", lambda: patient.status() != "HEALTHY", within=PROMISE)
+        until(
+            "it says what fails",
+            lambda: "the data's file system fails: Input/output" in patient.why(),
+            within=PROMISE - (time.monotonic() - since),
+        )
+        print(f"{patient.datastore}: {patient.why()}: {time.monotonic() - since:.1f} s")
+    finally:
+        patient.reboot()
+    patient.well()
+    assert patient.remembers(41)
+
+
+def test_a_guest_whose_volume_is_missing_never_begins_anew(patient):
+    """T15: nothing is made on the empty mount point, by the agent or by systemd."""
+    patient.remember(42)
+    device = patient.inside("findmnt", "-n", "-o", "SOURCE", patient.data)
+    hidden = f"/root/{pathlib.Path(device).name}"
+    patient.inside("systemctl", "stop", "trove-guestagent", patient.unit)
+    patient.inside("umount", patient.data)
+    patient.inside("mv", device, hidden)
+    try:
+        patient.inside("systemctl", "start", "trove-guestagent")
+        until("it is told", lambda: "did not appear" in patient.why())
+        assert patient.status() in ("SHUTDOWN", "ACTIVE")
+        state = patient.inside("systemctl", "show", "-P", "ActiveState", patient.unit)
+        assert state in ("inactive", "failed")
+        assert patient.inside("ls", "-A", patient.data) == ""
+    finally:
+        patient.inside("mv", hidden, device)
+    patient.inside("systemctl", "restart", "trove-guestagent")
+    patient.well()
+    assert patient.remembers(42)
+
+
+HOG = """
+import os, sys, time
+open("/proc/self/oom_score_adj", "w").write("-1000")
+open(sys.argv[1] + "/cgroup.procs", "w").write(str(os.getpid()))
+held, end = [], time.monotonic() + 4
+while time.monotonic() < end:
+    held += [b"x" * (4 << 20)] if len(held) < 60 else []
+    time.sleep(0.02)
+"""
+"""Sits in the database's cgroup, takes its memory, and is not chosen to die for it."""
+
+
+def test_a_database_that_the_kernel_kills_for_its_memory(patient):
+    """T14: by the limit of its own cgroup; it is told, and comes back by itself.
+
+    PostgreSQL's first process is not chosen, and outlives its children: what is killed
+    is one of those, and there may be nothing to tell of a second without connections.
+    """
+    patient.remember(43)
+    where = patient.inside("systemctl", "show", "-P", "ControlGroup", patient.unit)
+    one = patient.inside("stat", "-f", "-c", "%T", "/sys/fs/cgroup") == "cgroup2fs"
+    group = f"/sys/fs/cgroup{'' if one else '/memory'}{where}"
+    counter = f"{group}/memory.{'current' if one else 'usage_in_bytes'}"
+    limit = int(patient.inside("cat", counter)) + (32 << 20)
+    order = ("systemctl", "set-property", "--runtime", patient.unit)
+    patient.inside(*order, f"MemoryMax={limit}")
+    before = killed(patient, group)
+    since = time.monotonic()
+    hog = threading.Thread(target=hold, args=(patient, group))
+    hog.start()
+    try:
+        if patient.datastore == "mariadb":
+            patient.red("SHUTDOWN", "killed", since)
+        else:
+            until("the kernel kills", lambda: killed(patient, group) > before, PROMISE)
+    finally:
+        hog.join()
+        patient.inside(*order, "MemoryMax=infinity")
+    patient.well()
+    assert patient.remembers(43)
+
+
+def killed(patient, group):
+    """How many processes of the cgroup were killed for its memory."""
+    first = group.startswith("/sys/fs/cgroup/memory/")
+    file = "memory.oom_control" if first else "memory.events"
+    said = patient.inside("cat", f"{group}/{file}")
+    return next(int(x.split()[1]) for x in said.splitlines() if "oom_kill " in x)
+
+
+def hold(patient, group):
+    """systemd ends it with the unit that it sits in."""
+    with contextlib.suppress(AssertionError):
+        patient.inside("/usr/bin/python3", "-c", HOG, group)
 
 
 def test_the_agent_is_small_after_all_that(patient):
