@@ -5,6 +5,7 @@ It is made by ``trove.cmd.quickstart`` under a layout of its own (directory, por
 bridge, network), so it stands beside a quickstart that somebody uses.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -126,6 +127,25 @@ class Deployment:
         ours = {one["pid"] for one in self.processes().values()}
         assert pid in ours, f"{pid} is not ours: {ours}"
         os.kill(pid, signal.SIGKILL)
+
+    def rest(self, *pids: int) -> bool:
+        """Stops them, none in a transaction: SQLite's lock would be everybody's.
+
+        False, and they go on, when one was.
+        """
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        path = self.place.database
+        line = sqlite3.connect(path, timeout=1, isolation_level=None)
+        with contextlib.closing(line):
+            try:
+                line.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                for pid in pids:
+                    os.kill(pid, signal.SIGCONT)
+                return False
+            line.execute("ROLLBACK")
+        return True
 
     def all_up(self) -> bool:
         return all(one["state"] == "up" for one in self.processes().values())

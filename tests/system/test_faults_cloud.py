@@ -230,8 +230,7 @@ def through(deployment, proxy, tmp_path):
     known = deployment.processes()
     others = [known[name]["pid"] for name in ("taskmanager-1", "taskmanager-2")]
     log = pathlib.Path(tmp_path / "taskmanager.log")
-    for pid in others:
-        os.kill(pid, signal.SIGSTOP)
+    until("the others rest", lambda: deployment.rest(*others), 30)
     try:
         with log.open("wb") as out:
             process = subprocess.Popen(

@@ -61,8 +61,7 @@ class Armed:
                 cwd=ROOT,
                 env={**os.environ, VARIABLE: str(self._crash)},
             )
-        for pid in self._others:
-            os.kill(pid, signal.SIGSTOP)
+        until("the others rest", lambda: self._deployment.rest(*self._others), 30)
         try:
             until("it is up", ready.exists, 60)
             yield

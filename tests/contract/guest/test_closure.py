@@ -22,7 +22,6 @@ FORBIDDEN = {
     "greenlet",
     "jsonschema",
     "keystoneauth1",
-    "nacl",
     "novaclient",
     "openstack",
     "oslo_db",
