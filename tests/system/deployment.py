@@ -95,22 +95,25 @@ class Deployment:
         assert done.returncode in (0, 3), done.stderr
         return [] if done.returncode == 0 else done.stdout.splitlines()
 
-    def violations(self) -> list[str]:
-        """The same, looked at from this process: a second, where that takes three."""
-        place = self.place
-        cloud = OpenstackCloud(
+    def cloud(self) -> OpenstackCloud:
+        """What the control plane sees of the cloud; to be closed."""
+        return OpenstackCloud(
             Settings(
-                auth_url=f"{identity.url(place)}/v3",
-                deployment=place.tag,
+                auth_url=f"{identity.url(self.place)}/v3",
+                deployment=self.place.tag,
                 username="trove",
-                password=identity.passwords(place)["trove"],
+                password=identity.passwords(self.place)["trove"],
                 project_name=identity.SERVICE,
                 region_name=identity.REGION,
             )
         )
-        database = Database(f"sqlite:///{place.database}")
+
+    def violations(self) -> list[str]:
+        """The same, looked at from this process: a second, where that takes three."""
+        cloud = self.cloud()
+        database = Database(f"sqlite:///{self.place.database}")
         try:
-            broker = rabbitmq.access(place).broker()
+            broker = rabbitmq.access(self.place).broker()
             return [str(found) for found in audit.audit(database, cloud, broker)]
         finally:
             cloud.close()

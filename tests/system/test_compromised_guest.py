@@ -227,6 +227,8 @@ def test_a_flood_drowns_nobody(pair):
     log = (pair.deployment.place.log / "conductor.log").read_text()
     lines = [x for x in log.splitlines() if f"guest-{pair.attacker} says more" in x]
     assert len(lines) <= 3, "a flood of messages is no flood of the log"
+    lines = [x for x in log.splitlines() if pair.attacker in x and "floods" in x]
+    assert 1 <= len(lines) <= 3, "it is said, and not for each message"
 
 
 def happened(pair, instance, kind):

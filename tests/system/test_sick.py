@@ -10,9 +10,6 @@ import time
 import pytest
 
 from tests.system.deployment import VERSIONS, Deployment, User, ask, until
-from trove.cloud.openstack import OpenstackCloud
-from trove.cloud.openstack.session import Settings
-from trove.localcloud import identity
 
 pytestmark = [pytest.mark.root, pytest.mark.localcloud]
 
@@ -105,16 +102,7 @@ class Patient:
             "SELECT server_id FROM instances WHERE id = ?", self.id
         )[0]
         boot = self.boot()
-        place = self.deployment.place
-        settings = Settings(
-            auth_url=f"{identity.url(place)}/v3",
-            deployment=place.tag,
-            username="trove",
-            password=identity.passwords(place)["trove"],
-            project_name=identity.SERVICE,
-            region_name=identity.REGION,
-        )
-        with contextlib.closing(OpenstackCloud(settings)) as cloud:
+        with contextlib.closing(self.deployment.cloud()) as cloud:
             cloud.compute.reboot(server, hard=True)
         until("its agent has started anew", lambda: self.boot() > boot)
 

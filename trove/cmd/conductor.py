@@ -26,7 +26,7 @@ def parts(conf: "cfg.ConfigOpts") -> "list[Part]":
     It imports what it needs when it is called: nothing of it may be loaded before the
     patching in ``daemon.run``.
     """
-    from trove.conductor.curb import Curb
+    from trove.conductor.curb import EVERY, Curb
     from trove.conductor.manager import Manager
     from trove.conductor.reports import Reports
     from trove.config import database, rpc
@@ -40,6 +40,7 @@ def parts(conf: "cfg.ConfigOpts") -> "list[Part]":
     from trove.rpc.taskmanager import TaskManager
     from trove.service.bell import Bell
     from trove.service.certificates import Authority
+    from trove.service.periodic import Periodic
 
     use_keys(conf.database.seal_keys)
     control, guests = transport.control(conf), transport.guests(conf)
@@ -64,7 +65,8 @@ def parts(conf: "cfg.ConfigOpts") -> "list[Part]":
         manager = points.of(manager, "conductor", inside=True)
     server = transport.server(guests, Conductor, manager, socket.gethostname())
     # A requests session is one thread's: the curb has its own.
-    return [reports, Curb(store, Broker(**rpc.of_broker(conf))), server]
+    curb = Curb(store, Broker(**rpc.of_broker(conf)))
+    return [reports, Periodic("curb", curb.round, EVERY), server]
 
 
 if __name__ == "__main__":

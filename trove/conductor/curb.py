@@ -11,7 +11,6 @@ another one, finds who is out and lets them in when their time is over.
 
 import dataclasses
 import logging
-import threading
 import time
 import typing
 
@@ -56,7 +55,7 @@ class Stay:
 
 
 class Curb:
-    """A part of the conductor; ``round`` is one look."""
+    """``round`` is one look; the conductor takes one every ``EVERY`` seconds."""
 
     def __init__(
         self,
@@ -70,36 +69,6 @@ class Curb:
         self._clock = clock
         self._stays: dict[str, Stay] = {}
         self._swept: float | None = None
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    # -- the part
-
-    def start(self) -> None:
-        """Takes up who was out when an earlier conductor ended."""
-        self._thread = threading.Thread(target=self._run, name="curb", daemon=True)
-        self._thread.start()
-
-    def stop(self, within: float) -> bool:
-        """Who is out stays out, until the next conductor lets them in."""
-        self._stopping.set()
-        if self._thread is None:
-            return True
-        self._thread.join(within)
-        return not self._thread.is_alive()
-
-    def alive(self) -> bool:
-        """Whether its thread still runs."""
-        return self._thread is not None and self._thread.is_alive()
-
-    def _run(self) -> None:
-        while not self._stopping.wait(EVERY):
-            try:
-                self.round()
-            except errors.TroveError as error:
-                LOG.warning("who floods could not be shut out, or let in: %s", error)
-
-    # -- one look
 
     def round(self) -> None:
         """Shuts out who floods; lets in whose time is over."""

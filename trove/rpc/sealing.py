@@ -33,7 +33,7 @@ def unseal(private_key: str, sealed: str) -> dict[str, typing.Any]:
     """What was sealed; ``errors.Invalid`` if it was not for us, or was changed."""
     box = public.SealedBox(public.PrivateKey(_key(private_key)))
     try:
-        plain = json.loads(box.decrypt(_bytes(sealed)))
+        plain = json.loads(box.decrypt(unbase64(sealed)))
     except (exceptions.CryptoError, ValueError):
         raise errors.Invalid(why="the sealed part cannot be opened") from None
     if not isinstance(plain, dict):
@@ -47,13 +47,14 @@ def check_public_key(text: str) -> None:
 
 
 def _key(text: str) -> bytes:
-    key = _bytes(text)
+    key = unbase64(text)
     if len(key) != public.PublicKey.SIZE or not any(key):
         raise errors.Invalid(why="the key is not an X25519 key")
     return key
 
 
-def _bytes(text: str) -> bytes:
+def unbase64(text: str) -> bytes:
+    """The bytes; ``errors.Invalid`` unless ``text`` is base64."""
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

@@ -7,7 +7,6 @@ Sent again it is the same job, which the guest's ledger never takes for a new on
 """
 
 import base64
-import binascii
 import json
 import pathlib
 import typing
@@ -15,6 +14,7 @@ import typing
 from nacl import encoding, exceptions, signing
 
 from trove import errors
+from trove.rpc import sealing
 
 SIZE = 32
 """Bytes of a key, private or public."""
@@ -71,20 +71,13 @@ class Verifier:
             if not isinstance(signature, str):
                 raise errors.Invalid(why="there is none")
             said = _said(self._guest, method, arguments)
-            self._key.verify(said, _bytes(signature))
+            self._key.verify(said, sealing.unbase64(signature))
         except (errors.Invalid, exceptions.CryptoError, ValueError):
             raise errors.Forbidden(what=f"{method}, unsigned") from None
 
 
 def _key(text: str) -> bytes:
-    key = _bytes(text)
+    key = sealing.unbase64(text)
     if len(key) != SIZE or not any(key):
         raise errors.Invalid(why="the key is not an Ed25519 key")
     return key
-
-
-def _bytes(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise errors.Invalid(why="the text is not base64") from None

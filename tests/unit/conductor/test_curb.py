@@ -117,9 +117,3 @@ def test_nobody_but_a_guest_is_ever_shut_out(scene):
 def test_a_guest_without_a_user_is_no_news(scene):
     scene.flood("guest-gone")
     assert scene.told() == []
-
-
-def test_the_part_starts_and_stops(scene):
-    scene.curb.start()
-    assert scene.curb.alive()
-    assert scene.curb.stop(10)
