@@ -100,11 +100,18 @@ def delete_server(ctx: StepContext) -> Wait | None:
 
 
 def wait_for_guest(ctx: StepContext) -> dict[str, str] | Wait:
-    """The agent's first word: from then on secrets can be sealed for it."""
+    """Its key, for secrets to be sealed for it, and its first report.
+
+    An agent reports when it listens: an order sent right after the enrolment would come
+    before its queue is there.
+    """
     with ctx.claim.database.reading() as tx:
         guest = tx.get(Guest, ctx.object_id)
+        heard = tx.get(GuestReport, ctx.object_id) is not None
     if guest is None or guest.public_key is None:
         return Wait(10, "the guest has not enrolled yet")
+    if not heard:
+        return Wait(10, "the guest has enrolled and does not listen yet")
     return {"public_key": guest.public_key}
 
 

@@ -77,12 +77,21 @@ def test_a_state_nobody_declared_is_refused(office, guest):
 
 
 def test_enrolment_exchanges_the_credential(office, guest, enrolment):
-    operation = office.operation()
     answer = office.manager.enrol(guest, enrolment)
     assert (answer.certificate, answer.ca) == ("a certificate", "the CA")
     assert office.broker.hashes == {"i": "hash"}
     assert office.issuer.issued == [("csr", ["i"], ["10.9.0.7"], 90)]
     assert read(office, Guest, "i").public_key == enrolment.public_key
+
+
+def test_who_waits_is_woken_by_the_first_report_not_the_enrolment(
+    office, guest, enrolment
+):
+    """Between the two a guest does not listen: an order would not find its queue."""
+    operation = office.operation()
+    office.manager.enrol(guest, enrolment)
+    assert office.rung == []
+    office.manager.heartbeat(guest, Report(1, 1, "new"))
     assert office.rung == [operation]
 
 
