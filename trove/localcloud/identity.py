@@ -69,6 +69,19 @@ sys.argv = ["keystone-wsgi-public", "--config-file", "{home}/keystone.conf"]
 from keystone.wsgi.api import application
 """
 APPLICATION = "trove_keystone"
+# keystone-manage, several commands for one import of Keystone, which takes longer than
+# all of them. A fork each: its options are of the process.
+MANAGER = """\
+import json, os, sys
+from keystone.cmd import manage
+for words in json.load(sys.stdin):
+    child = os.fork()
+    if not child:
+        sys.argv = ["keystone-manage", *words]
+        sys.exit(manage.main())
+    if os.waitpid(child, 0)[1]:
+        sys.exit("keystone-manage " + words[2] + " failed")
+"""
 
 
 def url(place: layout.Layout) -> str:
@@ -200,35 +213,34 @@ def _set_up(place: layout.Layout, venv: pathlib.Path, password: str) -> None:
     write(home / "keystone.conf", CONF.format(home=home, url=url(place)))
     write(home / f"{APPLICATION}.py", LOADER.format(home=home))
     me = ["--keystone-user", str(os.getuid()), "--keystone-group", str(os.getgid())]
-    _manage(place, venv, "db_sync")
-    if not (home / "fernet/0").exists():
-        _manage(place, venv, "fernet_setup", *me)
-    if not (home / "credential/0").exists():
-        _manage(place, venv, "credential_setup", *me)
+    commands = [["db_sync"]]
+    commands += [
+        [f"{keys}_setup", *me]
+        for keys in ("fernet", "credential")
+        if not (home / keys / "0").exists()
+    ]
     words = ["--bootstrap-username", ADMIN, "--bootstrap-project-name", ADMIN]
     words += ["--bootstrap-role-name", ADMIN, "--bootstrap-region-id", REGION]
     words += ["--bootstrap-service-name", "keystone"]
     for interface in ("public", "internal", "admin"):
         words += [f"--bootstrap-{interface}-url", f"{url(place)}/v3"]
-    # By the environment: an argument is read by everybody on the machine.
-    _manage(
-        place, venv, "bootstrap", *words, secret={"OS_BOOTSTRAP_PASSWORD": password}
-    )
+    commands.append(["bootstrap", *words])
+    _manage(place, venv, commands, password)
 
 
 def _manage(
     place: layout.Layout,
     venv: pathlib.Path,
-    *words: str,
-    secret: dict[str, str] | None = None,
+    commands: list[list[str]],
+    password: str,
 ) -> None:
-    argv = [str(venv / "bin/keystone-manage")]
-    argv += ["--config-file", str(place.keystone / "keystone.conf"), *words]
+    """The password by the environment: an argument is read by everybody here."""
+    config = ["--config-file", str(place.keystone / "keystone.conf")]
     try:
         done = subprocess.run(
-            argv,
-            env=environment() | (secret or {}),
-            stdin=subprocess.DEVNULL,
+            [str(venv / "bin/python"), "-c", MANAGER],
+            env=environment() | {"OS_BOOTSTRAP_PASSWORD": password},
+            input=json.dumps([[*config, *words] for words in commands]),
             capture_output=True,
             text=True,
             timeout=180,
@@ -238,7 +250,7 @@ def _manage(
         raise errors.Upstream(why=f"there is no Keystone in {venv}") from None
     if done.returncode:
         raise programs.ProgramFailed(
-            f"keystone-manage {words[0]}", done.returncode, done.stderr or done.stdout
+            "keystone-manage", done.returncode, done.stderr or done.stdout
         )
 
 

@@ -206,7 +206,6 @@ def _cloud(place: Layout, keystone: pathlib.Path) -> list[Program]:
             "localcloud",
             serve,
             env=environment(),
-            after=("keystone",),
             ready=Ready(http=compute, within=120),
         ),
     ]
@@ -239,7 +238,7 @@ def _python(
         name,
         tuple(argv),
         env=environment(),
-        after=("rabbitmq",),
+        after=("rabbitmq", "keystone"),
         ready=ready,
         stop_within=75,
     )
