@@ -117,7 +117,7 @@ class Manager:
             guest.certificate_expires = expires.timestamp()
             tx.add(guest)
 
-        # Nobody is woken: it does not listen yet, and its first report says when it does
+        # Nobody is woken: its first report says that it listens
         self._database.run(work)
         LOG.info("instance %s: its guest has enrolled", instance)
         return Enrolled(certificate=certificate, ca=self._authority.ca_pem)
