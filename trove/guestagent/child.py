@@ -39,13 +39,20 @@ class Saying(contextlib.AbstractContextManager["Saying"]):
     def __init__(self, path: pathlib.Path) -> None:
         self._path = path
         self._progress = 0
+        self._trouble: str | None = None
         self.result: dict[str, typing.Any] | None = None
 
     def progress(self, percent: int) -> None:
         """How far the job is; never less than before."""
         if percent > self._progress:
             self._progress = min(percent, 99)
-            ledger.save_outcome(self._path, Outcome(self._progress))
+            self._go_on()
+
+    def trouble(self, why: str) -> None:
+        """What stands in the job's way at the moment; nothing: it is out of it."""
+        if (why or None) != self._trouble:
+            self._trouble = why or None
+            self._go_on()
 
     def __exit__(
         self,
@@ -71,6 +78,9 @@ class Saying(contextlib.AbstractContextManager["Saying"]):
         fault = f"the agent met an error it has no sentence for ({name})"
         self._say(Outcome(self._progress, JobState.FAILED, fault))
         return isinstance(error, Exception)
+
+    def _go_on(self) -> None:
+        self._say(Outcome(self._progress, fault=self._trouble))
 
     def _say(self, outcome: Outcome) -> None:
         ledger.save_outcome(self._path, outcome)
@@ -119,7 +129,7 @@ def carry_out(places: Places, host: Host, name: str) -> None:
             return
         deed = deeds.DEEDS[job.method]
         with Saying(out) as saying, at_most(deed.within):
-            desk = deeds.Desk(places, host, saying.progress)
+            desk = deeds.Desk(places, host, saying.progress, saying.trouble)
             saying.result = deed.do(desk, job.arguments)
 
 

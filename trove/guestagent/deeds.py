@@ -29,6 +29,9 @@ from trove.rpc.messages import Plan
 
 Result = dict[str, typing.Any]
 
+TAKE_UP = 20 * 60
+"""The longest that a database is taken up, in seconds."""
+
 
 class NotHealthy(errors.EngineFailed):
     """The engine was started and did not become healthy."""
@@ -43,6 +46,8 @@ class Desk:
     places: Places
     host: Host
     progress: typing.Callable[[int], None]
+    trouble: typing.Callable[[str], None] = lambda why: None
+    """Says what the deed waits for that should be there."""
     clock: typing.Callable[[], float] = time.monotonic
     pause: typing.Callable[[float], None] = time.sleep
     guest: state.Guest = dataclasses.field(init=False)
@@ -99,11 +104,11 @@ def prepare(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
     desk.note(run=True)
     desk.engine.start()
     desk.progress(75)
-    desk.engine.create_databases(
+    desk.engine.accounts.create_databases(
         [Database(one.name, one.character_set, one.collate) for one in plan.databases]
     )
     desk.progress(80)
-    desk.engine.create_accounts(accounts)
+    desk.engine.accounts.create_accounts(accounts)
     desk.progress(90)
     health = desk.until_healthy(120)
     desk.note(prepared=True)
@@ -174,8 +179,11 @@ def stop_database(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
 
 
 def take_up(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
-    """After a start of the agent: the volume mounted, the engine as it shall be."""
-    _mounted(desk)
+    """After a start of the agent: the volume mounted, the engine as it shall be.
+
+    A volume that is missing may be brought back: it is told, and waited for.
+    """
+    _mounted(desk, patience=TAKE_UP - 2 * 60)
     desk.progress(30)
     if desk.course.run and desk.course.prepared:
         desk.engine.start()
@@ -187,16 +195,23 @@ def _must_be_prepared(desk: Desk) -> None:
         raise errors.Conflict("the guest has not been prepared yet")
 
 
-def _mounted(desk: Desk) -> None:
+def _mounted(desk: Desk, patience: float = 60) -> None:
     """The volume at its place, if this guest has one that is whole."""
     volume = desk.course.volume
     if volume is None or not volume.made:
         return
     machine = Disks(desk.host)
     device = machine.ensure(
-        "", volume, lambda volume: None, clock=desk.clock, pause=desk.pause
+        "",
+        volume,
+        lambda volume: None,
+        patience=patience,
+        late=desk.trouble,
+        clock=desk.clock,
+        pause=desk.pause,
     )
     machine.mount(device, volume, desk.guest.data)
+    desk.trouble("")
 
 
 def grow(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
@@ -227,6 +242,6 @@ DEEDS: dict[str, Deed] = {
     "prepare": Deed(prepare, 25 * 60),
     "restart_database": Deed(restart_database, 20 * 60),
     "stop_database": Deed(stop_database, 16 * 60),
-    "take_up": Deed(take_up, 20 * 60),
+    "take_up": Deed(take_up, TAKE_UP),
     "grow_file_system": Deed(grow, 60 * 60),
 }

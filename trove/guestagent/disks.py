@@ -23,6 +23,9 @@ MAKE = {
     "ext4": ("mkfs.ext4", "-q", "-m", "1", "-L", "{label}", "-U", "{uuid}", "{device}"),
 }
 FORCE = {"xfs": "-f", "ext4": "-F"}
+
+LATE = 8.0
+"""Seconds after which a device that is waited for is told to be missing."""
 """Only for a file system of our own that was never finished."""
 
 
@@ -70,6 +73,16 @@ class Mount:
 def label_of(instance: str) -> str:
     """The instance's id, as much of it as fits the label of an XFS."""
     return re.sub(r"[^0-9A-Za-z]", "", instance)[:12]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Waiting:
+    """For a device: how long, in seconds, and whom to tell when it is late."""
+
+    patience: float
+    late: typing.Callable[[str], object]
+    clock: typing.Callable[[], float]
+    pause: typing.Callable[[float], None]
 
 
 class Disks:
@@ -158,14 +171,17 @@ class Disks:
         record: typing.Callable[[Volume], None],
         *,
         patience: float = 60,
+        late: typing.Callable[[str], object] = lambda why: None,
         clock: typing.Callable[[], float] = time.monotonic,
         pause: typing.Callable[[float], None] = time.sleep,
     ) -> str:
         """Makes the file system ``volume`` describes unless it is there; its device.
 
-        ``record`` is called before the device is touched and when it is whole.
+        ``record`` is called before the device is touched and when it is whole, ``late``
+        when the device is not there though it should be by now.
         """
-        device = self._wait_for(hint, volume.uuid, patience, clock, pause)
+        waiting = Waiting(patience, late, clock, pause)
+        device = self._wait_for(hint, volume.uuid, waiting)
         found = self.signature(device)
         if found.uuid == volume.uuid and volume.made:
             return device
@@ -187,22 +203,21 @@ class Disks:
         record(dataclasses.replace(volume, made=True))
         return device
 
-    def _wait_for(
-        self,
-        hint: str,
-        fs_uuid: str,
-        patience: float,
-        clock: typing.Callable[[], float],
-        pause: typing.Callable[[float], None],
-    ) -> str:
-        until = clock() + patience
+    def _wait_for(self, hint: str, fs_uuid: str, waiting: "Waiting") -> str:
+        begun, told = waiting.clock(), False
+        missing = DiskError(device=hint or fs_uuid, why="it did not appear")
         while True:
             device = self.find(fs_uuid) or self.candidate(hint)
             if device is not None:
                 return device
-            if clock() >= until:
-                raise DiskError(device=hint, why="it did not appear")
-            pause(1)  # hot-attached a moment ago: the kernel has not seen it yet
+            waited = waiting.clock() - begun
+            if waited >= waiting.patience:
+                raise missing
+            if waited >= LATE and not told:
+                waiting.late(missing.message)
+                told = True
+            # hot-attached a moment ago: the kernel has not seen it yet
+            waiting.pause(5 if told else 1)
 
     def _make(self, device: str, volume: Volume, *, again: bool) -> None:
         if volume.fstype not in MAKE:

@@ -197,10 +197,18 @@ class Watch:
             LOG.error("the full-disk guard could not act: %s", error)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Working:
+    """The job that is being done, and what stands in its way."""
+
+    job: Job | None = None
+    trouble: str = ""
+
+
 def judge(
     course: Course,
     look: Look,
-    current: Job | None,
+    now: Working,
     last: typing.Mapping[str, Job],
     ending: str = "",
 ) -> tuple[str, str]:
@@ -211,11 +219,13 @@ def judge(
     """
     if not course.prepared:
         return _unprepared(last.get("prepare"))
-    working = current is not None and current.method != "stop_database"
+    working = now.job is not None and now.job.method != "stop_database"
     health = look.health
     if health is None:
         return Service.STARTING, "a job works on it" if working else "not looked yet"
     if working and health.state not in (Service.HEALTHY, Service.READ_ONLY):
+        if now.trouble:
+            return health.state, now.trouble
         return Service.STARTING, health.why
     disk = look.disk
     if disk is not None and disk.fault:

@@ -15,7 +15,7 @@ import typing
 
 from trove import errors
 from trove.guestagent import state
-from trove.guestagent.health import Watch, judge
+from trove.guestagent.health import Watch, Working, judge
 from trove.guestagent.ledger import Job, Ledger
 from trove.guestagent.places import Places
 from trove.rpc.messages import Report
@@ -77,8 +77,9 @@ class Reporter:
 
     def idle(self) -> bool:
         """Whether there is nothing to look at, or a job works on it."""
-        current = self._ledger.current()
-        return current is not None or not self._course.prepared
+        if not self._course.prepared:
+            return True
+        return self._ledger.current() is not None and not self._ledger.trouble()
 
     def standing(self) -> tuple[object, ...]:
         """What a change of is reported at once."""
@@ -116,7 +117,8 @@ class Reporter:
                 found[method] = job
         look = self._watch.latest()
         _, ending = self._certificate()
-        return judge(self._course, look, self._ledger.current(), found, ending)
+        working = Working(self._ledger.current(), self._ledger.trouble())
+        return judge(self._course, look, working, found, ending)
 
 
 class Heartbeat:

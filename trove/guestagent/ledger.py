@@ -265,6 +265,11 @@ class Ledger:
             found = [job for job in self._jobs.values() if job.state == "running"]
         return min(found, key=lambda job: job.number, default=None)
 
+    def trouble(self) -> str:
+        """What stands in the way of the job that is being done, by its child's word."""
+        job = self.current()
+        return (self.outcome(job).fault or "") if job is not None else ""
+
     # -- what the worker does
 
     def next(self) -> Job | None:

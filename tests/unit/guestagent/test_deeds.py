@@ -28,9 +28,14 @@ def said():
 @pytest.fixture
 def desk(places, host, guest, said):
     """A fresh desk each time, as each child has."""
-    return lambda: deeds.Desk(
-        places, host, said.append, clock=Clock(), pause=lambda seconds: None
-    )
+
+    def made():
+        clock = Clock()
+        return deeds.Desk(
+            places, host, said.append, said.append, clock=clock, pause=clock.pause
+        )
+
+    return made
 
 
 class Clock:
@@ -39,6 +44,9 @@ class Clock:
     def __call__(self):
         self.now += 0.25
         return self.now
+
+    def pause(self, seconds):
+        self.now += seconds
 
 
 def prepare(desk, plan=PLAN, **changes):
@@ -179,7 +187,11 @@ def test_anothers_volume_is_not_touched(desk, toy, places, host, loop):
 
 @needs_root
 @pytest.mark.root
-def test_without_its_volume_the_engine_is_not_started(desk, toy, host, loop, places):
+def test_without_its_volume_the_engine_is_not_started(
+    desk, toy, host, loop, places, said, monkeypatch
+):
+    """T15: it is told while it is waited for: a volume may be brought back."""
+    monkeypatch.setattr(deeds, "TAKE_UP", 140)
     prepare(desk, device=loop)
     toy.kill()
     Disks(host).unmount(str(toy.data))
@@ -188,3 +200,4 @@ def test_without_its_volume_the_engine_is_not_started(desk, toy, host, loop, pla
     with pytest.raises(DiskError, match="did not appear"):
         deeds.take_up(desk(), {})
     assert toy.calls.count("start") == started
+    assert "did not appear" in said[-1]

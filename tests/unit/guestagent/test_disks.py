@@ -181,6 +181,30 @@ def test_a_device_that_does_not_appear_is_waited_for_and_then_named(machine, vol
     assert len(pauses) == 4
 
 
+def test_a_device_that_is_late_is_told_once_and_waited_for(machine, vdb, volume):
+    """Told within the 15 s that a fault may go unseen."""
+    clock, told = [0.0], []
+
+    def pause(seconds):
+        clock[0] += seconds
+        if clock[0] > 60:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        machine.ensure(
+            "/dev/nothing",
+            volume,
+            Record(),
+            patience=1000,
+            late=lambda why: told.append((clock[0], why)),
+            clock=lambda: clock[0],
+            pause=pause,
+        )
+    [(moment, why)] = told
+    assert moment <= 11
+    assert "/dev/nothing" in why
+
+
 def test_another_instances_volume_is_not_mounted(machine, vdb, tmp_path):
     theirs = disks.new_volume("99999999-2222-4333-8444-555555555555", "xfs")
     machine.ensure(vdb, theirs, Record())

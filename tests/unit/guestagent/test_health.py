@@ -7,7 +7,7 @@ import pytest
 
 from trove import errors
 from trove.datastores.protocol import Health
-from trove.guestagent.health import MIB, SLOW, Disk, Look, Watch, judge
+from trove.guestagent.health import MIB, SLOW, Disk, Look, Watch, Working, judge
 from trove.guestagent.ledger import Job
 from trove.guestagent.state import Course
 
@@ -71,7 +71,7 @@ class Scene:
         return self.disk
 
     def service(self):
-        return judge(READY, self.watch.latest(), None, {})
+        return judge(READY, self.watch.latest(), Working(), {})
 
 
 @pytest.fixture
@@ -243,7 +243,14 @@ def job(method, state, fault=None):
 )
 def test_what_is_said_of_the_service(course, health, current, last, state, why):
     found = judge(
-        course, Look(health, ROOM), current, {one.method: one for one in last}
+        course, Look(health, ROOM), Working(current), {one.method: one for one in last}
     )
     assert found[0] == state
     assert why in found[1]
+
+
+def test_what_a_job_waits_for_in_vain_is_said():
+    """T15: not *starting* for as long as somebody waits for a volume."""
+    now = Working(job("take_up", "running"), "the volume did not appear")
+    found = judge(READY, Look(Health("stopped"), ROOM), now, {})
+    assert found == ("stopped", "the volume did not appear")

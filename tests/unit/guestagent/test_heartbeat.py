@@ -8,7 +8,7 @@ from trove.datastores.protocol import Health
 from trove.guestagent import heartbeat, state
 from trove.guestagent.health import Disk, Watch
 from trove.guestagent.heartbeat import Heartbeat, Reporter
-from trove.guestagent.ledger import Ledger, Outcome
+from trove.guestagent.ledger import Ledger, Outcome, save_outcome
 
 
 class Clock:
@@ -151,3 +151,20 @@ def test_what_a_job_brought_about_is_seen(scene, places):
     scene.heart.beat()
     assert scene.sent[0].service == "stopped"
     assert not scene.reporter.course.run
+
+
+def test_what_stands_in_the_way_of_a_job_comes_at_once(scene):
+    """T15: a volume that is missing at a start, while it is waited for."""
+    scene.engine.said = Health("stopped")
+    job = scene.ledger.begin(scene.ledger.accept("boot/take_up", "take_up", {})[0])
+    scene.watch.look()
+    scene.live(3)
+    save_outcome(scene.ledger.out(job.id), Outcome(fault="it did not appear"))
+    assert not scene.reporter.idle()
+    scene.watch.look()
+    scene.live(1)
+    said = [(report.service, report.why) for report in scene.sent]
+    assert said == [("starting", "a job works on it"), ("stopped", "it did not appear")]
+    save_outcome(scene.ledger.out(job.id), Outcome(30))
+    scene.live(1)
+    assert scene.sent[-1].service == "starting"
