@@ -4,8 +4,7 @@
 oslo.messaging loads oslo.service, which takes eventlet unless it is told before.
 Processes that tests start choose for themselves.
 
-Several workers (``-n``) share the tests by what these have in common: tests that share
-servers stay with one worker, most others go file by file.
+How several workers (``-n``) share the tests is in ``tests/pieces.py``.
 """
 
 import ipaddress
@@ -16,6 +15,8 @@ import warnings
 
 import hypothesis
 import pytest
+
+from tests import pieces
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -35,31 +36,6 @@ hypothesis.settings.load_profile("trove")
 _TESTS = pathlib.Path(__file__).parent
 _UNIT = _TESTS / "unit"
 
-# What stands at addresses of its own, where a second of the kind would find them taken,
-# and what shares guests or servers that take long to start. Whose name begins so is
-# one piece of work; each worker has a deployment of its own for the rest of ``system``.
-_TOGETHER = {
-    "system/localcloud/": "localcloud",
-    "system/faults/": "laboratory",
-    "system/test_attacks": "taken over",
-    "system/test_compromised": "taken over",
-    "contract/cloud/": "contract/cloud",
-    "contract/datastore/": "contract/datastore",
-    "contract/guest/": "contract/guest",
-    "contract/rpc/": "contract/rpc",
-    "contract/db/": "contract/db",
-}
-_FIRST = (
-    "system/faults/",
-    "system/test_attacks",
-    "system/test_compromised",
-    "system/test_",
-    "system/",
-    "functional/",
-    "contract/",
-)
-_ALONE = ("chaos", "architecture")
-"""Each test of these is a piece of work by itself."""
 _closed = [False]
 
 
@@ -91,7 +67,7 @@ def _unit_tests_stay_on_this_machine(request: pytest.FixtureRequest):
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The long ones before the short, so that no worker is left with one at the end."""
-    items.sort(key=lambda item: _turn(item.nodeid))
+    items.sort(key=lambda item: pieces.turn(item.nodeid))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -99,30 +75,4 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: typing.Any) -> typin
     """Pieces of work for the workers (``--dist loadscope``)."""
     if config.getoption("dist") != "loadscope":
         return None
-    from xdist.scheduler import LoadScopeScheduling
-
-    class Pieces(LoadScopeScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            return _piece(nodeid)
-
-    return Pieces(config, log)
-
-
-def _piece(nodeid: str) -> str:
-    """The name of the piece of work that a test belongs to."""
-    place, _, name = nodeid.removeprefix("tests/").partition("::")
-    for beginning, piece in _TOGETHER.items():
-        if place.startswith(beginning):
-            return piece
-    top = place.split("/")[0]
-    if top == "functional":
-        return f"{top} {name.partition('-')[0]}"  # its backend: one process for all
-    return nodeid if top in _ALONE else place
-
-
-def _turn(nodeid: str) -> int:
-    place = nodeid.removeprefix("tests/")
-    for turn, beginning in enumerate(_FIRST):
-        if place.startswith(beginning):
-            return turn
-    return len(_FIRST)
+    return pieces.scheduler(config, log)

@@ -17,7 +17,7 @@ import time
 import typing
 
 from trove import errors
-from trove.cmd import firststeps, manage, supervise
+from trove.cmd import supervise
 from trove.localcloud import (
     bootstrap,
     guestimage,
@@ -134,21 +134,28 @@ def up(place: Layout, steps: Steps, instances: bool) -> int:
             return REFUSED
         _start(place, steps)
     if instances:
-        user = firststeps.User(place, "demo", steps.say)
-        made = []
-        with steps.step("making a database of each kind through the API"):
-            made = firststeps.make(user, place)
-        for one in made:
-            with steps.step(f"waiting for {one.name} to be HEALTHY"):
-                firststeps.wait(user, one)
-            with steps.step(f"a query over TLS as its user {one.user}"):
-                answer = firststeps.query(user, one, place)
-            steps.say(f"    {answer}")
-        steps.say("")
-        for line in firststeps.manual(user, made, place):
-            steps.say(line)
+        _first_instances(place, steps)
     steps.say(f"ready after {steps.seconds():.0f} s")
     return 0
+
+
+def _first_instances(place: Layout, steps: Steps) -> None:
+    """A database of each kind, as a user makes it, and what that user can do next."""
+    from trove.cmd import firststeps  # its clients take longer to load than a question
+
+    user = firststeps.User(place, "demo", steps.say)
+    made = []
+    with steps.step("making a database of each kind through the API"):
+        made = firststeps.make(user, place)
+    for one in made:
+        with steps.step(f"waiting for {one.name} to be HEALTHY"):
+            firststeps.wait(user, one)
+        with steps.step(f"a query over TLS as its user {one.user}"):
+            answer = firststeps.query(user, one, place)
+        steps.say(f"    {answer}")
+    steps.say("")
+    for line in firststeps.manual(user, made, place):
+        steps.say(line)
 
 
 def _running(place: Layout) -> bool:
@@ -188,6 +195,8 @@ def _start(place: Layout, steps: Steps) -> None:
 
 def _manage(place: Layout, *words: str) -> None:
     """trove-manage; what it says goes to a log."""
+    from trove.cmd import manage  # not for each of the supervisor's questions
+
     with (place.log / "manage.log").open("a") as log, contextlib.redirect_stdout(log):
         code = manage.main([f"--config-file={place.etc / 'trove.conf'}", *words])
     if code:
@@ -238,6 +247,8 @@ def status(place: Layout) -> int:
         sys.stdout.write("nothing runs; bin/quickstart starts it\n")
         return FAILED
     sys.stdout.write("\n".join(supervise.lines(told)) + "\n\n")
+    from trove.cmd import firststeps
+
     for line in firststeps.listing(firststeps.User(place, "demo", print)):
         sys.stdout.write(f"{line}\n")
     return 0

@@ -220,7 +220,11 @@ def _broker(place: Layout) -> Program:
         env=environ,
         user=user,
         after=("localcloud",),
-        ready=Ready(argv=question(place, BROKER_READY), within=180),
+        ready=Ready(
+            tcp=f"127.0.0.1:{place.broker_http_port}",
+            argv=question(place, BROKER_READY),
+            within=180,
+        ),
     )
 
 

@@ -28,7 +28,10 @@ ASKING = 2.0
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Ready:
-    """When a process counts as up: one of these, or at once when none is given."""
+    """When a process counts as up: when all of these hold that are given.
+
+    They are asked in this order: a program costs more than a connection.
+    """
 
     tcp: str | None = None
     """``address:port`` accepts."""

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pieces of work that several workers (``-n``) share, and who takes which.
+
+Tests that share servers stay with one worker, most others go file by file. What waits
+for machines goes on beside what computes: two workers have a deployment each and run
+all that needs one, the others begin with the rest.
+"""
+
+import typing
+
+import pytest
+
+# What stands at addresses of its own, where a second of the kind would find them taken,
+# and what shares guests or servers that take long to start. Whose name begins so is
+# one piece of work.
+TOGETHER = {
+    "system/localcloud/": "localcloud",
+    "system/faults/": "laboratory",
+    "system/test_attacks": "taken over",
+    "system/test_compromised": "taken over",
+    "contract/cloud/": "contract/cloud",
+    "contract/datastore/": "contract/datastore",
+    "contract/guest/": "contract/guest",
+    "contract/rpc/": "contract/rpc",
+    "contract/db/": "contract/db",
+}
+FIRST = (
+    "system/faults/",
+    "system/test_attacks",
+    "system/test_compromised",
+    "system/test_",
+    "system/",
+    "functional/",
+    "contract/",
+)
+ALONE = ("chaos", "architecture")
+"""Each test of these is a piece of work by itself."""
+DEPLOYMENTS = 2
+"""How many workers make a deployment for themselves, if there are more workers."""
+
+
+def piece(nodeid: str) -> str:
+    """The name of the piece of work that a test belongs to."""
+    place, _, name = nodeid.removeprefix("tests/").partition("::")
+    for beginning, found in TOGETHER.items():
+        if place.startswith(beginning):
+            return found
+    top = place.split("/")[0]
+    if top == "functional":
+        return f"{top} {name.partition('-')[0]}"  # its backend: one process for all
+    return nodeid if top in ALONE else place
+
+
+def turn(nodeid: str) -> int:
+    """Whose turn comes sooner has the lower number."""
+    place = nodeid.removeprefix("tests/")
+    for number, beginning in enumerate(FIRST):
+        if place.startswith(beginning):
+            return number
+    return len(FIRST)
+
+
+def deployed(found: str) -> bool:
+    """Whether a piece needs a worker's own deployment."""
+    return found == "taken over" or found.startswith("system/test_")
+
+
+def scheduler(config: pytest.Config, log: typing.Any) -> typing.Any:
+    """xdist's, with our pieces; a worker that may have none of the rest goes home."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Pieces(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return piece(nodeid)
+
+        def _assign_work_unit(self, node: typing.Any) -> None:
+            number = int(node.gateway.id.removeprefix("gw"))
+            wanted = _wanted(number, self.numnodes, list(self.workqueue))
+            if wanted is None:
+                node.shutdown()
+                return
+            self.workqueue.move_to_end(wanted, last=False)
+            super()._assign_work_unit(node)
+
+    return Pieces(config, log)
+
+
+def _wanted(worker: int, workers: int, left: list[str]) -> str | None:
+    """The piece that a worker takes next of those that are left."""
+    if workers <= DEPLOYMENTS:
+        return left[0]
+    mine = worker < DEPLOYMENTS
+    return next(
+        (found for found in left if deployed(found) == mine),
+        left[0] if mine else None,
+    )
