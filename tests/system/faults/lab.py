@@ -336,13 +336,16 @@ class Lab:
 
 
 def free_ports() -> int:
-    """The first of a hundred ports that no other laboratory has."""
+    """The first of a hundred ports of which nobody has any."""
     for first in range(17000, 17700, 100):
-        with contextlib.closing(socket.socket()) as probe:
-            # the port that RabbitMQ's port mapper would have
-            if probe.connect_ex((LOOPBACK, first + 69)):
-                return first
+        if not any(_taken(port) for port in range(first, first + 100)):
+            return first
     raise AssertionError("no ports are free")
+
+
+def _taken(port: int) -> bool:
+    with contextlib.closing(socket.socket()) as probe:
+        return probe.connect_ex((LOOPBACK, port)) == 0
 
 
 def stopped(pid: int) -> bool:

@@ -7,12 +7,12 @@ is made twice.
 """
 
 import functools
-import pathlib
 
 import pytest
 
 from tests.system.faults.conftest import LONG
 from tests.system.faults.lab import TASKMANAGERS
+from tests.system.faults.points import FLOWS, delete, passed, restart
 
 pytestmark = [pytest.mark.root, pytest.mark.mariadb, pytest.mark.rabbitmq]
 
@@ -29,15 +29,6 @@ DELETE = [
     "after:instance.delete.settle.write",
 ]
 LIFE = ["group", "port", "server", "volume"]
-
-
-def restart(user, id):
-    answer = user.ask("POST", f"instances/{id}/action", {"restart": {}})
-    assert answer.status == 202, answer.body
-
-
-def delete(user, id):
-    assert user.ask("DELETE", f"instances/{id}").status == 202
 
 
 def die(lab, point, deed):
@@ -72,31 +63,10 @@ def test_they_die_at_steps_of_create_restart_and_delete(lab, user):
 @pytest.mark.timeout(7200)
 def test_they_die_at_every_point_there_is(lab, user):
     """The points are those that an undisturbed life passes; each is met alone."""
-    seen = pathlib.Path(f"{lab.crash}.seen")
-    flows = {
-        "create": lambda id: user.create("db"),
-        "restart": lambda id: restart(user, id),
-        "delete": lambda id: delete(user, id),
-    }
-    points, id = {}, ""
-    for flow, deed in flows.items():
-        seen.touch()
-        id = deed(id) or id
-        user.delete(id) if flow == "delete" else user.ready(id)
-        points[flow] = [*dict.fromkeys(seen.read_text().split("\n"))][:-1]
-        seen.unlink()
-    for flow, there in points.items():
-        for point in there:
-            if point.partition(":")[2].startswith(("conductor", "api")):
-                continue
-            print(flow, point)
-            before = "" if flow == "create" else user.create("db")
-            if before:
-                user.ready(before)
-            deed = functools.partial(flows[flow], before)
-            id = die(lab, point, deed) or before
-            if flow != "delete":
-                user.ready(id)
-            user.delete(id)
-            assert lab.hands.things() == [], point
-            assert lab.audit() == [], point
+    for flow, point, before in passed(lab, user):
+        id = die(lab, point, functools.partial(FLOWS[flow], user, before))
+        if flow != "delete":
+            user.ready(id)
+        user.delete(id)
+        assert lab.hands.things() == [], point
+        assert lab.audit() == [], point

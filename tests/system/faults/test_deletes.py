@@ -6,7 +6,6 @@ the API, and the taskmanager goes on: the instance is gone, and nothing of it is
 (INV-2, 5, 16).
 """
 
-import pathlib
 import signal
 
 import pytest
@@ -14,6 +13,7 @@ import sqlalchemy as sa
 
 from tests.system.faults.conftest import LONG
 from tests.system.faults.lab import TASKMANAGERS
+from tests.system.faults.points import FLOWS, passed
 from tests.system.faults.servers import until
 from trove.db.tables import Instance, Operation
 
@@ -25,24 +25,6 @@ POINTS = {
     "restart": ["before:guest.restart_database"],
     "delete": ["before:compute.delete"],
 }
-
-
-def create(user, id):
-    return user.create("db")
-
-
-def restart(user, id):
-    answer = user.ask("POST", f"instances/{id}/action", {"restart": {}})
-    assert answer.status == 202, answer.body
-    return id
-
-
-def delete(user, id):
-    assert user.ask("DELETE", f"instances/{id}").status == 202
-    return id
-
-
-FLOWS = {"create": create, "restart": restart, "delete": delete}
 
 
 def deleted_at(lab, user, flow, point, id):
@@ -118,20 +100,5 @@ def test_delete_of_what_is_half_made_or_was_never_made(lab, user):
 @pytest.mark.timeout(7200)
 def test_delete_at_every_point_there_is(lab, user):
     """The points are those that an undisturbed life passes; a delete at each."""
-    seen = pathlib.Path(f"{lab.crash}.seen")
-    points, id = {}, ""
-    for flow, deed in FLOWS.items():
-        seen.touch()
-        id = deed(user, id)
-        user.delete(id) if flow == "delete" else user.ready(id)
-        points[flow] = [*dict.fromkeys(seen.read_text().split("\n"))][:-1]
-        seen.unlink()
-    for flow, there in points.items():
-        for point in there:
-            if point.partition(":")[2].startswith(("conductor", "api")):
-                continue
-            print(flow, point)
-            before = "" if flow == "create" else user.create("db")
-            if before:
-                user.ready(before)
-            gone(lab, user, deleted_at(lab, user, flow, point, before))
+    for flow, point, before in passed(lab, user):
+        gone(lab, user, deleted_at(lab, user, flow, point, before))
