@@ -28,6 +28,7 @@ import kombu.entity
 import kombu.exceptions
 import oslo_messaging
 from oslo_config import cfg
+from oslo_messaging._drivers import amqp as rpc_amqp
 from oslo_messaging._drivers import amqpdriver, base, impl_rabbit
 from oslo_messaging._drivers import common as rpc_common
 
@@ -284,9 +285,22 @@ class Incoming(amqpdriver.AMQPIncomingMessage):
 
 
 class Listener(amqpdriver.RpcAMQPListener):
-    """Requests as they come in."""
+    """Requests as they come in; one that came a moment ago goes no further.
+
+    oslo.messaging would write a traceback for each of these, as often as a guest sends
+    them.
+    """
 
     message_cls = Incoming
+
+    def __call__(self, message: typing.Any) -> None:
+        if message.get(rpc_amqp.UNIQUE_ID) in self.msg_id_cache.prev_msgids:
+            raw = message._raw_message
+            queue = raw.delivery_info.get("routing_key", "")
+            screen.drop("said already", queue, raw.properties.get("user_id"))
+            message.acknowledge()
+        else:
+            super().__call__(message)
 
 
 class ReplyNames:

@@ -19,7 +19,7 @@ from tests.system.attacks.broker import envelope, raw, send
 from trove import errors
 from trove.context import Context
 from trove.localcloud import rabbitmq
-from trove.rpc import codec, driver, messages
+from trove.rpc import codec, driver, messages, screen
 from trove.rpc.interface import Interface, Proxy, call
 
 from .conftest import PASSWORD, report, until
@@ -82,6 +82,23 @@ def test_a_forged_claim_is_dropped(world, attacker):
     broker.lie_in_the_body(attacker, 1, 666, signed=True)
     until(lambda: report(666) in world.reports.of("g1"))
     assert world.reports.of("g2") == []
+
+
+def test_what_is_said_again_with_the_same_id_is_counted_and_no_more(
+    world, attacker, caplog
+):
+    """T07, and a flood of them: no traceback each."""
+    before = screen.DROPPED["said already"]
+    again = envelope(
+        broker.claim("g1", 1, 777) | {"_unique_id": "again"}, user_id="guest-g1"
+    )
+    with attacker.channel() as channel:
+        for _ in range(40):
+            send(channel, "trove", "trove-conductor", again)
+    until(lambda: screen.DROPPED["said already"] == before + 39)
+    assert world.reports.of("g1").count(report(777)) == 1
+    assert "Traceback" not in caplog.text
+    assert caplog.text.count("said already") < 10
 
 
 def test_a_guest_opens_so_many_connections_and_no_more(world):
