@@ -117,6 +117,14 @@ class OperationNotFound(NotFound):
     sentence = "Operation {id} cannot be found."
 
 
+class UserNotFound(NotFound):
+    sentence = "User {user} cannot be found on the instance."
+
+
+class DatabaseNotFound(NotFound):
+    sentence = "Database {database} cannot be found on the instance."
+
+
 class InstanceBusy(Conflict):
     sentence = "Instance {instance} is not ready. (Status is {task})."
 

@@ -61,7 +61,8 @@ def parts(conf: "cfg.ConfigOpts") -> "list[Part]":
     if points is not None:
         engine = points.of(engine, "engine", inside=True)
     worker = Worker(claims, engine, threads=group.workers, poll=group.poll_interval)
-    manager = importutils.import_class(conf.taskmanager_manager)(worker)
+    kind = importutils.import_class(conf.taskmanager_manager)
+    manager = kind(worker, around.guests)
     reaper = Reaper(store, around.cloud, around.users)
     house = Housekeeping(
         store, silent_after=group.guest_silence, keep=group.keep_operations

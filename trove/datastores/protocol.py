@@ -149,8 +149,68 @@ class Health:
     version: str | None = None
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Change:
+    """What of an account becomes another; None: it stays."""
+
+    name: str | None = None
+    host: str | None = None
+    password: str | None = dataclasses.field(default=None, repr=False)
+
+
+class Accounts(typing.Protocol):
+    """The databases and users of tenants: what an engine lets be done with them.
+
+    Reserved names are nobody's: never listed, never found, never changed. Lists are in
+    the order of code points, those of users by ``name@host``. An engine whose accounts
+    have no host says ``%``. ``errors.NotFound``: there is no such database or user.
+    """
+
+    def databases(self, limit: int, after: str | None = None) -> list[str]:
+        """The first ``limit`` names that come after ``after``."""
+
+    def has_database(self, name: str) -> bool: ...
+
+    def users(self, limit: int, after: str | None = None) -> list[Account]:
+        """The first ``limit``, with the databases each was granted; no passwords."""
+
+    def user(self, name: str, host: str = "%") -> Account | None:
+        """One of them."""
+
+    def create_databases(self, databases: typing.Sequence[Database]) -> None:
+        """Has them be there; one that is there stays as it is."""
+
+    def create_accounts(self, accounts: typing.Sequence[Account]) -> None:
+        """Has them be there with the password and the grants of the order."""
+
+    def delete_database(self, name: str) -> None:
+        """With all that is in it. Nobody keeps a grant that a new one would have."""
+
+    def change_account(self, name: str, host: str, change: Change) -> None:
+        """Another name, host or password; the grants stay."""
+
+    def delete_account(self, name: str, host: str = "%") -> None:
+        """Its sessions end, and it cannot log in. Nothing that it made is lost."""
+
+    def grant(self, name: str, host: str, databases: typing.Sequence[str]) -> None:
+        """All of a tenant's rights in these databases, beside those it has."""
+
+    def revoke(self, name: str, host: str, database: str) -> None:
+        """None of them any more; ``errors.NotFound`` if it had none."""
+
+    def enable_root(self, password: str) -> None:
+        """A user ``root`` who may do what tenants may; again: with this password."""
+
+    def disable_root(self) -> None:
+        """Its sessions end, and it cannot log in; nobody of that name is fine, too."""
+
+
 class Engine(typing.Protocol):
     """One database engine in a guest."""
+
+    @property
+    def accounts(self) -> Accounts:
+        """The databases and users of tenants in it."""
 
     def initialise(self, sizing: Sizing, tls: Tls) -> None:
         """Makes the data directory on the mounted volume and the secure accounts.
@@ -183,7 +243,3 @@ class Engine(typing.Protocol):
 
         An engine that does not run shows it when it starts.
         """
-
-    def create_databases(self, databases: typing.Sequence[Database]) -> None: ...
-
-    def create_accounts(self, accounts: typing.Sequence[Account]) -> None: ...

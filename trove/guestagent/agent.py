@@ -11,7 +11,8 @@ import importlib.metadata
 import logging
 import typing
 
-from trove.guestagent import deeds, files, identity, state
+from trove.datastores.protocol import Engine
+from trove.guestagent import accounts, deeds, files, identity, state
 from trove.guestagent.health import Watch
 from trove.guestagent.heartbeat import Heartbeat, Reporter
 from trove.guestagent.host import Host
@@ -86,7 +87,7 @@ class Agent:
             _broker(places, conf, guest, contact),
             self._who,
             contact.bootstrap,
-            Manager(self.ledger, self.jobs, self._ring),
+            self._manager(load_engine),
             up=self._up,
             check=_check(conf.guest.commands_key, guest.instance),
         )
@@ -101,6 +102,14 @@ class Agent:
         )
         self.heartbeat = Heartbeat(self.reporter, self.link.report, heartbeat_interval)
         self._take_up()
+
+    def _manager(self, load_engine: typing.Callable[[], Engine]) -> Manager:
+        desk = accounts.Desk(
+            functools.cache(load_engine),
+            accounts.unsealer(lambda: identity.load(self._places).private_key),
+            ready=lambda: self.reporter.course.prepared,
+        )
+        return Manager(self.ledger, self.jobs, self._ring, desk)
 
     @property
     def parts(self) -> list[Part]:

@@ -104,11 +104,11 @@ def prepare(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
     desk.note(run=True)
     desk.engine.start()
     desk.progress(75)
-    desk.engine.create_databases(
+    desk.engine.accounts.create_databases(
         [Database(one.name, one.character_set, one.collate) for one in plan.databases]
     )
     desk.progress(80)
-    desk.engine.create_accounts(accounts)
+    desk.engine.accounts.create_accounts(accounts)
     desk.progress(90)
     health = desk.until_healthy(120)
     desk.note(prepared=True)

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The RPC end of Guest: each method enters a job in the ledger, or reads it."""
+"""The RPC end of Guest: enters jobs in the ledger, reads it, and asks the accounts."""
 
 import re
 import typing
 
 from trove import errors
 from trove.context import Context
+from trove.guestagent.accounts import Desk
 from trove.guestagent.jobs import Jobs
 from trove.guestagent.ledger import OWN, Ledger
 from trove.rpc import codec
-from trove.rpc.messages import JobReport, Plan
+from trove.rpc.messages import DatabaseOrder, JobReport, Plan, Sealed, UserShown
 
 ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z._:/\[\]-]{0,254}")
 
@@ -22,9 +23,11 @@ class Manager:
         ledger: Ledger,
         jobs: Jobs,
         rang: typing.Callable[[], object] = lambda: None,
+        accounts: Desk | None = None,
     ) -> None:
         self._ledger = ledger
         self._jobs = jobs
+        self._desk = accounts
         self._rang = rang
 
     def prepare(self, context: Context, job: str, plan: Plan) -> None:
@@ -51,6 +54,74 @@ class Manager:
     def _submit(self, id: str, method: str, arguments: dict[str, typing.Any]) -> None:
         self._jobs.submit(_checked(id), method, arguments)
         self._rang()  # whoever sent it hears at once how it stands
+
+    # -- databases, users, grants, root
+
+    @property
+    def _accounts(self) -> Desk:
+        if self._desk is None:
+            raise errors.Unsupported(what="Asking this guest for its accounts")
+        return self._desk
+
+    def ticket(self, context: Context) -> str:
+        return self._accounts.tickets.give()
+
+    def changed(self, context: Context, ticket: str) -> bool:
+        return self._accounts.tickets.made(ticket)
+
+    def list_databases(
+        self, context: Context, limit: int, after: str | None
+    ) -> tuple[str, ...]:
+        return self._accounts.databases(limit, after)
+
+    def has_database(self, context: Context, name: str) -> bool:
+        return self._accounts.has_database(name)
+
+    def list_users(
+        self, context: Context, limit: int, after: str | None
+    ) -> tuple[UserShown, ...]:
+        return self._accounts.users(limit, after)
+
+    def show_user(self, context: Context, name: str, host: str) -> UserShown | None:
+        return self._accounts.user(name, host)
+
+    def create_databases(
+        self, context: Context, ticket: str, databases: tuple[DatabaseOrder, ...]
+    ) -> None:
+        self._accounts.create_databases(ticket, databases)
+
+    def delete_database(self, context: Context, ticket: str, name: str) -> None:
+        self._accounts.delete_database(ticket, name)
+
+    def create_users(self, context: Context, ticket: str, sealed: Sealed) -> None:
+        self._accounts.create_users(ticket, sealed)
+
+    def change_users(self, context: Context, ticket: str, sealed: Sealed) -> None:
+        self._accounts.change_users(ticket, sealed)
+
+    def delete_user(self, context: Context, ticket: str, name: str, host: str) -> None:
+        self._accounts.delete_user(ticket, name, host)
+
+    def grant(
+        self,
+        context: Context,
+        ticket: str,
+        name: str,
+        host: str,
+        databases: tuple[str, ...],
+    ) -> None:
+        self._accounts.grant(ticket, name, host, databases)
+
+    def revoke(
+        self, context: Context, ticket: str, name: str, host: str, database: str
+    ) -> None:
+        self._accounts.revoke(ticket, name, host, database)
+
+    def enable_root(self, context: Context, ticket: str, sealed: Sealed) -> None:
+        self._accounts.enable_root(ticket, sealed)
+
+    def disable_root(self, context: Context, ticket: str) -> None:
+        self._accounts.disable_root(ticket)
 
 
 def _checked(id: str) -> str:

@@ -3,17 +3,20 @@
 
 A cast that changes something carries the job's id (operation/step): the agent writes
 it to its ledger before it acts, and the same id twice is one deed.
+
+A call that changes something carries a ticket, which the agent gave a moment ago: it is
+good once and not for long, so a call that was kept, delayed or sent again is none.
 """
 
 from trove.rpc.interface import Interface, call, cast
-from trove.rpc.messages import JobReport, Plan
+from trove.rpc.messages import DatabaseOrder, JobReport, Plan, Sealed, UserShown
 
 
 class Guest(Interface):
     """Topic ``guestagent.<instance>``, on the guests' vhost."""
 
     topic = "guestagent"
-    version = "1.0"
+    version = "1.1"
     own_topic = True
 
     @cast(since="1.0")
@@ -31,3 +34,69 @@ class Guest(Interface):
     @call(since="1.0", timeout=30)
     def job(self, job: str) -> JobReport | None:
         """How a job stands by the agent's ledger; None if it never heard of it."""
+
+    # -- databases, users, grants, root: what a guest is asked while a user waits
+
+    @call(since="1.1", timeout=10)
+    def ticket(self) -> str:
+        """What the next change must carry."""
+
+    @call(since="1.1", timeout=5)
+    def changed(self, ticket: str) -> bool:
+        """Whether the change with this ticket was made: its answer may be lost."""
+
+    @call(since="1.1", timeout=20)
+    def list_databases(self, limit: int, after: str | None) -> tuple[str, ...]:
+        """Names after ``after``, in order; fewer than ``limit`` if they are long."""
+
+    @call(since="1.1", timeout=20)
+    def has_database(self, name: str) -> bool:
+        """Whether there is a database of that name."""
+
+    @call(since="1.1", timeout=20)
+    def list_users(self, limit: int, after: str | None) -> tuple[UserShown, ...]:
+        """Users after ``after`` (``name@host``), in order of that."""
+
+    @call(since="1.1", timeout=20)
+    def show_user(self, name: str, host: str) -> UserShown | None:
+        """One user, if there is one."""
+
+    @call(since="1.1", timeout=30)
+    def create_databases(
+        self, ticket: str, databases: tuple[DatabaseOrder, ...]
+    ) -> None:
+        """All of them new, or none."""
+
+    @call(since="1.1", timeout=30)
+    def delete_database(self, ticket: str, name: str) -> None:
+        """With all that is in it, and nobody's grants on it left."""
+
+    @call(since="1.1", timeout=30)
+    def create_users(self, ticket: str, sealed: Sealed) -> None:
+        """``{"users": [{"name", "host", "password", "databases"}]}``, all new."""
+
+    @call(since="1.1", timeout=30)
+    def change_users(self, ticket: str, sealed: Sealed) -> None:
+        """``{"users": [{"name", "host", "new": {"name"?, "host"?, "password"?}}]}``."""
+
+    @call(since="1.1", timeout=30)
+    def delete_user(self, ticket: str, name: str, host: str) -> None:
+        """The account; what it made stays in its databases."""
+
+    @call(since="1.1", timeout=30)
+    def grant(
+        self, ticket: str, name: str, host: str, databases: tuple[str, ...]
+    ) -> None:
+        """These databases, beside those it has."""
+
+    @call(since="1.1", timeout=30)
+    def revoke(self, ticket: str, name: str, host: str, database: str) -> None:
+        """This database, which it has."""
+
+    @call(since="1.1", timeout=30)
+    def enable_root(self, ticket: str, sealed: Sealed) -> None:
+        """``{"password"}``; again: with this one from now on."""
+
+    @call(since="1.1", timeout=30)
+    def disable_root(self, ticket: str) -> None:
+        """Nobody is root from now on, and who was is sent away."""

@@ -108,3 +108,32 @@ class Plan:
     databases: tuple[DatabaseOrder, ...] = ()
     group: dict[str, typing.Any] = dataclasses.field(default_factory=dict)
     sealed: str = dataclasses.field(default="", metadata={"max": 1048576})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class UserShown:
+    """A user as a guest finds it in its engine."""
+
+    name: str
+    host: str
+    databases: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Sealed:
+    """``rpc.sealing.seal`` of what nobody on the way may read: new passwords."""
+
+    text: str = dataclasses.field(repr=False, metadata={"max": 1048576})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Question:
+    """What the API asks of one guest: a method of ``rpc.guest.Guest``, by its name.
+
+    The taskmanager lets the few through that are about accounts (``rpc/relay.py``).
+    """
+
+    method: str
+    arguments: dict[str, typing.Any] = dataclasses.field(
+        repr=False, metadata={"max": 1048576}
+    )

@@ -352,8 +352,8 @@ class Lab:
         return self.machine.processes[self.client.unit].pid
 
     def account(self, name: str, password: str, *databases: str) -> None:
-        self.engine.create_databases([Database(each) for each in databases])
-        self.engine.create_accounts([Account(name, "%", databases, password)])
+        self.engine.accounts.create_databases([Database(each) for each in databases])
+        self.engine.accounts.create_accounts([Account(name, "%", databases, password)])
 
 
 def certificates(root: pathlib.Path) -> Tls:

@@ -106,25 +106,27 @@ def test_a_refused_order_changes_nothing(lab):
     before = lab.client.users(), lab.client.databases()
     for bad in ("", "\x00", "a\x00b", " a", "x" * 400):
         with pytest.raises(errors.Invalid):
-            lab.engine.create_databases([Database(bad)])
+            lab.engine.accounts.create_databases([Database(bad)])
         with pytest.raises(errors.Invalid):
-            lab.engine.create_accounts([Account(bad, "%", (), "password")])
+            lab.engine.accounts.create_accounts([Account(bad, "%", (), "password")])
         with pytest.raises(errors.Invalid):
-            lab.engine.create_accounts([Account("ok", "%", (bad,), "password")])
+            lab.engine.accounts.create_accounts(
+                [Account("ok", "%", (bad,), "password")]
+            )
     for bad in ("", "a\x00b", "x" * 257):
         with pytest.raises(errors.Invalid):
-            lab.engine.create_accounts([Account("ok", "%", (), bad)])
+            lab.engine.accounts.create_accounts([Account("ok", "%", (), bad)])
     with pytest.raises(errors.Invalid):
-        lab.engine.create_accounts([Account("ok", "%", (), None)])
+        lab.engine.accounts.create_accounts([Account("ok", "%", (), None)])
     assert (lab.client.users(), lab.client.databases()) == before
 
 
 def test_a_character_set_that_is_none_is_refused(lab):
     for bad in (Database("cs", "nonsense"), Database("cs", "utf8' --", "x'; DROP")):
         with pytest.raises(errors.Invalid):
-            lab.engine.create_databases([bad])
+            lab.engine.accounts.create_databases([bad])
     assert "cs" not in lab.client.databases()
-    lab.engine.create_databases([Database("cs", "utf8")])
+    lab.engine.accounts.create_databases([Database("cs", "utf8")])
     assert "cs" in lab.client.databases()
 
 
@@ -132,7 +134,7 @@ def test_a_grant_is_for_that_database_only(lab):
     password = "only-that-1"
     names = ("a_b", "aXb", "a%", "a\\_b", "other")
     for name in names:
-        lab.engine.create_databases([Database(name)])
+        lab.engine.accounts.create_databases([Database(name)])
     for index, name in enumerate(names):
         lab.account(f"only{index}", password, name)
     for index, own in enumerate(names):
@@ -167,8 +169,8 @@ def test_an_order_twice_is_one_deed_and_the_last_password_counts(lab):
 
 def test_an_account_that_is_there_may_be_granted_more_without_its_password(lab):
     lab.account("more", "more password", "more1")
-    lab.engine.create_databases([Database("more2")])
-    lab.engine.create_accounts([Account("more", "%", ("more2",))])
+    lab.engine.accounts.create_databases([Database("more2")])
+    lab.engine.accounts.create_accounts([Account("more", "%", ("more2",))])
     for database in ("more1", "more2"):
         with lab.client.login("more", "more password", database):
             pass

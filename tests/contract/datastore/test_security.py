@@ -88,5 +88,5 @@ def test_reserved_names_are_refused_by_the_engine_too(lab):
     before = lab.client.users()
     for name in ("os_admin", lab.client.superuser, "trove_backup"):
         with pytest.raises(errors.Invalid, match="reserved"):
-            lab.engine.create_accounts([Account(name, "%", (), "long enough")])
+            lab.engine.accounts.create_accounts([Account(name, "%", (), "long enough")])
     assert lab.client.users() == before

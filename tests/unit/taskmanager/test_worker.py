@@ -67,7 +67,7 @@ def worker(due, carrier):
 
 
 def test_a_ring_runs_an_operation_at_once(worker, carrier):
-    Manager(worker).run(None, operation="op")
+    Manager(worker, {}.get).run(None, operation="op")
     carrier.wait_for(1)
 
 

@@ -22,6 +22,7 @@ class Engine:
         self._host = host
         self._home = pathlib.Path(home)
         self._data = self._home / "data"
+        self.accounts = self
 
     # -- what the test orders
 

@@ -2,18 +2,18 @@
 """MariaDB in a guest: made secure before it ever listens, run under systemd."""
 
 import contextlib
-import typing
 
 import pymysql
 
 from trove import errors
 from trove.datastores.layers import Layers, Settings
-from trove.datastores.mariadb.agent import accounts, config
+from trove.datastores.mariadb.agent import config
 from trove.datastores.mariadb.agent.health import Probe
 from trove.datastores.mariadb.agent.places import places
 from trove.datastores.mariadb.agent.sql import talk
+from trove.datastores.mariadb.agent.tenants import Tenants
 from trove.datastores.mariadb.spec import DATASTORE
-from trove.datastores.protocol import Account, Database, Host, Sizing, Tls
+from trove.datastores.protocol import Host, Sizing, Tls
 from trove.datastores.pulse import Pulse
 from trove.datastores.server import Server
 from trove.datastores.unit import Unit
@@ -48,6 +48,7 @@ class MariaDB(Server):
         layers = Layers(host, here.settings, "my.cnf", config.GRAMMAR)
         pulse = Pulse(Probe(here.socket), unit)
         super().__init__(host, here, layers, unit, pulse, DATASTORE.user)
+        self.accounts = Tenants(here.socket)
 
     def initialise(self, sizing: Sizing, tls: Tls) -> None:
         """Makes the data directory; no server listens anywhere while it is made."""
@@ -92,16 +93,6 @@ class MariaDB(Server):
                     with contextlib.suppress(pymysql.MySQLError):
                         conversation.rows(f"KILL {int(number)}", READ_ONLY_TIMEOUT)
                 conversation.rows(switch, READ_ONLY_TIMEOUT)
-
-    def create_databases(self, databases: typing.Sequence[Database]) -> None:
-        """Has these databases be there."""
-        with talk(self._places.socket) as conversation:
-            accounts.create_databases(conversation, databases)
-
-    def create_accounts(self, wanted: typing.Sequence[Account]) -> None:
-        """Has these accounts be there, with these passwords and grants."""
-        with talk(self._places.socket) as conversation:
-            accounts.create_accounts(conversation, wanted)
 
     def _answer(self) -> None:
         # systemd saw its READY=1, so the first try succeeds.

@@ -7,12 +7,13 @@ import typing
 
 from trove import errors
 from trove.datastores.layers import Layers, Settings
-from trove.datastores.postgresql.agent import accounts, config
+from trove.datastores.postgresql.agent import config
 from trove.datastores.postgresql.agent.health import Probe
 from trove.datastores.postgresql.agent.places import PROGRAMS, places
 from trove.datastores.postgresql.agent.sql import Talk, talk
+from trove.datastores.postgresql.agent.tenants import Tenants
 from trove.datastores.postgresql.spec import DATASTORE
-from trove.datastores.protocol import Account, Database, Host, Sizing, Tls
+from trove.datastores.protocol import Host, Sizing, Tls
 from trove.datastores.pulse import Pulse
 from trove.datastores.server import Server
 from trove.datastores.unit import Unit
@@ -49,6 +50,7 @@ class PostgreSQL(Server):
         layers = Layers(host, here.settings, "postgresql.conf", config.GRAMMAR)
         pulse = Pulse(Probe(here.runtime, port), unit)
         super().__init__(host, here, layers, unit, pulse, DATASTORE.user)
+        self.accounts = Tenants(self._open)
 
     def initialise(self, sizing: Sizing, tls: Tls) -> None:
         """Makes the data directory; no server listens anywhere while it is made."""
@@ -96,14 +98,6 @@ class PostgreSQL(Server):
             # A transaction stays what it was when it began.
             with self._open() as conversation:
                 conversation.rows(END_TRANSACTIONS, 5.0)
-
-    def create_databases(self, databases: typing.Sequence[Database]) -> None:
-        """Has these databases be there."""
-        accounts.create_databases(self._open, databases)
-
-    def create_accounts(self, wanted: typing.Sequence[Account]) -> None:
-        """Has these accounts be there, with these passwords and grants."""
-        accounts.create_accounts(self._open, wanted)
 
     def _open(
         self, database: str = "postgres"

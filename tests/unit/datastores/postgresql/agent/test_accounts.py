@@ -56,4 +56,4 @@ def test_a_bad_order_says_nothing_to_the_server(talk, open_):
 def test_encodings_that_icu_has_not_go_to_the_system(talk, open_, database, end):
     accounts.create_databases(open_, [database])
     assert talk.said[1].endswith(end)
-    assert talk.said[-1] == 'REVOKE ALL ON DATABASE "d" FROM PUBLIC'
+    assert 'REVOKE ALL ON DATABASE "d" FROM PUBLIC' in talk.said
