@@ -21,6 +21,7 @@ What it does otherwise than ``rabbit``:
 import functools
 import itertools
 import logging
+import time
 import typing
 
 import amqp.exceptions
@@ -75,6 +76,11 @@ UNREADABLE = (
     rpc_common.RPCException,
 )
 """What the libraries below raise for a body that is no message."""
+
+BUSY = (OSError, amqp.exceptions.AMQPError, kombu.exceptions.KombuError)
+"""What opening a channel raises past oslo.messaging's own tries."""
+PAUSE = 1.0
+"""Seconds before the next of ours."""
 
 
 class Consumer(impl_rabbit.Consumer):
@@ -362,3 +368,7 @@ class Driver(impl_rabbit.RabbitDriver):
             except oslo_messaging.MessageDeliveryFailure as error:
                 # It has tried, with pauses, before it gave up.
                 LOG.warning("no broker to serve on yet: %s", error)
+            except BUSY as error:
+                # A broker that is there and too busy to answer in time.
+                LOG.warning("the broker does not serve yet: %r", error)
+                time.sleep(PAUSE)
