@@ -126,7 +126,7 @@ class Machine:
         }
 
     def journal(self, unit: str) -> str:
-        return self.run("journalctl", "-u", unit, "-n", "60", "--no-pager")
+        return self.run("journalctl", "-u", unit, "-n", "400", "--no-pager")
 
 
 def _files() -> list[tuple[str, str, int]]:

@@ -10,6 +10,8 @@ import random
 import threading
 import typing
 
+from trove import errors
+
 LOG = logging.getLogger(__name__)
 
 
@@ -76,5 +78,8 @@ class Periodic:
             self._rung.clear()
             try:
                 self._work()
+            except errors.Unavailable as error:
+                # Who is away is known; where we asked says no more.
+                LOG.warning("%s failed; it is tried again: %s", self._name, error)
             except Exception:  # the next call may succeed
                 LOG.exception("%s failed; it is tried again", self._name)

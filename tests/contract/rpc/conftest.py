@@ -3,6 +3,7 @@
 
 import dataclasses
 import gc
+import inspect
 import os
 import pathlib
 import shutil
@@ -98,6 +99,20 @@ class Reports:
             return [word for sender, word in self.heard if sender == instance]
 
 
+def told_nothing(method: typing.Any) -> typing.Callable[..., None]:
+    """A manager's method of those parameters, which does nothing."""
+
+    def told(self: object, *_said: object) -> None:
+        return None
+
+    names = ("self", "context", *(each.name for each in method.parameters))
+    either = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    told.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter(name, either) for name in names]
+    )
+    return told
+
+
 class Orders:
     """A guest's manager: keeps what it was told to do."""
 
@@ -126,6 +141,11 @@ class Orders:
         if self.fault:
             raise self.fault
         return self.jobs.get(job)
+
+
+for _name, _method in Guest.methods().items():  # those about accounts
+    if not hasattr(Orders, _name):
+        setattr(Orders, _name, told_nothing(_method))
 
 
 @dataclasses.dataclass

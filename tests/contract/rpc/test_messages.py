@@ -131,6 +131,9 @@ def test_the_control_plane_has_its_own_broker_side(world):
         def run(self, context, operation):
             self.ran.append(operation)
 
+        def ask_guest(self, context, instance, question):
+            """Not asked for here."""
+
     control = transport.control(world.conf)
     part = transport.server(control, TaskManager, Manager(), "here")
     part.start()

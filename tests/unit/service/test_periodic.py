@@ -3,6 +3,7 @@
 
 import threading
 
+from trove import errors
 from trove.service.periodic import Periodic
 
 
@@ -43,6 +44,23 @@ def test_a_ring_calls_at_once():
     periodic.ring()
     assert called.wait(10)
     assert periodic.stop(10)
+
+
+def test_what_is_away_is_told_in_one_line(caplog):
+    calls = []
+
+    def work() -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            raise errors.Unavailable(what="the broker")
+
+    periodic = Periodic("p", work, 0.001, pick=middle)
+    periodic.start()
+    while len(calls) < 2:
+        periodic.ring()
+    assert periodic.stop(10)
+    assert "the broker does not answer" in caplog.text
+    assert "Traceback" not in caplog.text
 
 
 def test_a_stop_waits_for_the_call_under_way_but_not_for_ever():
