@@ -160,7 +160,10 @@ class Deployment:
             return line.execute(sql, values).fetchall()
 
     def at_step(self, instance: str, kind: str, step: str) -> int | None:
-        """The pid of the taskmanager that holds the operation at that step or later."""
+        """The pid of the taskmanager that holds the operation at that step or later.
+
+        None while nobody does: it is not there yet, or its holder has just died.
+        """
         held = self.rows(
             "SELECT o.owner FROM operations o JOIN operation_steps s "
             "ON s.operation_id = o.id WHERE o.object_id = ? AND o.kind = ? "
@@ -171,10 +174,16 @@ class Deployment:
         )
         if not held:
             return None
+        alive = [
+            int(one["pid"])
+            for name, one in self.processes().items()
+            if name.startswith("taskmanager") and one["pid"] is not None
+        ]
         owner = held[0][0]
         if owner is None:  # parked: whichever runs it next is as good
-            return int(self.processes()["taskmanager-1"]["pid"])
-        return int(owner.split(":")[1])
+            return alive[0] if alive else None
+        pid = int(owner.split(":")[1])
+        return pid if pid in alive else None
 
     # -- guests --------------------------------------------------------------------
 

@@ -4,6 +4,7 @@
 import contextlib
 import os
 import pathlib
+import select
 import signal
 import uuid
 
@@ -61,8 +62,14 @@ class Toy:
         return int((self.data / "pid").read_text())
 
     def kill(self) -> None:
+        """Returns when it is dead: until then it may still answer."""
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
+            process = os.pidfd_open(self.pid)
+            try:
+                signal.pidfd_send_signal(process, signal.SIGKILL)
+                assert select.select([process], [], [], 10)[0], "it does not die"
+            finally:
+                os.close(process)
 
 
 @pytest.fixture

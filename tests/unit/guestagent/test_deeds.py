@@ -3,7 +3,6 @@
 
 import dataclasses
 import os
-import signal
 
 import pytest
 
@@ -101,7 +100,7 @@ def test_what_is_sealed_must_name_users(desk, places, secret):
 
 def test_an_engine_that_does_not_become_healthy_fails_the_job(desk, toy, places):
     prepare(desk)
-    os.kill(toy.pid, signal.SIGKILL)
+    toy.kill()
     made = desk()
     made.engine.restart = lambda: None
     with pytest.raises(deeds.NotHealthy, match="crashed"):
