@@ -17,6 +17,7 @@ import webob
 from cryptography import fernet
 from oslo_config import cfg
 
+from tests.desks import Desks
 from trove.actions.services import Settings
 from trove.api import app, policy
 from trove.api.middleware.ratelimit import Buckets
@@ -27,7 +28,14 @@ from trove.cloud.memory import MemoryCloud
 from trove.db import types
 from trove.db.queries import datastores
 from trove.db.session import Database
-from trove.db.tables import GuestReport, Instance, Operation, Record
+from trove.db.tables import (
+    DatastoreVersion,
+    Guest,
+    GuestReport,
+    Instance,
+    Operation,
+    Record,
+)
 from trove.model.states import OperationState, Task
 
 DEMO, OTHER, ADMINS = "demo0000", "other000", "admins00"
@@ -103,11 +111,13 @@ class World:
             networks=(protocol.Network("net-1", "private", ("10.1.0.0/24",)),),
         )
         self.rung: list[str] = []
+        self.desks = Desks()
         self.services = Services(
             self.database,
             self.cloud,
             self.rung.append,
             Settings(**{"default_datastore": "mariadb", **settings}),
+            guests=self.desks.guest,
         )
         conf = cfg.ConfigOpts()
         conf([], project="trove", default_config_files=[])
@@ -159,6 +169,8 @@ class World:
             project = (CALLERS[caller] or (DEMO, ""))[0]
             path = f"/v1.0/{project}/{path}"
         request = webob.Request.blank(path, method=method)
+        if path.isascii():
+            request.environ["RAW_URI"] = path  # as every server of ours leaves it
         request.headers["X-Test-Caller"] = caller
         request.headers["Accept"] = "application/xml" if xml else "application/json"
         if body is not None:
@@ -187,6 +199,12 @@ class World:
     def finish(self, id: str, service: str = "healthy") -> None:
         """What a taskmanager and a guest would have done."""
         with self.database.transaction() as tx:
+            row = tx.get(Instance, id)
+            assert row is not None
+            version = tx.get(DatastoreVersion, row.version_id)
+            assert version is not None
+            key = self.desks.born(id, version.manager)
+            tx.merge(Guest(instance_id=id, public_key=key))
             tx.execute(
                 sa.update(Operation)
                 .where(Operation.object_id == id)

@@ -51,11 +51,22 @@ def check_accounts(order: Order, datastore: Datastore) -> None:
         raise errors.NotSupported(datastore=datastore.name, what="databases")
     if order.users and not datastore.can.users:
         raise errors.NotSupported(datastore=datastore.name, what="users")
-    _check_databases(order.databases, datastore)
-    _check_users(order, datastore)
+    check_databases(order.databases, datastore)
+    check_users(order.users, datastore)
+    there = {database.name for database in order.databases}
+    for user in order.users:
+        strange = [name for name in user.databases if name not in there]
+        if strange:
+            raise errors.Invalid(
+                f"The user {user.name} refers to the database {strange[0]}, which is "
+                "not among those to be made."
+            )
 
 
-def _check_databases(databases: tuple[NewDatabase, ...], datastore: Datastore) -> None:
+def check_databases(
+    databases: typing.Sequence[NewDatabase], datastore: Datastore
+) -> None:
+    """Names that the datastore knows and no two alike, in character sets it has."""
     known: set[str] = set()
     for database in databases:
         datastore.naming.check_database(database.name)
@@ -70,30 +81,32 @@ def _check_databases(databases: tuple[NewDatabase, ...], datastore: Datastore) -
                 )
 
 
-def _check_users(order: Order, datastore: Datastore) -> None:
+def check_users(users: typing.Sequence[NewUser], datastore: Datastore) -> None:
+    """Names, passwords and hosts that the datastore knows, and no two names alike."""
     naming = datastore.naming
     known: set[str] = set()
-    there = {database.name for database in order.databases}
-    for user in order.users:
+    for user in users:
         naming.check_user(user.name)
         naming.check_password(user.password)
         if user.name in known:
             raise errors.Invalid(f"The user {user.name} is there twice.")
         known.add(user.name)
-        if user.host != "%":
-            if not naming.hosts:
-                raise errors.Invalid(
-                    f"The user {user.name} has a host; {datastore.name} knows none."
-                )
-            check_host(user.host)
-        strange = [name for name in user.databases if name not in there]
-        if strange:
-            raise errors.Invalid(
-                f"The user {user.name} refers to the database {strange[0]}, which is "
-                "not among those to be made."
-            )
+        check_host_of(user.name, user.host, datastore)
+        for name in user.databases:
+            naming.check_database(name)
         if len(set(user.databases)) < len(user.databases):
             raise errors.Invalid(f"The user {user.name} has a database twice.")
+
+
+def check_host_of(user: str, host: str, datastore: Datastore) -> None:
+    """A user has a host only where the datastore knows of hosts."""
+    if host == "%":
+        return
+    if not datastore.naming.hosts:
+        raise errors.Invalid(
+            f"The user {user} has a host; {datastore.name} knows none."
+        )
+    check_host(host)
 
 
 def check_host(host: str) -> None:

@@ -3,11 +3,15 @@
 
 import dataclasses
 import logging
+import typing
 from collections.abc import Callable, Mapping
 
+from trove import errors
 from trove.actions.flavors import Flavors
 from trove.cloud.protocol import Cloud
+from trove.context import Context
 from trove.db.session import Database
+from trove.rpc.relay import Guests
 
 LOG = logging.getLogger(__name__)
 
@@ -33,7 +37,8 @@ class Settings:
 
 
 class Services:
-    """The database, the cloud, and the bell that tells a taskmanager of new work."""
+    """The database, the cloud, the bell that tells a taskmanager of new work, and the
+    way to the guests."""
 
     def __init__(
         self,
@@ -42,12 +47,19 @@ class Services:
         doorbell: Callable[[str], None],
         settings: Settings | None = None,
         flavors: Flavors | None = None,
+        guests: Guests | None = None,
     ) -> None:
         self.database = database
         self.cloud = cloud
         self.settings = settings or Settings()
         self.flavors = flavors or Flavors(cloud.compute, self.settings.flavor_cache)
-        self._doorbell = doorbell
+        self._doorbell, self._guests = doorbell, guests
+
+    def guest(self, instance: str, context: Context) -> typing.Any:
+        """An instance's guest, as far as the API may ask it (``rpc.relay.Line``)."""
+        if self._guests is None:
+            raise errors.GuestSilent(instance=instance)
+        return self._guests(instance, context)
 
     def ring(self, operation_id: str) -> None:
         """Tells a taskmanager. A lost ring costs one poll, so it fails nothing."""

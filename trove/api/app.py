@@ -37,6 +37,7 @@ from trove.db.session import Database
 from trove.db.types import use_keys
 from trove.rpc import transport
 from trove.rpc.interface import Proxy
+from trove.rpc.relay import Guests, Line
 from trove.rpc.taskmanager import TaskManager
 from trove.service.bell import Bell
 
@@ -44,6 +45,8 @@ GROUPS = ("api", "quota", "database", "cloud", "rpc")
 
 Wsgi = typing.Any
 Filter = Callable[[Wsgi], Wsgi]
+TaskManagers = Callable[[Context], typing.Any]
+"""Makes the proxy of any taskmanager, for who asks."""
 
 
 # -- from options -------------------------------------------------------------------
@@ -53,7 +56,8 @@ def build(conf: cfg.ConfigOpts) -> Services:
     """The services that the options name. Nothing is connected to yet."""
     config.register(conf, *GROUPS)
     use_keys(conf.database.seal_keys)
-    store, ring = Database(**database.arguments(conf)), _doorbell(conf)
+    store, taskmanager = Database(**database.arguments(conf)), _taskmanager(conf)
+    ring = _doorbell(taskmanager)
     if crash := os.environ.get("TROVE_CRASH"):  # a test wants this process to die
         from trove.service.crashpoints import Points
 
@@ -64,13 +68,30 @@ def build(conf: cfg.ConfigOpts) -> Services:
         registry.connect(**cloud.arguments(conf)),
         Bell(ring),
         services.settings(conf),
+        guests=taskmanager and _guests(taskmanager),
     )
 
 
-def _doorbell(conf: cfg.ConfigOpts) -> Callable[[str], None]:
+def _taskmanager(conf: cfg.ConfigOpts) -> TaskManagers | None:
+    """Makes the proxy of any taskmanager; None where there is no broker."""
     if not conf.rpc.control_url:
+        return None
+    return functools.partial(Proxy, TaskManager, transport.control(conf))
+
+
+def _guests(taskmanager: TaskManagers) -> Guests:
+    """Guests, asked through a taskmanager: the API holds no key that they obey."""
+
+    def guest(instance: str, context: Context) -> Line:
+        return Line(taskmanager(context), instance)
+
+    return guest
+
+
+def _doorbell(taskmanager: TaskManagers | None) -> Callable[[str], None]:
+    if taskmanager is None:
         return lambda operation_id: None
-    proxy = Proxy(TaskManager, transport.control(conf), Context())
+    proxy = taskmanager(Context())
 
     def ring(operation_id: str) -> None:
         proxy.run(operation_id)

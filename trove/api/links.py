@@ -7,6 +7,9 @@ from collections.abc import Mapping
 
 VERSION = "v1.0"
 
+QUOTED = "marker_quoted"
+"""The parameter of our own links that says that their marker is quoted once more."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Links:
@@ -29,10 +32,14 @@ class Links:
         """The link to the page after this one; other parameters are kept.
 
         The marker is quoted twice: clients take it out of the link with one decoding
-        and send it back as it is (contract, section 3.3).
+        and send it back as it is. Whoever follows the link brings it quoted, and
+        says so by ``QUOTED``: of a name like ``100%25`` nobody could tell.
         """
-        again = {name: value for name, value in query.items() if name != "marker"}
+        ours = ("marker", QUOTED)
+        again = {name: value for name, value in query.items() if name not in ours}
         again["marker"] = urllib.parse.quote(marker, safe="")
+        if again["marker"] != marker:
+            again[QUOTED] = "1"
         encoded = urllib.parse.urlencode(again)
         return [{"rel": "next", "href": f"{self._home()}/{self.path}?{encoded}"}]
 

@@ -7,7 +7,7 @@ import urllib.parse
 from collections.abc import Mapping
 
 from trove import errors
-from trove.api.links import Links
+from trove.api.links import QUOTED, Links
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -37,13 +37,18 @@ def wanted(query: Mapping[str, str], most: int) -> Wanted:
 
 
 def marker(query: Mapping[str, str]) -> str | None:
-    """The marker, decoded once more if it still is a quoted one.
+    """The marker, as it is; decoded once more if the query says that it is quoted.
 
-    Links carry it quoted twice, so a client that follows a link and a client that takes
-    the marker out of it both arrive here.
+    Links carry it quoted twice and say so, so a client that follows a link and one that
+    takes the marker out of it both arrive here, whatever characters the marker has.
     """
     given = query.get("marker")
-    return urllib.parse.unquote(given) if given else None
+    if given and query.get(QUOTED) == "1":
+        try:
+            return urllib.parse.unquote(given, errors="strict")
+        except UnicodeDecodeError:
+            raise errors.Invalid("The marker cannot be read.") from None
+    return given or None
 
 
 def links(

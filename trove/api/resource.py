@@ -83,7 +83,9 @@ class Op:
     ``path`` is relative to the resource's. ``rule`` is the policy's name and ``who``
     its default. ``body`` is the schema of what is under ``root`` (None: the resource's
     name; "": the body itself). ``wrap`` likewise for the answer. ``many`` says that
-    the answer is a list, or a ``paging.Page`` of one.
+    the answer is a list, or a ``paging.Page`` of one. ``one`` is another root, under
+    which a single item of a body that is a list may be sent. ``optional``: there may be
+    no body. ``secret``: what is answered is for the caller alone, and no store.
     """
 
     method: str
@@ -96,6 +98,9 @@ class Op:
     root: str | None = None
     wrap: str | None = None
     many: bool = False
+    one: str | None = None
+    optional: bool = False
+    secret: bool = False
     status: int = 200
     deeds: Mapping[str, tuple[Action, ...]] = dataclasses.field(default_factory=dict)
     """The actions behind this one path, by the key of their body."""

@@ -93,15 +93,11 @@ class Root:
         else:
             self._policy.authorize(ask.context, op.rule, ask.owner)
             if op.body is not None:
-                root = _root(stash.route)
-                schema = schemas.wrapped(root, op.body)
-                body = _read(stash, schema, bare=not root)
-                ask = dataclasses.replace(ask, body=body)
-                schemas.check(ask.body, schema)
+                ask = dataclasses.replace(ask, body=_body(stash))
             result = typing.cast(typing.Any, op.do)(ask)
         as_xml = wire.wants_xml(stash.accept)
         seen = _viewed(stash.route, ask, result)
-        return webob.Response(
+        answer = webob.Response(
             status=op.status,
             body=b"" if seen is None else wire.write(seen, as_xml),
             content_type=None
@@ -110,6 +106,9 @@ class Root:
             if as_xml
             else wire.JSON,
         )
+        if op.secret:
+            answer.headers["Cache-Control"] = "no-store"
+        return answer
 
     def _ask(self, request: webob.Request, stash: _Stash) -> Ask:
         environ = request.environ
@@ -160,6 +159,33 @@ def _root(route: Route) -> str:
     return route.resource.name if route.op.root is None else route.op.root
 
 
+def _body(stash: _Stash) -> typing.Any:
+    """The body that the op declares, checked; None if it may be absent and is."""
+    op, root = stash.route.op, _root(stash.route)
+    declared = typing.cast(schemas.Schema, op.body)
+    schema = known = schemas.wrapped(root, declared)
+    if op.one:
+        item = declared["items"]
+        known = {**schema, "properties": {**schema["properties"], op.one: item}}
+    data = _bytes(stash)
+    if op.optional and not data.strip():
+        return None
+    body = _parsed(data, stash, known, bare=not root)
+    if op.one and isinstance(body, dict):
+        body = _listed(body, root, op.one)
+    schemas.check(body, schema)
+    return body
+
+
+def _listed(body: dict[str, typing.Any], many: str, one: str) -> dict[str, typing.Any]:
+    """A single item, under its own root or the list's, as a list of one."""
+    if many not in body and one in body:
+        return {many: [body[one]]}
+    if isinstance(body.get(many), dict):
+        return {many: [body[many]]}
+    return body
+
+
 def _picked(deeds: Mapping[str, tuple[Action, ...]], body: typing.Any) -> Action:
     if not isinstance(body, dict) or len(body) != 1:
         raise errors.Invalid("The body must be an object with exactly one action.")
@@ -173,8 +199,13 @@ def _picked(deeds: Mapping[str, tuple[Action, ...]], body: typing.Any) -> Action
     raise errors.Invalid(f"Something is missing in the action {key}.")
 
 
-def _read(stash: _Stash, schema: typing.Any, bare: bool = False) -> typing.Any:
-    data = _bytes(stash)
+def _read(stash: _Stash, schema: typing.Any) -> typing.Any:
+    return _parsed(_bytes(stash), stash, schema)
+
+
+def _parsed(
+    data: bytes, stash: _Stash, schema: typing.Any, bare: bool = False
+) -> typing.Any:
     if not data.strip():
         raise errors.Invalid("The request needs a body.")
     return wire.read(data, stash.content_type, schema, bare)

@@ -97,22 +97,21 @@ DATABASE = {
     },
 }
 DATABASES = {"type": "array", "items": DATABASE, "maxItems": 1000}
+REFERENCE = {
+    "type": "object",
+    "required": ["name"],
+    "properties": {"name": ACCOUNT_NAME},
+}
+REFERENCES = {"type": "array", "items": REFERENCE, "maxItems": 1000}
+PASSWORD = {"type": "string", "minLength": 1, "maxLength": 1024}
 USER = {
     "type": "object",
     "required": ["name", "password"],
     "properties": {
         "name": ACCOUNT_NAME,
-        "password": {"type": "string", "minLength": 1, "maxLength": 1024},
+        "password": PASSWORD,
         "host": {"anyOf": [HOST, {"type": "null"}]},
-        "databases": {
-            "type": "array",
-            "maxItems": 1000,
-            "items": {
-                "type": "object",
-                "required": ["name"],
-                "properties": {"name": ACCOUNT_NAME},
-            },
-        },
+        "databases": REFERENCES,
     },
 }
 USERS = {"type": "array", "items": USER, "maxItems": 1000}

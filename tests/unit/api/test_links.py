@@ -17,7 +17,7 @@ def test_a_thing_has_two() -> None:
 
 
 def test_a_marker_survives_those_who_decode_once_and_those_who_follow() -> None:
-    for name in ("u%@%", "a&b=c#d+e f", "ü@10.0.0.1"):
+    for name in ("u%@%", "a&b=c#d+e f", "ü@10.0.0.1", "100%25", "%2525", "shop"):
         (link,) = HERE.next({"limit": "2", "marker": "old"}, name)
         query = urllib.parse.urlsplit(link["href"]).query
         once = dict(urllib.parse.parse_qsl(query))

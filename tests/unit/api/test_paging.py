@@ -20,6 +20,14 @@ def test_no_limit(limit: str) -> None:
         paging.wanted({"limit": limit}, 20)
 
 
+def test_a_marker_is_as_it_is_unless_the_link_says_otherwise() -> None:
+    assert paging.marker({}) is paging.marker({"marker": ""}) is None
+    assert paging.marker({"marker": "100%25"}) == "100%25"
+    assert paging.marker({"marker": "100%2525", "marker_quoted": "1"}) == "100%25"
+    with pytest.raises(errors.Invalid):
+        paging.marker({"marker": "%ff", "marker_quoted": "1"})
+
+
 def test_the_last_page_has_no_link() -> None:
     assert paging.links(Links("h"), {}, paging.Page([1]), "things") == {}
     more = paging.links(Links("h"), {}, paging.Page([1], "m"), "things")

@@ -1,11 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """All resources of the API, and the route table made of them."""
 
-from trove.api.resources import datastores, flavors, instances, limits, quotas
+from trove.api.resources import (
+    databases,
+    datastores,
+    flavors,
+    instances,
+    limits,
+    quotas,
+    users,
+)
 from trove.api.table import Table
 
 RESOURCES = (
     *instances.RESOURCES,
+    *databases.RESOURCES,
+    *users.RESOURCES,
     *datastores.RESOURCES,
     *flavors.RESOURCES,
     *limits.RESOURCES,

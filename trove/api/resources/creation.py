@@ -117,8 +117,8 @@ def order(body: Plain) -> Order:
         region=body.get("region_name") or None,
         locality=body.get("locality"),
         access=access(body.get("access")),
-        databases=tuple(_database(each) for each in body.get("databases") or ()),
-        users=tuple(_user(each) for each in body.get("users") or ()),
+        databases=tuple(new_database(each) for each in body.get("databases") or ()),
+        users=tuple(new_user(each) for each in body.get("users") or ()),
     )
 
 
@@ -164,13 +164,15 @@ def _nic(nics: list[Plain] | None) -> Plain | None:
     return {key: value for key, value in wanted.items() if value}
 
 
-def _database(body: Plain) -> NewDatabase:
+def new_database(body: Plain) -> NewDatabase:
+    """A checked item of ``databases``."""
     return NewDatabase(
         body["name"], body.get("character_set") or None, body.get("collate") or None
     )
 
 
-def _user(body: Plain) -> NewUser:
+def new_user(body: Plain) -> NewUser:
+    """A checked item of ``users``."""
     databases: list[Plain] = body.get("databases") or []
     return NewUser(
         name=body["name"],

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Guests that can be asked for their accounts, without a machine and without a wire.
+
+The agent's own desk and manager stand over ``tests.tenants``; both ends of the relay
+are the real ones.
+"""
+
+import typing
+
+from tests.tenants import Engine
+from trove import errors
+from trove.datastores import registry
+from trove.guestagent.accounts import Desk, unsealer
+from trove.guestagent.manager import Manager
+from trove.rpc import sealing
+from trove.rpc.relay import Line, Relay
+
+Any = typing.Any
+
+
+class _Proxy:
+    """Asks a manager in this process; a guest that sleeps is silent."""
+
+    def __init__(self, desks: "Desks", instance: str, context: Any) -> None:
+        self._desks, self._instance, self._context = desks, instance, context
+
+    def __getattr__(self, name: str) -> Any:
+        def ask(*given: Any, **named: Any) -> Any:
+            desks = self._desks
+            if self._instance in desks.silent:
+                raise errors.GuestSilent(instance=self._instance)
+            if name != "ticket":
+                desks.asked.append(name)
+            manager = desks.managers[self._instance]
+            return getattr(manager, name)(self._context, *given, **named)
+
+        return ask
+
+
+class Desks:
+    """All guests of a test."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        """The methods that guests were asked."""
+        self.silent: set[str] = set()
+        self.managers: dict[str, Manager] = {}
+        self.accounts: dict[str, Any] = {}
+        """By instance: its ``tests.tenants.Tenants``."""
+        self.said: list[Any] = []
+        """All that went over the wire between the API and a taskmanager."""
+        self._relay = Relay(lambda id, context: _Proxy(self, id, context))
+
+    def born(self, instance: str, datastore: str) -> str:
+        """A new guest; its public key."""
+        private, public = sealing.keypair()
+        engine = Engine(registry.get(datastore).naming)
+        desk = Desk(lambda: engine, unsealer(lambda: private), lambda: True)
+        nothing: Any = None
+        self.managers[instance] = Manager(nothing, nothing, accounts=desk)
+        self.accounts[instance] = engine.accounts
+        return public
+
+    def guest(self, instance: str, context: Any) -> Line:
+        """What the API's services hold."""
+        return Line(_Taskmanager(self, context), instance)
+
+    def relayed(self, context: Any, instance: str, question: Any) -> Any:
+        self.said.append(question.arguments)
+        return self._relay.ask(context, instance, question)
+
+
+class _Taskmanager:
+    def __init__(self, desks: Desks, context: Any) -> None:
+        self._desks, self._context = desks, context
+
+    def ask_guest(self, instance: str, question: Any) -> Any:
+        return self._desks.relayed(self._context, instance, question)
