@@ -8,6 +8,7 @@ from trove.api.resources import (
     instances,
     limits,
     quotas,
+    root,
     users,
 )
 from trove.api.table import Table
@@ -16,6 +17,7 @@ RESOURCES = (
     *instances.RESOURCES,
     *databases.RESOURCES,
     *users.RESOURCES,
+    *root.RESOURCES,
     *datastores.RESOURCES,
     *flavors.RESOURCES,
     *limits.RESOURCES,

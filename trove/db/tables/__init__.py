@@ -12,6 +12,7 @@ from trove.db.tables.operations import (
 )
 from trove.db.tables.quotas import Quota, Usage
 from trove.db.tables.record import Record
+from trove.db.tables.root import RootDeed
 from trove.db.tables.services import ServiceProcess
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "OperationStep",
     "Quota",
     "Record",
+    "RootDeed",
     "ServiceProcess",
     "Usage",
 ]
