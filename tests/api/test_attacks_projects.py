@@ -21,8 +21,10 @@ from trove.db.tables import Record
 
 GOLDEN = pathlib.Path(__file__).with_name("policy_matrix.json")
 
-OWNED = {"instance"}
-"""Resources whose ``{id}`` belongs to a project."""
+
+def _owned(route: Route) -> bool:
+    """Whether its ``{id}`` belongs to a project."""
+    return "instances/{id}" in route.path
 
 
 def _routes() -> list[tuple[Route, str]]:
@@ -51,6 +53,8 @@ def _fill(world: World, route: Route, ids: dict[str, str]) -> str:
         "id": literal.get(route.resource.name, "1"),
         "version": world.versions["mariadb-10.11"],
         "project": DEMO,
+        "name": "shop",
+        "user": "ann",
     }
     return route.path.format(**{**known, **ids})
 
@@ -60,7 +64,7 @@ def _fill(world: World, route: Route, ids: dict[str, str]) -> str:
     [
         pair
         for pair in _routes()
-        if pair[0].resource.name in OWNED and len(pair[0].names) > 1
+        if _owned(pair[0]) and not pair[0].path.startswith("mgmt")
     ],
     ids=_named,
 )
@@ -72,9 +76,9 @@ def test_every_id_of_another_project_is_not_there(
     A foreign thing is answered exactly as a thing that does not exist, and nothing of
     the owner's changes.
     """
-    own, foreign = world.active(), world.active("stranger", name="their-db")
+    own, foreign = world.furnished(), world.furnished("stranger", name="their-db")
     before = _rows(world)
-    names = [name for name in route.names if name != "tenant"]
+    names = ["id"]  # what is below it belongs to whom it belongs to
     for kinds in itertools.product((own, foreign, "their-db"), repeat=len(names)):
         if all(kind == own for kind in kinds):
             continue
@@ -102,8 +106,8 @@ def test_the_path_of_another_project_is_forbidden(
     world: World, route: Route, rule: str
 ) -> None:
     """S7: the project in the path is the token's, for an admin too."""
-    theirs = world.active("stranger")
-    path = _fill(world, route, {"id": theirs} if "instance" in rule else {})
+    theirs = world.furnished("stranger")
+    path = _fill(world, route, {"id": theirs} if _owned(route) else {})
     for caller in ("member", "admin"):
         answer = world.ask(
             route.op.method,
@@ -177,9 +181,9 @@ def _matrix(world: World) -> dict[str, dict[str, str]]:
             owner = {DEMO: "member", ADMINS: "admin"}[project]
             owner = owner if whose == "own" else "stranger"
             ids = {"project": project if whose == "own" else OTHER}
-            if route.resource.name in OWNED and "{id}" in route.path:
+            if _owned(route):
                 if route.op.method != "GET" or (owner, "GET") not in known:
-                    known[owner, route.op.method] = world.active(owner)
+                    known[owner, route.op.method] = world.furnished(owner)
                 ids["id"] = known[owner, route.op.method]
             path = _fill(world, route, ids)
             answer = world.ask(route.op.method, path, BODIES.get(rule), caller=who)

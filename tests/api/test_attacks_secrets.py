@@ -9,7 +9,6 @@ import pytest
 import sqlalchemy as sa
 
 from tests.api.world import World
-from trove.api.resources import TABLE
 from trove.db.tables import Operation, Record
 
 CANARY = "canary-7f3a-Zq9-never-to-be-seen"
@@ -112,13 +111,56 @@ def test_nothing_of_the_caller_but_who_it_is_stays(world: World) -> None:
     assert TOKEN not in _dump(world)
 
 
-def test_there_is_no_way_to_a_root_password_yet() -> None:
-    """S23 is about ``root``; when its routes come, this test says what they owe.
+def test_the_password_of_root_is_told_once_and_kept_nowhere(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """S23: to who asked, no-store; not in a row, a log, or readable in a message."""
+    caplog.set_level(logging.DEBUG)
+    id = world.active()
+    mine = world.ask("POST", f"instances/{id}/root")
+    given = world.ask("POST", f"instances/{id}/root", {"password": CANARY})
+    secrets = [answer.json["user"]["password"] for answer in (mine, given)]
+    assert secrets[1] == CANARY and len(secrets[0]) >= 24
+    assert world.desks.accounts[id].root == CANARY
+    for answer in (mine, given):
+        assert answer.headers["Cache-Control"] == "no-store"
+    later = [
+        world.ask("GET", path, caller=caller).text
+        for path, caller in (
+            (f"instances/{id}/root", "member"),
+            (f"instances/{id}", "member"),
+            (f"instances/{id}/users", "member"),
+            (f"mgmt/instances/{id}/root", "admin"),
+        )
+    ]
+    everywhere = [_dump(world), _told(caplog), json.dumps(world.desks.said), *later]
+    assert not [s for s in secrets for text in everywhere if s in text]
+    events = [row for row in _dump(world).split("\n") if "instance.root_enable" in row]
+    assert len(events) == 2 and all("user-of-demo0000" in row for row in events)
 
-    They must answer the password once, with ``Cache-Control: no-store``, keep nothing
-    but a verifier, and write an event.
-    """
-    assert not [route.path for route in TABLE.routes if "root" in route.path]
+
+@pytest.mark.parametrize("xml", [False, True])
+def test_passwords_of_users_leave_sealed_for_the_guest(
+    world: World, caplog: pytest.LogCaptureFixture, xml: bool
+) -> None:
+    """S1: neither the database, nor a log, nor the wire to a taskmanager has them."""
+    caplog.set_level(logging.DEBUG)
+    id = world.active()
+    answers = [
+        world.ask(method, f"instances/{id}/{path}", body, xml=xml)
+        for method, path, body in (
+            ("POST", "users", {"users": [{"name": "u", "password": CANARY}]}),
+            ("PUT", "users", {"users": [{"name": "u", "password": CANARY + "2"}]}),
+            ("PUT", "users/u", {"user": {"password": CANARY + "3"}}),
+            ("POST", "users", {"users": [{"name": "u", "password": CANARY}]}),
+            ("PUT", "users/none", {"user": {"password": CANARY}}),
+        )
+    ]
+    assert [answer.status_int for answer in answers] == [202, 202, 202, 400, 404]
+    assert world.desks.accounts[id].rows["u", "%"].password == CANARY + "3"
+    said = json.dumps(world.desks.said)
+    assert CANARY not in _dump(world) + _told(caplog) + said
+    assert not [answer for answer in answers if CANARY in answer.text]
 
 
 def _operations(world: World) -> list[Operation]:

@@ -41,6 +41,22 @@ EXPECTED = {
     "instance:detail": READ,
     "instance:edit": WRITE,
     "instance:eject_replica_source": WRITE,
+    "instance:extension:database:create": WRITE,
+    "instance:extension:database:delete": WRITE,
+    "instance:extension:database:index": ONE,
+    "instance:extension:database:show": ONE,
+    "instance:extension:root:create": WRITE,
+    "instance:extension:root:delete": WRITE,
+    "instance:extension:root:index": ONE,
+    "instance:extension:user:create": WRITE,
+    "instance:extension:user:delete": WRITE,
+    "instance:extension:user:index": ONE,
+    "instance:extension:user:show": ONE,
+    "instance:extension:user:update": WRITE,
+    "instance:extension:user:update_all": WRITE,
+    "instance:extension:user_access:delete": WRITE,
+    "instance:extension:user_access:index": ONE,
+    "instance:extension:user_access:update": WRITE,
     "instance:force_delete": WRITE,
     "instance:index": READ,
     "instance:promote_to_replica_source": WRITE,
@@ -51,6 +67,7 @@ EXPECTED = {
     "instance:show": ONE,
     "instance:update": WRITE,
     "limits:index": READ,
+    "mgmt_instance:root": RULE,
     "quota:show": READ | {"stranger": 403},
     "quota:update": RULE,
 }
@@ -68,6 +85,11 @@ BODIES: dict[str, typing.Any] = {
     "instance:eject_replica_source": {"eject_replica_source": {}},
     "instance:reset_status": {"reset_status": {}},
     "instance:force_delete": {"reset_status": {"force_delete": 1}},
+    "instance:extension:database:create": {"databases": [{"name": "new"}]},
+    "instance:extension:user:create": {"users": [{"name": "eve", "password": "p"}]},
+    "instance:extension:user:update": {"user": {"password": "q"}},
+    "instance:extension:user:update_all": {"users": [{"name": "ann", "password": "q"}]},
+    "instance:extension:user_access:update": {"databases": [{"name": "shop"}]},
     "quota:update": {"quotas": {"instances": 5}},
 }
 
@@ -98,7 +120,9 @@ def test_the_defaults_are_documented_where_they_hold() -> None:
 def test_who_may(world: World, route: Route, rule: str) -> None:
     for caller, expected in EXPECTED[rule].items():
         ids = {
-            "id": world.active() if route.resource.name == "instance" else "mariadb",
+            "id": world.furnished() if "instances/{id}" in route.path else "mariadb",
+            "name": "shop",
+            "user": "ann",
             "version": world.versions["mariadb-10.11"],
             "project": DEMO,
         }

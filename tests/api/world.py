@@ -25,6 +25,7 @@ from trove.api.policy import Policy
 from trove.api.services import Services
 from trove.cloud import protocol
 from trove.cloud.memory import MemoryCloud
+from trove.datastores import protocol as engines
 from trove.db import types
 from trove.db.queries import datastores
 from trove.db.session import Database
@@ -194,6 +195,16 @@ class World:
         """The id of an instance that is ACTIVE and HEALTHY."""
         id = self.created(caller, **about)
         self.finish(id)
+        return id
+
+    def furnished(self, caller: str = "member", **about: typing.Any) -> str:
+        """An active one with the database shop, its user ann, and root enabled."""
+        id = self.active(caller, **about)
+        accounts = self.desks.accounts[id]
+        accounts.create_databases([engines.Database("shop")])
+        accounts.create_accounts([engines.Account("ann", "%", ("shop",), "p")])
+        answer = self.ask("POST", f"instances/{id}/root", caller=caller)
+        assert answer.status_int == 200, answer.text
         return id
 
     def finish(self, id: str, service: str = "healthy") -> None:
