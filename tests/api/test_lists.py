@@ -83,7 +83,7 @@ def test_a_list_costs_the_same_however_long(world: World, path: str) -> None:
         while there < count:
             world.finish(world.created(name=f"db{there}"))
             there += 1
-        with _Counted(world) as counted:
+        with Counted(world) as counted:
             answer = world.ask("GET", path)
         assert len(answer.json["instances"]) == count
         costs.append(counted.statements)
@@ -107,7 +107,7 @@ def test_flavors_are_asked_for_once_a_minute(world: World) -> None:
     assert len(asked) == 1
 
 
-class _Counted:
+class Counted:
     """How many statements the database was asked to carry out."""
 
     def __init__(self, world: World) -> None:
@@ -117,7 +117,7 @@ class _Counted:
     def _count(self, *about: typing.Any) -> None:
         self.statements += 1
 
-    def __enter__(self) -> "_Counted":
+    def __enter__(self) -> "Counted":
         sa.event.listen(self._engine, "before_cursor_execute", self._count)
         return self
 
