@@ -20,9 +20,13 @@ import typing
 from oslo_messaging import exceptions as messaging
 
 from tests.functional.suite.outside import Broker
+from tests.tenants import Engine
 from trove import errors
 from trove.cloud.memory import World
 from trove.context import Context
+from trove.datastores import registry
+from trove.datastores.protocol import Account, Database
+from trove.guestagent.accounts import Desk, unsealer
 from trove.guestagent.ledger import Job, Ledger, Outcome
 from trove.guestagent.manager import Manager
 from trove.model.states import JobState, Service
@@ -56,6 +60,8 @@ class Guest:
     certificate: str = ""
     ledger: Ledger | None = None
     keys: tuple[str, str] = ("", "")
+    engine: Engine | None = None
+    """Its databases and users, once it was prepared."""
     conductor: Proxy | None = None
     listener: typing.Any = None
     seq: typing.Iterator[int] = dataclasses.field(
@@ -180,6 +186,7 @@ class Fleet:
             guest.ledger,
             typing.cast(typing.Any, jobs),
             lambda: self._news.put(("beat", guest)),
+            _desk(guest),
         )
         guest.listener = transport.server(
             opened, GuestInterface, manager, guest.instance
@@ -226,9 +233,33 @@ class Fleet:
             secrets = sealing.unseal(guest.keys[0], plan.sealed)
             guest.accounts = {u["name"]: u["password"] for u in secrets["users"]}
             guest.databases = [database.name for database in plan.databases]
+            guest.engine = _engine(guest.datastore, guest.databases, secrets["users"])
         stopped = job.method == "stop_database"
         guest.service = Service.STOPPED if stopped else Service.HEALTHY
         return Outcome(100, JobState.DONE, None, {})
+
+
+def _desk(guest: Guest) -> Desk:
+    """Where it is asked for its accounts; the agent's own."""
+    return Desk(
+        lambda: typing.cast(Engine, guest.engine),
+        unsealer(lambda: guest.keys[0]),
+        lambda: guest.engine is not None,
+    )
+
+
+def _engine(
+    datastore: str, databases: list[str], users: list[dict[str, typing.Any]]
+) -> Engine:
+    made = Engine(registry.get(datastore).naming)
+    made.accounts.create_databases([Database(name) for name in databases])
+    made.accounts.create_accounts(
+        [
+            Account(u["name"], u["host"], tuple(u["databases"]), u["password"])
+            for u in users
+        ]
+    )
+    return made
 
 
 def _born(order: typing.Any, server: str) -> Guest:

@@ -18,9 +18,12 @@ import typing
 
 from oslo_config import cfg
 
+from tests.tenants import Engine
 from trove import errors
 from trove.cloud.memory import World
 from trove.context import Context
+from trove.datastores import registry
+from trove.guestagent.accounts import Desk, unsealer
 from trove.guestagent.enrolment import accepts
 from trove.guestagent.ledger import Job, Ledger, Outcome
 from trove.guestagent.manager import Manager
@@ -49,6 +52,8 @@ class Toy:
         self._home.mkdir(parents=True)
         self._ledger = Ledger(self._home / "jobs")
         self._keys = sealing.keypair()
+        # its tenants' accounts are those of any engine: it has no other
+        self._engine = Engine(registry.get("mariadb").naming)
         self._conductor: typing.Any = None
         self._listener: typing.Any = None
         self._news: queue.Queue[str] = queue.Queue()
@@ -122,7 +127,14 @@ class Toy:
         opened = self._open()
         self._conductor = Proxy(Conductor, opened, Context(), retry=1)
         manager = Manager(
-            self._ledger, typing.cast(typing.Any, self), lambda: self._news.put("beat")
+            self._ledger,
+            typing.cast(typing.Any, self),
+            lambda: self._news.put("beat"),
+            Desk(
+                lambda: self._engine,
+                unsealer(lambda: self._keys[0]),
+                lambda: self.service == Service.HEALTHY,
+            ),
         )
         self._listener = transport.server(opened, Guest, manager, self.instance)
         self._listener.start()
