@@ -71,13 +71,18 @@ class Running:
         """All of them, or none; none at all is no question."""
         self._can("databases")
         orders.check_databases(databases, self.datastore)
-        if databases:
-            self.guest.create_databases(
-                tuple(
-                    DatabaseOrder(one.name, one.character_set, one.collate)
-                    for one in databases
-                )
-            )
+        if not databases:
+            return
+        wanted = [DatabaseOrder(d.name, d.character_set, d.collate) for d in databases]
+        try:
+            self.guest.create_databases(tuple(wanted))
+        except errors.EngineFailed:
+            if not any(one.character_set or one.collate for one in wanted):
+                raise
+            # only the engine knows its collations, and which go with what
+            raise errors.Invalid(
+                "The database engine refused this character set or collation."
+            ) from None
 
     def delete_database(self, name: str) -> None:
         """With all that is in it."""

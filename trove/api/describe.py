@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from oslo_policy import policy as oslo
 
 from trove.api import policy
-from trove.api.resource import Action
+from trove.api.resource import Action, Op
 from trove.api.resources import RESOURCES, TABLE
 from trove.api.table import TENANT, Route
 
@@ -92,9 +92,17 @@ def _operation(route: Route) -> list[str]:
         lines.append(f"* For: {WHO[op.who]} (``{op.rule}``)")
         if op.body is not None:
             root = route.resource.name if op.root is None else op.root
-            lines += [f"* Body: ``{root}``", "", *_fields(op.body)]
+            lines += [_body_of(op, root), "", *_fields(op.body)]
     answer = "" if op.view else ", without a body"
     return [*lines, f"* Answers {op.status}{answer}", ""]
+
+
+def _body_of(op: Op, root: str) -> str:
+    """What the body's one key is, and what it may be besides."""
+    said = f"``{root}``" if root else "an object"
+    if op.one:
+        said += f", or ``{op.one}`` with one alone"
+    return f"* Body: {said}" + (", or none" if op.optional else "")
 
 
 def _action(key: str, action: Action) -> list[str]:

@@ -85,7 +85,7 @@ class Op:
     name; "": the body itself). ``wrap`` likewise for the answer. ``many`` says that
     the answer is a list, or a ``paging.Page`` of one. ``one`` is another root, under
     which a single item of a body that is a list may be sent. ``optional``: there may be
-    no body. ``secret``: what is answered is for the caller alone, and no store.
+    no body.
     """
 
     method: str
@@ -100,7 +100,6 @@ class Op:
     many: bool = False
     one: str | None = None
     optional: bool = False
-    secret: bool = False
     status: int = 200
     deeds: Mapping[str, tuple[Action, ...]] = dataclasses.field(default_factory=dict)
     """The actions behind this one path, by the key of their body."""

@@ -97,7 +97,7 @@ class Root:
             result = typing.cast(typing.Any, op.do)(ask)
         as_xml = wire.wants_xml(stash.accept)
         seen = _viewed(stash.route, ask, result)
-        answer = webob.Response(
+        return webob.Response(
             status=op.status,
             body=b"" if seen is None else wire.write(seen, as_xml),
             content_type=None
@@ -106,9 +106,6 @@ class Root:
             if as_xml
             else wire.JSON,
         )
-        if op.secret:
-            answer.headers["Cache-Control"] = "no-store"
-        return answer
 
     def _ask(self, request: webob.Request, stash: _Stash) -> Ask:
         environ = request.environ

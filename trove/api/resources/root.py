@@ -74,7 +74,6 @@ RESOURCES = (
                 optional=True,
                 view=user,
                 wrap="user",
-                secret=True,
                 said="Enable root; its password is told this once.",
             ),
             Op(
