@@ -91,6 +91,53 @@ def test_pages(world: World, trove: typing.Any) -> None:
     assert len(second) == 1 and not second.next
 
 
+def test_accounts(world: World, trove: typing.Any) -> None:
+    """Everything of ``openstack database db``, ``user`` and ``root``."""
+    id = world.active()
+    odd = "100%25"
+    trove.databases.create(id, [{"name": "shop"}, {"name": odd, "collate": None}])
+    assert [each.name for each in trove.databases.list(id)] == [odd, "shop"]
+    users = [{"name": "ann", "password": "p", "databases": [{"name": "shop"}]}]
+    trove.users.create(id, [*users, {"name": "u@%", "password": "p", "host": "10.0.%"}])
+    ann = trove.users.get(id, "ann", hostname="%")
+    assert (ann.name, ann.host, ann.databases) == ("ann", "%", [{"name": "shop"}])
+    trove.users.grant(id, "ann", [odd])
+    trove.users.revoke(id, "ann", "shop", hostname="%")
+    assert [each.name for each in trove.users.list_access(id, "ann")] == [odd]
+    trove.users.update_attributes(id, "u@%", {"name": "eve"}, hostname="10.0.%")
+    assert trove.users.get(id, "eve", hostname="10.0.%").name == "eve"
+    trove.users.change_passwords(id, [{"name": "ann", "password": "new"}])
+    assert world.desks.accounts[id].rows["ann", "%"].password == "new"
+    trove.users.delete(id, "ann")
+    with pytest.raises(exceptions.NotFound):
+        trove.users.get(id, "ann")
+    trove.databases.delete(id, "shop")
+    assert not trove.root.is_root_enabled(id).rootEnabled
+    name, password = trove.root.create(id)
+    assert (name, password) == ("root", world.desks.accounts[id].root)
+    assert trove.root.create_instance_root(id, "mine") == ("root", "mine")
+    assert trove.root.is_root_enabled(id).rootEnabled
+    trove.root.disable_instance_root(id)
+    assert world.desks.accounts[id].root is None
+
+
+@pytest.mark.parametrize("names", [["100%", "100%25", "%40", "a&b=c", "u@%"]])
+def test_pages_of_accounts(world: World, trove: typing.Any, names: list[str]) -> None:
+    """The marker as troveclient takes it out of a link, and sends it back."""
+    id = world.active()
+    trove.databases.create(id, [{"name": name} for name in names])
+    trove.users.create(id, [{"name": name, "password": "p"} for name in names])
+    for manager in (trove.databases, trove.users):
+        found, marker = [], None
+        while len(found) < 9:
+            page = manager.list(id, limit=1, marker=marker)
+            found += [each.name for each in page]
+            marker = page.next
+            if marker is None:
+                break
+        assert sorted(found) == sorted(names)
+
+
 def test_what_there_is(trove: typing.Any) -> None:
     assert [each.name for each in trove.datastores.list()] == ["mariadb", "postgresql"]
     version = trove.datastore_versions.get("mariadb", "10.11")
@@ -123,3 +170,25 @@ def test_openstacksdk(world: World, url: str) -> None:
     database.update_instance(made.id, name="b")
     database.delete_instance(made.id)
     assert [each.name for each in database.flavors()] == ["tiny", "small", "big"]
+
+
+def test_accounts_by_openstacksdk(world: World, url: str) -> None:
+    connection = pytest.importorskip("openstack.connection")
+    cloud = connection.Connection(
+        session=sessions.Session(token_endpoint.Token(url, "member")),
+        database_endpoint_override=url,
+        database_api_version="1.0",
+        region_name="RegionOne",
+    )
+    database = cloud.database
+    instance = database.get_instance(world.active())
+    database.create_database(instance, name="shop")
+    database.create_user(instance, name="ann", password="p")
+    assert [each.name for each in database.databases(instance)] == ["shop"]
+    assert [each.name for each in database.users(instance)] == ["ann"]
+    assert not instance.is_root_enabled(database)
+    root = instance.enable_root_user(database)
+    assert root["password"] == world.desks.accounts[instance.id].root
+    database.delete_user("ann", instance)
+    database.delete_database("shop", instance)
+    assert world.desks.accounts[instance.id].names == set()
