@@ -186,9 +186,13 @@ def test_accounts_by_openstacksdk(world: World, url: str) -> None:
     database.create_user(instance, name="ann", password="p")
     assert [each.name for each in database.databases(instance)] == ["shop"]
     assert [each.name for each in database.users(instance)] == ["ann"]
+    for name in ("100%", "100%25", "a&b"):
+        database.create_database(instance, name=name)
+    paged = [each.name for each in database.databases(instance, limit=1)]
+    assert paged == ["100%", "100%25", "a&b", "shop"]
     assert not instance.is_root_enabled(database)
     root = instance.enable_root_user(database)
     assert root["password"] == world.desks.accounts[instance.id].root
     database.delete_user("ann", instance)
     database.delete_database("shop", instance)
-    assert world.desks.accounts[instance.id].names == set()
+    assert "shop" not in world.desks.accounts[instance.id].names
