@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The bench: ours on both concurrency backends and, if there is one, a peer beside.
 
-``python -m tests.bench [--quick] [--runs N] [--out FILE]``. ``$TROVE_BENCH_PEER`` is
-the target file of a peer that runs already. All are measured in turn in every run, so
-that what else the machine does meets them alike. See doc/developer/performance.rst.
+``python -m tests.bench [--quick | --scale] [--runs N] [--out FILE]``.
+``$TROVE_BENCH_PEER`` is the target file of a peer that runs already. All are measured
+in turn in every run, so that what else the machine does meets them alike. ``--scale``
+measures ours alone (``scale.py``). See doc/developer/performance.rst.
 """
 
 import argparse
@@ -15,8 +16,8 @@ import sys
 import time
 import typing
 
-from tests.bench import processes, report
-from tests.bench.measures import QUICK, Round, Size
+from tests.bench import processes, report, scale
+from tests.bench.measures import QUICK, Round, Said, Size
 from tests.bench.stand import Stand
 from tests.bench.target import Described, Target
 
@@ -34,12 +35,20 @@ def arguments() -> argparse.Namespace:
         "--out", type=pathlib.Path, help="where the results go, as JSON"
     )
     parser.add_argument("--backend", action="append", choices=BACKENDS)
+    parser.add_argument(
+        "--scale", action="store_true", help="many instances, and all report"
+    )
+    whole = scale.Scale()
+    parser.add_argument("--instances", type=int, default=whole.instances)
+    parser.add_argument("--rate", type=float, default=whole.rate, help="heartbeats/s")
+    parser.add_argument("--seconds", type=float, default=whole.seconds)
+    parser.add_argument("--conductors", type=int, default=whole.conductors)
     parser.add_argument("--rst", action="store_true", help="the table for the page")
     return parser.parse_args()
 
 
-def measure(target: Target, size: Size, run: int, results: Results) -> None:
-    """One round, printed as it goes."""
+def _teller(target: Target, run: int, results: Results) -> Said:
+    """Notes a figure, and prints it as it comes."""
 
     def say(name: str, value: float) -> None:
         results.append(
@@ -48,25 +57,25 @@ def measure(target: Target, size: Size, run: int, results: Results) -> None:
         clock = time.strftime("%H:%M:%S")
         print(f"{clock} {target.name:16} {name}: {report.number(value)}", flush=True)
 
+    return say
+
+
+def measure(target: Target, size: Size, run: int, results: Results) -> None:
+    """One round, printed as it goes."""
     print(f"run {run + 1}, {target.name}, load {os.getloadavg()[0]:.1f}", flush=True)
-    Round(target, size, say).everything()
+    Round(target, size, _teller(target, run, results)).everything()
 
 
-def main() -> int:
-    asked = arguments()
-    # so that what was started is stopped, whoever ends this
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+def compare(asked: argparse.Namespace, results: Results) -> report.Table:
+    """Ours on its backends, beside the peer; the table."""
     size = QUICK if asked.quick else Size()
     runs = asked.runs or (1 if asked.quick else 3)
     backends = asked.backend or list(BACKENDS)
     place = os.environ.get(PEER)
     peer = Described(pathlib.Path(place)) if place else None
-    results: Results = []
     stand = Stand(size.sizes)
-    begun, loads = time.time(), [os.getloadavg()[0]]
     try:
-        stand.start()
-        print(f"set up in {time.time() - begun:.0f} s", flush=True)
+        _start(stand)
         for run in range(runs):
             for backend in backends:
                 stand.use(backend)
@@ -74,20 +83,48 @@ def main() -> int:
             stand.rest()
             if peer is not None:
                 measure(peer, size, run, results)
-            loads.append(os.getloadavg()[0])
     finally:
         stand.stop()
         if peer is not None:
             peer.close()
     numbers = report.collect(results)
     ours = [f"trove/{backend}" for backend in backends]
-    table = report.rows(numbers, ours, peer.name if peer else None)
+    return report.rows(numbers, ours, peer.name if peer else None)
+
+
+def grow(asked: argparse.Namespace, results: Results) -> report.Table:
+    """Ours alone, with many instances."""
+    wanted = scale.Scale(asked.instances, asked.rate, asked.seconds, asked.conductors)
+    stand = Stand(scale.sizes(wanted))
+    backend = (asked.backend or BACKENDS)[0]
+    try:
+        _start(stand)
+        stand.use(backend)
+        scale.measure(stand, wanted, _teller(stand, 0, results))
+    finally:
+        stand.stop()
+    return report.rows(report.collect(results), [stand.name], None)
+
+
+def _start(stand: Stand) -> None:
+    begun = time.monotonic()
+    stand.start()
+    print(f"set up in {time.monotonic() - begun:.0f} s", flush=True)
+
+
+def main() -> int:
+    asked = arguments()
+    # so that what was started is stopped, whoever ends this
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    results: Results = []
+    begun, load = time.time(), os.getloadavg()[0]
+    table = grow(asked, results) if asked.scale else compare(asked, results)
     about = {
         "date": time.strftime("%Y-%m-%d", time.gmtime(begun)),
         "seconds": round(time.time() - begun),
-        "runs": runs,
+        "runs": 1 + max(result["run"] for result in results),
         "machine": processes.machine(),
-        "load": [round(load, 1) for load in loads],
+        "load": [round(load, 1), round(os.getloadavg()[0], 1)],
         "versions": sys.version.split()[0],
     }
     if asked.out:

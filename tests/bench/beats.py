@@ -61,12 +61,14 @@ class Beats:
         seconds = time.perf_counter() - begun
         return {"sent": len(messages), "per_s": len(messages) / seconds}
 
-    def paced(self, count: int, rate: float) -> dict[str, float]:
+    def paced(
+        self, count: int, rate: float, look: float = LOOK / 2
+    ) -> dict[str, float]:
         """So many a second; of ten a second, how long until it is in its row."""
         every = max(1, int(rate / 10))
         lags: list[float] = []
         watched: tuple[str, int, float] | None = None
-        begun, sent = time.perf_counter(), 0
+        begun, sent, ended = time.perf_counter(), 0, 0.0
         while sent < count or watched is not None:
             now = time.perf_counter()
             while sent < count and begun + sent / rate <= now:
@@ -81,12 +83,18 @@ class Beats:
                 watched = None
             if now - begun > PATIENCE:
                 raise RuntimeError("heartbeats do not arrive")
-            time.sleep(LOOK / 2)
+            if sent == count and ended == 0.0:
+                ended = now
+            time.sleep(look)
+        while not self._there(id, seq):
+            time.sleep(look)
         self._seq += 1 + count // len(self._ids)
         lags.sort()
         last = len(lags) - 1
         return {
             "sent": sent,
+            "per_s": sent / (ended - begun),
+            "drained_s": time.perf_counter() - ended,
             "lag_p50_ms": lags[last // 2] * 1000,
             "lag_p99_ms": lags[min(last, int(0.99 * len(lags)))] * 1000,
         }

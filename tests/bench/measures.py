@@ -152,11 +152,11 @@ class Round:
         self._settled(size.posts + size.crowd)
         self._clean()
         for _ in range(size.singles):
-            self.say("POST to ACTIVE, s", self._built(1))
+            self.say("POST to ACTIVE, s", self.built(1))
         self._clean()
         for number in size.bursts:
             spent = self._processor()
-            self.say(f"{number} at once: all ACTIVE, s", self._built(number))
+            self.say(f"{number} at once: all ACTIVE, s", self.built(number))
             for name, seconds in self._processor().items():
                 each = (seconds - spent[name]) * 1000 / number
                 self.say(f"{number} at once: {name}'s processor for each, ms", each)
@@ -178,7 +178,7 @@ class Round:
         seconds = time.perf_counter() - begun
         self.say(f"{number} queued for one taskmanager: all ACTIVE, s", seconds)
 
-    def _built(self, number: int) -> float:
+    def built(self, number: int) -> float:
         """Seconds from the first POST to the last ACTIVE of so many more."""
         there = len(self.target.statuses(self._project))
         begun = time.perf_counter()

@@ -6,6 +6,8 @@ import typing
 
 Numbers = dict[str, dict[str, list[float]]]
 """Measure -> target -> one value a run (or more)."""
+Table = list[list[str]]
+"""A heading and its rows."""
 
 
 def better_when_more(measure: str) -> bool:
@@ -34,7 +36,7 @@ def number(value: float) -> str:
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
-def rows(numbers: Numbers, ours: list[str], peer: str | None) -> list[list[str]]:
+def rows(numbers: Numbers, ours: list[str], peer: str | None) -> Table:
     """A heading, then a row for each measure."""
     shown = [*ours, *([peer] if peer else [])]
     heading = ["measure", *shown]
@@ -60,7 +62,7 @@ def _times(
     return "-" if found is None else f"{number(found)}"
 
 
-def text(table: list[list[str]]) -> str:
+def text(table: Table) -> str:
     """For a terminal."""
     widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
     lines = [
@@ -70,7 +72,7 @@ def text(table: list[list[str]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def rst(table: list[list[str]]) -> str:
+def rst(table: Table) -> str:
     """For the page in doc/."""
     lines = [".. list-table::", "   :header-rows: 1", ""]
     for first, *others in table:

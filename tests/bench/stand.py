@@ -84,13 +84,13 @@ service_token_roles_required = true
 """,
     "conductor": """
 [DEFAULT]
-ready_file = {home}/conductor.ready
+ready_file = {home}/{name}.ready
 [conductor]
 authority = {home}/pki
 """,
     "taskmanager": """
 [DEFAULT]
-ready_file = {home}/taskmanager.ready
+ready_file = {home}/{name}.ready
 [taskmanager]
 management_network = guests
 """,
@@ -114,6 +114,7 @@ class Stand:
         self.projects = {str(n): f"{n:032d}" for n in sizes}
         self.projects["create"] = f"{777:032d}"
         self.shown: dict[str, str] = {}
+        self.processes: tuple[str, ...] = PROCESSES
         self._daemons: dict[str, Daemon] = {}
         self._tokens: dict[str, str] = {}
         self._environment = {
@@ -126,6 +127,11 @@ class Stand:
     @property
     def cloud(self) -> str:
         return f"http://{LOOPBACK}:{self.place.cloud_port}"
+
+    @property
+    def socket(self) -> str:
+        """Of the database, for its root."""
+        return str(self.home / "mariadb" / "s")
 
     @property
     def _database_port(self) -> int:
@@ -150,7 +156,7 @@ class Stand:
 
     def stop(self) -> None:
         """Nothing is left, but the logs when $TROVE_BENCH_LOGS names a directory."""
-        for name in (*PROCESSES, "guests", "cloud", "mariadb"):
+        for name in (*self.processes, "guests", "cloud", "mariadb"):
             if name in self._daemons:
                 self._daemons[name].kill()
         rabbitmq.stop(self.place, within=10)
@@ -163,7 +169,7 @@ class Stand:
 
     def rest(self) -> None:
         """Ours stand still while another is measured."""
-        for name in PROCESSES:
+        for name in self.processes:
             if name in self._daemons:
                 self._daemons[name].stop()
 
@@ -171,6 +177,12 @@ class Stand:
         """From the next start of each, on this concurrency backend."""
         self.rest()
         self.backend, self.name = backend, f"trove/{backend}"
+        self._configure()
+
+    def conductors(self, number: int) -> None:
+        """So many, which ``restart`` starts by name; each but the first is numbered."""
+        more = [f"conductor-{n}" for n in range(2, number + 1)]
+        self.processes = (*PROCESSES, *more)
         self._configure()
 
     def _configure(self) -> None:
@@ -185,8 +197,9 @@ class Stand:
             "api": self.port,
         }
         (self.home / "trove.conf").write_text(CONF.format(**said).replace("$", "$$"))
-        for name, own in OWN.items():
-            (self.home / f"{name}.conf").write_text(own.format(**said))
+        for name in self.processes:
+            own = OWN[_kind(name)].format(name=name, **said)
+            (self.home / f"{name}.conf").write_text(own)
 
     def _daemon(
         self, name: str, argv: list[str], ready: typing.Any, **how: typing.Any
@@ -229,14 +242,13 @@ class Stand:
 
     def _fill(self) -> None:
         """The schema, the datastore, and the projects to look at."""
-        socket_ = str(self.home / "mariadb" / "s")
-        with pymysql.connect(unix_socket=socket_, user="root") as line:
+        with pymysql.connect(unix_socket=self.socket, user="root") as line:
             at = line.cursor()
             at.execute("CREATE DATABASE trove")
             at.execute("CREATE USER trove@'127.0.0.1' IDENTIFIED BY 'trove'")
             at.execute("GRANT ALL ON trove.* TO trove@'127.0.0.1'")
-        self._database = pymysql.connect(
-            unix_socket=socket_, user="root", database="trove", autocommit=True
+        self.database = pymysql.connect(
+            unix_socket=self.socket, user="root", database="trove", autocommit=True
         )
         self._configure()
         self.manage("db", "sync")
@@ -245,7 +257,7 @@ class Stand:
         self.manage(*words, *how)
         for number, project in self.projects.items():
             if number.isdigit():
-                self.shown[number] = seed.fill(self._database, project, int(number))
+                self.shown[number] = seed.fill(self.database, project, int(number))
 
     def _guests(self) -> None:
         """One user for all: it may say whose message a message is."""
@@ -304,7 +316,7 @@ class Stand:
         }
 
     def pids(self) -> dict[str, int]:
-        names = (*PROCESSES, "mariadb", "rabbitmq")
+        names = (*self.processes, "mariadb", "rabbitmq")
         return {name: self._daemons[name].pid for name in names}
 
     def restart(self, process: str) -> float | None:
@@ -312,7 +324,7 @@ class Stand:
             self._daemons[process].stop()
         file = self.home / f"{process}.ready"
         file.unlink(missing_ok=True)
-        argv = [sys.executable, "-m", f"trove.cmd.{process}"]
+        argv = [sys.executable, "-m", f"trove.cmd.{_kind(process)}"]
         for name in ("trove", process):
             argv += ["--config-file", str(self.home / f"{name}.conf")]
         begun = time.perf_counter()
@@ -326,10 +338,10 @@ class Stand:
         return time.perf_counter() - begun
 
     def statuses(self, project: str) -> dict[str, str]:
-        return seed.statuses(self._database, project)
+        return seed.statuses(self.database, project)
 
     def counters(self) -> dict[str, int]:
-        return seed.counters(self._database)
+        return seed.counters(self.database)
 
     def wipe(self, project: str) -> None:
         """Through the API, as a user would."""
@@ -348,10 +360,15 @@ class Stand:
 
     def heartbeats(self, instances: int, count: int, rate: float) -> Plain | None:
         largest = max((n for n in self.projects if n.isdigit()), key=int)
-        ids = seed.ids(self._database, self.projects[largest], instances)
-        with beats.Beats(self._database, self.line, ids) as beating:
+        ids = seed.ids(self.database, self.projects[largest], instances)
+        with beats.Beats(self.database, self.line, ids) as beating:
             beating.warm()
             return beating.paced(count, rate) if rate else beating.burst(count)
+
+
+def _kind(process: str) -> str:
+    """``conductor-2`` is a conductor."""
+    return process.partition("-")[0]
 
 
 def _open(port: int) -> bool:
