@@ -9,7 +9,7 @@ or outside call, for longer than its lease, while others go on.
 
 import dataclasses
 import random
-import typing
+import sqlite3
 
 import greenlet
 
@@ -36,6 +36,14 @@ ROUGH = 90.0
 CALM = 3000.0
 REAP_EVERY = 120.0
 REAPS = 3
+
+_LIVE = ", ".join(f"'{state.value}'" for state in LIVE)
+ALIVE = f"SELECT 1 FROM operations WHERE state IN ({_LIVE}) LIMIT 1"
+DUE = (
+    f"SELECT 1 FROM operations WHERE state IN ({_LIVE}) AND due <= :now "
+    "AND lock_key IS NOT NULL "
+    "AND (lease_until IS NULL OR lease_until < :now) LIMIT 1"
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -86,6 +94,9 @@ class Simulation:
         self.slept = False
         self.quarantine: set[str] = set()
         self.database: Ticking = shared(self)
+        raw = self.database.engine.raw_connection()
+        self._line: sqlite3.Connection = raw.driver_connection  # the only one there is
+        raw.close()
         self._outside()
         self.workers: list[actors.Worker] = []
         self.hired = 0
@@ -257,22 +268,11 @@ class Simulation:
 
     def due(self) -> bool:
         """Whether a look for work would find some."""
-        return bool(
-            self._ask(
-                "SELECT 1 FROM operations WHERE state IN {live} AND due <= :now "
-                "AND lock_key IS NOT NULL "
-                "AND (lease_until IS NULL OR lease_until < :now) LIMIT 1"
-            )
-        )
+        return self._any(DUE)
 
     def live(self) -> bool:
-        return bool(self._ask("SELECT 1 FROM operations WHERE state IN {live} LIMIT 1"))
+        return self._any(ALIVE)
 
-    def _ask(self, text: str) -> list[typing.Any]:
-        live = ", ".join(f"'{state.value}'" for state in LIVE)
-        raw = self.database.engine.raw_connection()
-        cursor = raw.cursor()
-        cursor.execute(text.format(live=f"({live})"), {"now": self.moment})
-        found = cursor.fetchall()
-        raw.close()
-        return found
+    def _any(self, sql: str) -> bool:
+        found = self._line.execute(sql, {"now": self.moment}).fetchone()
+        return found is not None

@@ -17,6 +17,14 @@ SEEDS = 20_000 if os.environ.get("TROVE_CHAOS") == "all" else 2_000
 BATCH = 50
 WITHIN = 400
 """Seeds within which every mutant must have gone red."""
+SHOWN = {
+    "no fence": 0,
+    "no intent ledger": 50,
+    "no repetition of undo": 21,
+    "no reaper": 106,
+    "no volume guard": 87,
+}
+"""Where each did when this was written: the first to be played."""
 
 
 def play(seed: int, parts: Parts | None = None) -> tuple[Simulation, list[str]]:
@@ -72,7 +80,7 @@ def test_seeds_do_what_they_promise() -> None:
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_mutant_goes_red(name: str) -> None:
     """T29: without a safeguard some seed is red; with it the same seed is green."""
-    for seed in range(WITHIN):
+    for seed in (SHOWN[name], *range(WITHIN)):
         if play(seed, MUTANTS[name])[1]:
             assert play(seed, Parts(odds=MUTANTS[name].odds))[1] == []
             return
