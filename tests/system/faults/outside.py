@@ -19,7 +19,7 @@ threads.prepare()
 
 from oslo_config import cfg  # noqa: E402
 
-from tests.system.faults.toys import Fleet  # noqa: E402
+from tests.system.faults.toys import Fleet, Toy  # noqa: E402
 from trove import errors  # noqa: E402
 from trove.cloud.memory import MemoryCloud, Pace, World  # noqa: E402
 
@@ -74,8 +74,10 @@ class Hands:
 
     def beat(self, instance: str, times: int) -> None:
         """Reports in a hurry."""
+        guest = self._fleet.guests[instance]
+        assert isinstance(guest, Toy)
         for _ in range(times):
-            self._fleet.guests[instance].beat()
+            guest.beat()
 
     def faults(self) -> list[str]:
         """What no guest should have met."""

@@ -99,7 +99,7 @@ def test_no_more_is_accepted_than_there_is_room_for(lab, user, least):
 @contextlib.contextmanager
 def deaths(lab, names):
     """One of them after the other dies by kill -9, and is started again."""
-    over, died = threading.Event(), []
+    over, died, faults = threading.Event(), [], []
 
     def reap():
         for name in itertools.cycle(names):
@@ -107,7 +107,10 @@ def deaths(lab, names):
                 return
             lab.daemons[name].kill()
             died.append(name)
-            lab.restart(name)
+            try:
+                lab.restart(name)
+            except AssertionError as late:  # it is started again in its next turn
+                faults.append(f"{name}: {late}")
 
     reaper = threading.Thread(target=reap)
     reaper.start()
@@ -116,6 +119,7 @@ def deaths(lab, names):
     finally:
         over.set()
         reaper.join()
+    assert not faults, faults
 
 
 @pytest.mark.timeout(3600)
@@ -126,7 +130,7 @@ def test_a_crowd_is_served_by_taskmanagers_that_die(lab, user):
     room(lab, user, CROWD)
     began = time.monotonic()
     with deaths(lab, names) as died:
-        made = at_once(CROWD, 20, lambda number: user.create(f"db{number}"))
+        made = at_once(CROWD, 20, lambda number: user.create(f"light{number}"))
         accepted = time.monotonic() - began
         user.ready(*made, within=2400 if LONG else 180)
         ready = time.monotonic() - began

@@ -18,6 +18,7 @@ import typing
 
 from oslo_config import cfg
 
+from tests.system.faults import light
 from tests.tenants import Engine
 from trove import errors
 from trove.cloud.memory import World
@@ -185,9 +186,10 @@ class Fleet:
     ) -> None:
         self.conf, self.world, self.home = conf, world, home
         self.hosts, self.authority = hosts, authority
-        self.guests: dict[str, Toy] = {}
+        self.guests: dict[str, Toy | light.Guest] = {}
         """By instance; of two, the younger."""
         self.faults: list[str] = []
+        self._choir = light.Choir(world, hosts[0], authority, self.faults)
 
     def booted(self, order: typing.Any, server: str) -> None:
         """A server has been made: somewhere a guest wakes, as its user data says."""
@@ -196,9 +198,11 @@ class Fleet:
         files = {f["path"]: f["content"] for f in json.loads(body)["write_files"]}
         conf = configparser.ConfigParser(interpolation=None)
         conf.read_string(files["/etc/trove/guest.conf"])
-        instance = conf["guest"]["instance"]
-        toy = Toy(
-            self, instance, server, conf["broker"]["user"], conf["broker"]["password"]
-        )
-        self.guests[instance] = toy
-        toy.start()
+        born = (conf["guest"]["instance"], server)
+        born += (conf["broker"]["user"], conf["broker"]["password"])
+        if order.name.startswith("light"):
+            self.guests[born[0]] = guest = light.Guest(*born)
+            self._choir.born(guest)
+        else:
+            self.guests[born[0]] = toy = Toy(self, *born)
+            toy.start()
