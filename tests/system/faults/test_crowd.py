@@ -26,7 +26,7 @@ WIDE = 4
 """Processes that serve the API, so that the database alone can count."""
 ASKED, ROOM = 200, 10
 CROWD = 500 if LONG else 60
-EVERY = 30.0 if LONG else 3.0
+EVERY = 30.0 if LONG else 1.0
 """Seconds between two deaths."""
 LIFE = ["group", "port", "server", "volume"]
 
