@@ -66,7 +66,8 @@ def parts(conf: "cfg.ConfigOpts") -> "list[Part]":
     server = transport.server(guests, Conductor, manager, socket.gethostname())
     # A requests session is one thread's: the curb has its own.
     curb = Curb(store, Broker(**rpc.of_broker(conf)))
-    return [reports, Periodic("curb", curb.round, EVERY), server]
+    part = Periodic("curb", curb.round, EVERY)
+    return [reports, part, daemon.mender(conf), server]
 
 
 if __name__ == "__main__":

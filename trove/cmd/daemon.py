@@ -35,3 +35,15 @@ def run(
         ready_file=conf.ready_file,
         reload=conf.mutate_config_files,
     ).run()
+
+
+def mender(conf: "cfg.ConfigOpts") -> "Part":
+    """Looks at the queues of guests that are waited for in vain."""
+    from trove.config import rpc
+    from trove.rpc import leaderless
+    from trove.rpc.broker import Broker
+    from trove.service.periodic import Periodic
+
+    # A requests session is one thread's: it has its own.
+    made = leaderless.Mender(Broker(**rpc.of_broker(conf)))
+    return Periodic("queues", made.round, leaderless.EVERY)

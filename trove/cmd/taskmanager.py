@@ -67,13 +67,13 @@ def parts(conf: "cfg.ConfigOpts") -> "list[Part]":
     house = Housekeeping(
         store, silent_after=group.guest_silence, keep=group.keep_operations
     )
-    bell = transport.server(
-        transport.control(conf), TaskManager, manager, socket.gethostname()
-    )
+    control = transport.control(conf)
+    bell = transport.server(control, TaskManager, manager, socket.gethostname())
     return [
         worker,
         Periodic("reaper", reaper.reap, group.reaper_interval),
         Periodic("housekeeping", house.round, group.housekeeping_interval),
+        daemon.mender(conf),
         bell,
     ]
 

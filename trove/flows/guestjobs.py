@@ -16,6 +16,7 @@ from trove.db.session import epoch_now
 from trove.db.tables import GuestJob
 from trove.flows.context import StepContext
 from trove.model.states import JobState
+from trove.rpc.leaderless import SUSPECTS
 from trove.workflow.flow import Wait
 
 JOBS = typing.cast(sa.Table, GuestJob.__table__)
@@ -47,6 +48,8 @@ def carry(
     if row is None or _silent(ctx, row):
         if row is None:
             ctx.write(lambda tx: _enter(tx, ctx, id, method))
+        elif row.sent_at is not None:
+            SUSPECTS.note(ctx.object_id)
         ctx.claim.guard(ctx.settings.call_timeout)
         getattr(ctx.guest(), method)(job=id, **arguments)
         ctx.claim.later(lambda tx: _sent(tx, id))

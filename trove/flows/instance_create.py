@@ -10,6 +10,7 @@ from trove.flows import guestjobs, things
 from trove.flows.context import StepContext
 from trove.model import operations, states
 from trove.rpc import sealing
+from trove.rpc.leaderless import SUSPECTS
 from trove.rpc.messages import DatabaseOrder, Plan
 from trove.workflow.flow import Flow, Settle, Step, Wait, minutes
 
@@ -111,6 +112,7 @@ def wait_for_guest(ctx: StepContext) -> dict[str, str] | Wait:
     if guest is None or guest.public_key is None:
         return Wait(10, "the guest has not enrolled yet")
     if not heard:
+        SUSPECTS.note(ctx.object_id)
         return Wait(10, "the guest has enrolled and does not listen yet")
     return {"public_key": guest.public_key}
 

@@ -149,8 +149,8 @@ class Broker:
         user = user_of(instance)
         # The broker closes its connections itself, at once.
         self._ask("DELETE", ("users", user))
-        for name in self._queues(instance):
-            self._ask("DELETE", ("queues", self._vhost, name))
+        for name in self._consumers(instance):
+            self.remove_queue(name)
 
     def shut_out(self, instance: str) -> bool:
         """The guest's connections are closed, and it gets no other; its user stays.
@@ -190,21 +190,38 @@ class Broker:
         found = (instance_of(user.get("name")) for user in users)
         return sorted(instance for instance in found if instance)
 
-    def _queues(self, instance: str) -> list[str]:
+    def leaderless(self, instance: str) -> list[str]:
+        """The guest's queues of which the broker has nothing to tell: nobody leads."""
+        return [
+            name for name, state in self._consumers(instance).items() if state is None
+        ]
+
+    def remove_queue(self, name: str) -> None:
+        """With what it holds; one of these holds nothing that anybody could read."""
+        self._ask("DELETE", ("queues", self._vhost, name))
+
+    def _consumers(self, instance: str) -> dict[str, int | None]:
+        """The guest's queues; None for one that the broker has no statistics of.
+
+        Not ``state``: asked for that alone, it tells of what was declared.
+        """
         pattern = permissions(instance)["configure"]
         found = self._ask(
             "GET",
             ("queues", self._vhost),
             params={
-                "columns": "name",
+                "columns": "name,consumers",
                 "name": instance,
                 "page": 1,
                 "page_size": 100,
                 "use_regex": "false",
             },
         )
-        names = [queue["name"] for queue in (found or {}).get("items", [])]
-        return [name for name in names if re.match(pattern, name)]
+        return {
+            queue["name"]: queue.get("consumers")
+            for queue in (found or {}).get("items", [])
+            if re.match(pattern, queue["name"])
+        }
 
     # -- the virtual host
 

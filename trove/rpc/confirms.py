@@ -12,6 +12,8 @@ import typing
 import kombu.messaging
 from oslo_messaging._drivers import impl_rabbit
 
+from trove.rpc.leaderless import SUSPECTS
+
 WITHIN = 4.0
 """Seconds. A quorum queue's confirm waits for a disk, not for that."""
 
@@ -33,6 +35,7 @@ class Producer(kombu.messaging.Producer):
         try:
             return super().publish(body, **settings)  # type: ignore[no-untyped-call]
         except TimeoutError:
+            SUSPECTS.queue(settings.get("routing_key"))
             # Its end of TLS would be waited for as long as for a heartbeat.
             self.channel.connection.sock.settimeout(CLOSE)
             raise

@@ -66,8 +66,12 @@ class Management(http.server.BaseHTTPRequestHandler):
             self._reply(200, [{"name": name} for name in names])
         elif path.startswith("/api/queues/"):
             keys = [key for key in self.things if key.startswith(path + "/")]
-            names = [urllib.parse.unquote(key.rpartition("/")[2]) for key in keys]
-            self._reply(200, {"items": [{"name": name} for name in names]})
+            items = [
+                self.things[key]
+                | {"name": urllib.parse.unquote(key.rpartition("/")[2])}
+                for key in keys
+            ]
+            self._reply(200, {"items": items})
         elif path == "/api/user-limits":
             limits = [
                 (key.split("/")[-2], key.split("/")[-1], body["value"])
@@ -281,3 +285,18 @@ def test_who_has_no_user_is_neither_shut_out_nor_let_in(client):
     assert not client.shut_out("G")
     client.let_in("G")
     assert Management.things == {}
+
+
+def test_a_queue_without_statistics_has_no_leader_and_is_taken_away(client):
+    place = "/api/queues/%2Fguests/"
+    own, other = f"guestagent.{INSTANCE}", "guestagent.another"
+    for name, body in (
+        (own, {"state": "running", "consumers": 0}),
+        (f"{own}.{INSTANCE}", {"state": "live"}),
+        (other, {}),
+    ):
+        Management.things[place + name] = body
+    assert client.leaderless(INSTANCE) == [f"{own}.{INSTANCE}"]
+    client.remove_queue(f"{own}.{INSTANCE}")
+    assert client.leaderless(INSTANCE) == []
+    assert set(Management.things) == {place + own, place + other}
