@@ -125,7 +125,7 @@ def running(argv, log: pathlib.Path, url: str, **how: typing.Any) -> subprocess.
     while time.monotonic() < end and process.poll() is None:
         try:
             session.get(url, timeout=10).close()
-        except requests.ConnectionError:
+        except requests.RequestException:  # not there, or too busy for now
             time.sleep(0.1)
         else:
             session.close()
