@@ -2,6 +2,7 @@
 """What lists and claims cost: statements that do not grow, indexes that are used."""
 
 import contextlib
+import re
 
 import pytest
 import sqlalchemy as sa
@@ -162,10 +163,16 @@ def by_lock(how: str) -> bool:
     return "uq_operations_lock" in how or "sqlite_autoindex_operations_3" in how
 
 
-def test_a_page_is_found_by_its_index(large):
+SORTS = re.compile(r"filesort|TEMP B-TREE FOR ORDER|(?<!Incremental )Sort  \(")
+"""What the three say when they must order all rows before the first is known."""
+
+
+@pytest.mark.parametrize("marker", [None, "00001500-0000"])
+def test_a_page_is_read_from_its_index_in_order(large, marker):
     with large.reading() as tx:
-        how = plan(tx, instances.page_ids("demo", 21, "00001500-0000"))
+        how = plan(tx, instances.page_ids("demo", 21, marker))
     assert "ix_instances_project_deleted_id" in how, how
+    assert not SORTS.search(how), how
 
 
 def test_the_rest_of_a_page_is_found_by_keys(large):
@@ -187,6 +194,7 @@ def test_an_administrators_list_is_found_by_its_index(large):
     with large.reading() as tx:
         how = plan(tx, instances.managed_ids(None, False, 21))
     assert "ix_instances_deleted_updated" in how, how
+    assert not SORTS.search(how), how
 
 
 def test_what_is_due_is_found_by_an_index(large):

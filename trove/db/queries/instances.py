@@ -14,7 +14,7 @@ from sqlalchemy import orm
 
 from trove import errors
 from trove.db import dialects
-from trove.db.session import epoch_now
+from trove.db.session import AmongLiving, epoch_now
 from trove.db.tables import (
     Datastore,
     DatastoreVersion,
@@ -100,9 +100,7 @@ def page_ids(project: str | None, limit: int, marker: str | None = None) -> Ids:
         wanted = wanted.where(Instance.id > marker)
     if project is None:
         return wanted.order_by(Instance.id).limit(limit)
-    # deleted_at is NULL in all of them: PostgreSQL reads the index in its order only
-    # when the order names every column of it
-    return wanted.order_by(Instance.deleted_at, Instance.id).limit(limit)
+    return wanted.order_by(AmongLiving(Instance.deleted_at, Instance.id)).limit(limit)
 
 
 def managed(
@@ -124,8 +122,8 @@ def managed_ids(
 ) -> Ids:
     """The ids of ``managed``."""
     newest = (Instance.updated.desc(), Instance.id.desc())
-    # as above: living ones all have the same deleted_at
-    order = (Instance.deleted_at.desc(), *newest) if deleted is False else newest
+    living = (AmongLiving(Instance.deleted_at.desc(), *newest),)
+    order = living if deleted is False else newest
     return _ids(project, deleted).order_by(*order).limit(limit).offset(offset)
 
 
