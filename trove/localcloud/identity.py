@@ -5,6 +5,7 @@ Keystone lives in a virtual environment of its own: it pins other versions of wh
 package uses, and in production it is somebody else's.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -56,6 +57,10 @@ expiration = 14400
 key_repository = {home}/fernet
 [credential]
 key_repository = {home}/credential
+[identity]
+# The passwords are 190 random bits: nobody guesses them, however quick a guess is, and
+# at Keystone's default every login would take a quarter of a second of the processor.
+password_hash_rounds = 4
 [cache]
 enabled = true
 backend = oslo_cache.dict
@@ -70,17 +75,29 @@ from keystone.wsgi.api import application
 """
 APPLICATION = "trove_keystone"
 # keystone-manage, several commands for one import of Keystone, which takes longer than
-# all of them. A fork each: its options are of the process.
+# all of them, and then Keystone itself, to be filled. A fork for each command: its
+# options are of the process.
 MANAGER = """\
 import json, os, sys
+from wsgiref import simple_server
 from keystone.cmd import manage
-for words in json.load(sys.stdin):
+said = json.load(sys.stdin)
+for words in said["commands"]:
     child = os.fork()
     if not child:
         sys.argv = ["keystone-manage", *words]
         sys.exit(manage.main())
     if os.waitpid(child, 0)[1]:
         sys.exit("keystone-manage " + words[2] + " failed")
+sys.path.insert(0, said["folder"])
+application = __import__(said["application"]).application
+class Quiet(simple_server.WSGIRequestHandler):
+    def log_message(self, *words):
+        pass
+server = simple_server.make_server(
+    "127.0.0.1", said["port"], application, handler_class=Quiet
+)
+server.serve_forever()
 """
 
 
@@ -190,23 +207,15 @@ def prepare(
     if _answers(place):
         # Else that one would be filled, or would refuse ours its password.
         raise errors.Upstream(why=f"something answers at {url(place)} already")
-    progress("keystone: database and keys")
-    _set_up(place, venv, known[ADMIN])
-    progress("keystone: projects, users, catalogue")
-    argv, env = command(place, venv)
-    with (place.keystone / "log" / "prepare.log").open("w") as log:
-        running = subprocess.Popen(
-            argv, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        )
-        try:
-            _fill(place, known, running)
-        finally:
-            running.terminate()
-            running.wait(30)
+    progress("keystone: database, keys, projects, users, catalogue")
+    commands = _commands(place)
+    with _managed(place, venv, commands, known[ADMIN]) as running:
+        _fill(place, known, running)
     mark.write_text(wanted)
 
 
-def _set_up(place: layout.Layout, venv: pathlib.Path, password: str) -> None:
+def _commands(place: layout.Layout) -> list[list[str]]:
+    """What keystone-manage is told, after Keystone's directories are there."""
     home = place.keystone
     for name in ("", "log", "fernet", "credential"):
         (home / name).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -225,33 +234,52 @@ def _set_up(place: layout.Layout, venv: pathlib.Path, password: str) -> None:
     for interface in ("public", "internal", "admin"):
         words += [f"--bootstrap-{interface}-url", f"{url(place)}/v3"]
     commands.append(["bootstrap", *words])
-    _manage(place, venv, commands, password)
+    config = ["--config-file", str(home / "keystone.conf")]
+    return [[*config, *words] for words in commands]
 
 
-def _manage(
+@contextlib.contextmanager
+def _managed(
     place: layout.Layout,
     venv: pathlib.Path,
     commands: list[list[str]],
     password: str,
-) -> None:
-    """The password by the environment: an argument is read by everybody here."""
-    config = ["--config-file", str(place.keystone / "keystone.conf")]
-    try:
-        done = subprocess.run(
-            [str(venv / "bin/python"), "-c", MANAGER],
-            env=environment() | {"OS_BOOTSTRAP_PASSWORD": password},
-            input=json.dumps([[*config, *words] for words in commands]),
-            capture_output=True,
-            text=True,
-            timeout=180,
-            check=False,
-        )
-    except FileNotFoundError:
-        raise errors.Upstream(why=f"there is no Keystone in {venv}") from None
-    if done.returncode:
-        raise programs.ProgramFailed(
-            "keystone-manage", done.returncode, done.stderr or done.stdout
-        )
+) -> "typing.Iterator[subprocess.Popen[str]]":
+    """A Keystone that was set up by these commands, and answers meanwhile.
+
+    The password by the environment: an argument is read by everybody here.
+    """
+    said = {
+        "commands": commands,
+        "folder": str(place.keystone),
+        "application": APPLICATION,
+        "port": place.keystone_port,
+    }
+    with (place.keystone / "log" / "prepare.log").open("w") as log:
+        try:
+            running = subprocess.Popen(
+                # its last word is for those who look for what is ours
+                [str(venv / "bin/python"), "-c", MANAGER, str(place.keystone)],
+                env=environment() | {"OS_BOOTSTRAP_PASSWORD": password},
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                text=True,
+            )
+        except FileNotFoundError:
+            raise errors.Upstream(why=f"there is no Keystone in {venv}") from None
+        try:
+            _tell(running, json.dumps(said))
+            yield running
+        finally:
+            running.kill()  # what it committed is on the disk
+            running.wait()
+
+
+def _tell(running: "subprocess.Popen[str]", text: str) -> None:
+    assert running.stdin is not None  # noqa: S101 - a pipe was asked for
+    with contextlib.suppress(BrokenPipeError), running.stdin:
+        running.stdin.write(text)
 
 
 # -- contents, by Keystone's own API ---------------------------------------------------
@@ -297,7 +325,7 @@ class _Admin:
 
 
 def _fill(
-    place: layout.Layout, known: dict[str, str], running: "subprocess.Popen[bytes]"
+    place: layout.Layout, known: dict[str, str], running: "subprocess.Popen[str]"
 ) -> None:
     _wait(place, running)
     admin = _Admin(place, known[ADMIN])
@@ -351,7 +379,7 @@ def _answers(place: layout.Layout) -> bool:
 
 
 def _wait(
-    place: layout.Layout, running: "subprocess.Popen[bytes]", within: float = 90
+    place: layout.Layout, running: "subprocess.Popen[str]", within: float = 90
 ) -> None:
     end = time.monotonic() + within
     while time.monotonic() < end and running.poll() is None:

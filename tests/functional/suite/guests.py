@@ -153,6 +153,8 @@ class Fleet:
             gone = guest.server not in self._world.made
             if gone or guest.user not in self._broker.users:
                 self._bury(guest)  # deleted meanwhile: a server that goes says no more
+            elif what == "wake" and isinstance(error, errors.Unavailable):
+                self._news.put(("wake", guest))  # as an agent: it goes on trying
             elif isinstance(error, errors.Forbidden | messaging.MessagingException):
                 self.faults.append(f"{guest.name}: {error!r}")
             else:
