@@ -6,6 +6,9 @@ reaches other projects' things by their id. The names are those that operators' 
 files contain already.
 """
 
+import time
+import typing
+
 from oslo_config import cfg
 from oslo_policy import policy
 
@@ -81,11 +84,29 @@ def enforcer(conf: cfg.ConfigOpts | None = None) -> policy.Enforcer:
     return made
 
 
-class Policy:
-    """The rules in force."""
+REMEMBERED = 5.0
+"""Seconds for which a decision is remembered: a changed policy file counts as soon."""
+MOST = 4096
+"""How many decisions are remembered; then all are forgotten."""
 
-    def __init__(self, enforcer: policy.Enforcer) -> None:
-        self._enforcer = enforcer
+Question = tuple[typing.Hashable, ...]
+
+
+class Policy:
+    """The rules in force.
+
+    A decision follows from the rules and what is asked alone, and to come to it costs
+    oslo.policy a look at its files and at the signature of every check on the way.
+    """
+
+    def __init__(
+        self,
+        enforcer: policy.Enforcer,
+        clock: typing.Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._enforcer, self._clock = enforcer, clock
+        self._decided: dict[Question, bool] = {}
+        self._until = 0.0
 
     def is_admin(self, context: Context) -> bool:
         """Whether these roles make an admin."""
@@ -97,6 +118,17 @@ class Policy:
             raise errors.Forbidden(what=rule)
 
     def _allows(self, rule: str, context: Context, tenant: str) -> bool:
+        roles = tuple(context.roles)
+        asked = (rule, tenant, context.project, context.user, context.is_admin, roles)
+        if self._clock() >= self._until or len(self._decided) >= MOST:
+            # a new dict: another thread may be about to write into the old one
+            self._decided, self._until = {}, self._clock() + REMEMBERED
+        decided = self._decided
+        if asked not in decided:
+            decided[asked] = self._decide(rule, context, tenant)
+        return decided[asked]
+
+    def _decide(self, rule: str, context: Context, tenant: str) -> bool:
         caller = {
             "roles": list(context.roles),
             "user_id": context.user,

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Roles mean what they say, and an operator may say otherwise."""
 
+import os
 import pathlib
+import time
 
 import pytest
 from oslo_config import cfg
@@ -68,3 +70,38 @@ def test_an_operator_decides(tmp_path: pathlib.Path) -> None:
     assert made.is_admin(caller("chief"))
     assert not made.is_admin(caller("admin"))
     made.authorize(caller("visitor"), "instance:delete", "p")
+
+
+def test_a_changed_file_counts_seconds_later(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_text('"instance:delete": "role:chief"\n')
+    (tmp_path / "trove.conf").write_text(f"[oslo_policy]\npolicy_file = {file}\n")
+    conf = cfg.ConfigOpts()
+    conf([f"--config-file={tmp_path}/trove.conf"], project="trove")
+    now = 100.0
+    made = Policy(policy.enforcer(conf), clock=lambda: now)
+    for who in ("member", "chief"):  # whoever asks, and however often
+        for _ in range(2):
+            if who == "chief":
+                made.authorize(caller(who), "instance:delete", "p")
+            else:
+                with pytest.raises(errors.Forbidden):
+                    made.authorize(caller(who), "instance:delete", "p")
+    file.write_text('"instance:delete": "role:member"\n')
+    later = time.time() + 10  # than the first, whatever a file system counts in
+    os.utime(file, (later, later))
+    now += policy.REMEMBERED
+    made.authorize(caller("member"), "instance:delete", "p")
+    with pytest.raises(errors.Forbidden):
+        made.authorize(caller("chief"), "instance:delete", "p")
+
+
+def test_what_is_remembered_is_of_one_project_and_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(policy, "MOST", 3)
+    made = rules()
+    for n in range(10):
+        made.authorize(caller("member", project=f"p{n}"), "instance:show", f"p{n}")
+        with pytest.raises(errors.Forbidden):
+            made.authorize(caller("member", project="q"), "instance:show", f"p{n}")
