@@ -52,6 +52,14 @@ class MemoryBench:
 
         self.cloud.after = lose
 
+    def once_listed(self, hook):
+        def listed(name, said, answer):
+            if name == "compute.owned":
+                self.cloud.after = lambda *_: None
+                hook()
+
+        self.cloud.after = listed
+
     def close(self):
         pass
 
@@ -69,6 +77,20 @@ class LostReply(requests.adapters.HTTPAdapter):
         self.lost = True
         assert reply.ok, reply.text
         raise requests.exceptions.ConnectionError("reset by peer")
+
+
+class Listed(requests.adapters.HTTPAdapter):
+    """Carries requests; after the first reply that lists servers, ``hook`` is run."""
+
+    def __init__(self, hook):
+        super().__init__()
+        self._hooks = [hook]
+
+    def send(self, request, *args, **kwargs):
+        reply = super().send(request, *args, **kwargs)
+        if "/servers/detail" in request.url and self._hooks:
+            self._hooks.pop()()
+        return reply
 
 
 class LocalBench:
@@ -107,6 +129,10 @@ class LocalBench:
     def lose_the_next_reply(self):
         with self.cloud.access.using("the next call") as clients:
             clients.session.session.mount("http://", LostReply())
+
+    def once_listed(self, hook):
+        with self.cloud.access.using("the next call") as clients:
+            clients.session.session.mount("http://", Listed(hook))
 
     def close(self):
         self.cloud.close()

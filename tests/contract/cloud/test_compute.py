@@ -101,6 +101,21 @@ def test_a_server_that_goes_leaves_its_volume_and_its_port(
     assert cloud.network.show_port(port.id).server is None
 
 
+def test_a_list_goes_on_though_its_last_one_goes(bench, cloud, server):
+    """The next page is asked for by a server that is there no more."""
+    gone = []
+
+    def delete():
+        cloud.compute.delete(server.id)
+        bench.until(lambda: cloud.compute.show(server.id) is None)
+        gone.append(server.id)
+
+    bench.once_listed(delete)
+    assert [s.id for s in cloud.compute.owned()] in ([], [server.id])
+    assert gone == [server.id]
+    assert cloud.compute.owned() == []
+
+
 def test_a_volume_in_use_cannot_go_but_can_grow(bench, cloud, server, volume):
     with pytest.raises(protocol.CloudConflict):
         cloud.volumes.delete(volume.id)

@@ -11,7 +11,7 @@ import typing
 from trove import errors
 from trove.cloud import protocol
 from trove.cloud.openstack import faults
-from trove.cloud.openstack.session import Access
+from trove.cloud.openstack.session import Access, Clients
 from trove.model import naming
 
 _STATUS = {
@@ -57,12 +57,14 @@ class Compute:
 
     def find(self, key: str) -> list[protocol.Server]:
         """Servers of this deployment with this key, oldest first."""
-        return self._tagged(naming.tags(key, self._access.settings.deployment))
+        # They are one, or two by mischance: no second page is asked for.
+        tags = naming.tags(key, self._access.settings.deployment)
+        return self._tagged(tags, most=None)
 
     def owned(self) -> list[protocol.Server]:
         """Every server that carries this deployment's tag."""
         deployment = self._access.settings.deployment
-        return self._tagged((naming.DEPLOYMENT_TAG + deployment,))
+        return self._tagged((naming.DEPLOYMENT_TAG + deployment,), most=-1)
 
     def boot(self, key: str, order: protocol.Boot) -> protocol.Server:
         """Orders a server whose root is the image's; the volume is its data disk."""
@@ -133,19 +135,20 @@ class Compute:
             if server is None or server.status != already:
                 raise
 
-    def _tagged(self, tags: tuple[str, ...]) -> list[protocol.Server]:
-        with self._access.using("compute.list") as clients:
-            found = [
-                server.to_dict()
-                for server in clients.nova.servers.list(
-                    search_opts={"tags": ",".join(tags)}, limit=-1
-                )
-            ]
+    def _tagged(self, tags: tuple[str, ...], most: int | None) -> list[protocol.Server]:
+        """``most`` as novaclient's: None is one page, and -1 is every page."""
+        wanted = {"tags": ",".join(tags)}
+
+        def listing(clients: Clients) -> list[protocol.Server]:
+            answer = clients.nova.servers.list(search_opts=wanted, limit=most)
+            found = [server.to_dict() for server in answer]
             # To adopt another's server would be worse than to find none.
             mine = [server for server in found if set(tags) <= set(server["tags"])]
             mine.sort(key=lambda server: (server.get("created") or "", server["id"]))
             names = self._flavors_by_name(clients, mine)
-        return [self._seen(server, names) for server in mine]
+            return [self._seen(server, names) for server in mine]
+
+        return self._access.listed("compute.list", listing)
 
     def _flavors_by_name(
         self, clients: typing.Any, servers: list[dict[str, typing.Any]]

@@ -11,7 +11,7 @@ import typing
 
 from trove.cloud import protocol
 from trove.cloud.openstack import faults
-from trove.cloud.openstack.session import Access
+from trove.cloud.openstack.session import Access, Clients
 from trove.model import naming
 
 ODD = -1
@@ -162,14 +162,18 @@ class Network:
             return
 
     def _ports(self, **query: str) -> list[protocol.Port]:
-        with self._access.using("network.list_ports") as clients:
+        def listing(clients: Clients) -> list[protocol.Port]:
             found = clients.sdk.network.ports(description=self._mark, **query)
             return [_port(port) for port in self._mine(found, query)]
 
+        return self._access.listed("network.list_ports", listing)
+
     def _groups(self, **query: str) -> list[protocol.Group]:
-        with self._access.using("network.list_groups") as clients:
+        def listing(clients: Clients) -> list[protocol.Group]:
             found = clients.sdk.network.security_groups(description=self._mark, **query)
             return [_group(group) for group in self._mine(found, query)]
+
+        return self._access.listed("network.list_groups", listing)
 
     def _mine(
         self, found: typing.Iterable[typing.Any], query: dict[str, str]

@@ -142,6 +142,10 @@ class Clients:
         self.session.session.close()
 
 
+Listed = typing.TypeVar("Listed")
+_LISTINGS = 5
+
+
 class Access:
     """One identity in one region, for any number of threads."""
 
@@ -168,6 +172,23 @@ class Access:
             raise faults.meaning(error, what, said, making=making) from error
         finally:
             self._idle.append(clients)
+
+    def listed(
+        self, what: str, listing: collections.abc.Callable[[Clients], Listed]
+    ) -> Listed:
+        """What ``listing`` gathers, from as many pages as there are.
+
+        A page is asked for by the last thing of the one before; when that is deleted
+        between the two, the cloud refuses the marker, and the list begins anew.
+        """
+        for _ in range(_LISTINGS):
+            try:
+                with self.using(what) as clients:
+                    return listing(clients)
+            except protocol.Refused as refused:
+                if refused.status != 404 and "marker" not in str(refused).lower():
+                    raise
+        raise protocol.Passing(f"{what}: things go quicker than they can be listed")
 
     def close(self) -> None:
         """Ends what is not lent out; the next call makes new clients."""

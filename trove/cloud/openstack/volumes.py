@@ -9,7 +9,7 @@ import typing
 
 from trove.cloud import protocol
 from trove.cloud.openstack import faults
-from trove.cloud.openstack.session import Access
+from trove.cloud.openstack.session import Access, Clients
 
 KEY = "trove_key"
 DEPLOYMENT = "trove_deployment"
@@ -101,13 +101,9 @@ class Volumes:
             clients.cinder.volumes.update(id, name=f"retained {key}"[:_LONGEST])
 
     def _marked(self, marks: dict[str, str]) -> list[protocol.Volume]:
-        with self._access.using("volumes.list") as clients:
-            found = [
-                volume.to_dict()
-                for volume in clients.cinder.volumes.list(
-                    search_opts={"metadata": marks}
-                )
-            ]
+        def listing(clients: Clients) -> list[protocol.Volume]:
+            answer = clients.cinder.volumes.list(search_opts={"metadata": marks})
+            found = [volume.to_dict() for volume in answer]
             # To adopt another's volume would be worse than to find none.
             mine = [
                 volume
@@ -116,6 +112,8 @@ class Volumes:
             ]
             mine.sort(key=lambda volume: (volume.get("created_at") or "", volume["id"]))
             return [_seen(volume) for volume in mine]
+
+        return self._access.listed("volumes.list", listing)
 
 
 def _seen(volume: dict[str, typing.Any]) -> protocol.Volume:
