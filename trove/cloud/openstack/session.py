@@ -186,9 +186,11 @@ class Access:
                 with self.using(what) as clients:
                     return listing(clients)
             except protocol.Refused as refused:
+                # Cinder's is a 404, which for a list can be nothing else.
                 if refused.status != 404 and "marker" not in str(refused).lower():
                     raise
-        raise protocol.Passing(f"{what}: things go quicker than they can be listed")
+                last = refused
+        raise last
 
     def close(self) -> None:
         """Ends what is not lent out; the next call makes new clients."""
