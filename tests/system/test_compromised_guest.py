@@ -7,6 +7,7 @@ came of them is asked of the control plane, of the other guest, and of the bridg
 
 import contextlib
 import json
+import os
 import pathlib
 import socket
 import threading
@@ -224,11 +225,25 @@ def test_a_flood_drowns_nobody(pair):
         until(kind, lambda kind=kind: happened(pair, pair.attacker, kind))
     assert not happened(pair, pair.victim, "guest.shut_out")
     pair.believed_again()
+    until("the broker rests again", lambda: spent(pair, seconds=3) < 1.5)
     log = (pair.deployment.place.log / "conductor.log").read_text()
     lines = [x for x in log.splitlines() if f"guest-{pair.attacker} says more" in x]
     assert len(lines) <= 3, "a flood of messages is no flood of the log"
     lines = [x for x in log.splitlines() if pair.attacker in x and "floods" in x]
     assert 1 <= len(lines) <= 3, "it is said, and not for each message"
+
+
+def spent(pair, seconds):
+    """Seconds of processor that the broker takes in so many."""
+    pid = (pair.deployment.place.rabbitmq / "node.pid").read_text().strip()
+
+    def so_far():
+        words = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+    before = so_far()
+    time.sleep(seconds)
+    return so_far() - before
 
 
 def happened(pair, instance, kind):

@@ -32,9 +32,11 @@ ADMIN_USER = "trove-admin"
 
 LOOPBACK = "127.0.0.1"
 
-# Idle schedulers sleep rather than spin: the machine has other work.
+# Idle schedulers sleep rather than spin: the machine has other work. And no scheduler
+# polls sockets: with that, a guest that floods (a connection that is blocked with more
+# to read) made a processor spin until the node was restarted, on Erlang 25.
 _ERLANG = (
-    "+sbwt none +sbwtdcpu none +sbwtdio none "
+    "+sbwt none +sbwtdcpu none +sbwtdio none +IOs false "
     "-kernel inet_dist_use_interface {127,0,0,1}"
 )
 
