@@ -231,6 +231,9 @@ def _mariadb(url: sa.URL, options: dict[str, typing.Any], timeout: float) -> sa.
     if timeout:
         arguments |= {"read_timeout": timeout, "write_timeout": timeout}
         settings.append(f"innodb_lock_wait_timeout = {max(1, int(timeout / 2))}")
+    if _is_here(url) and not any(name.startswith("ssl") for name in url.query):
+        # PyMySQL would try TLS, and read all the system's authorities for it.
+        arguments["ssl_disabled"] = True
     options["pool_reset_on_return"] = None  # but by ``tidy``
     made = sa.create_engine(url, connect_args=arguments, **options)
 
@@ -249,6 +252,11 @@ def _mariadb(url: sa.URL, options: dict[str, typing.Any], timeout: float) -> sa.
             connection.rollback()
 
     return made
+
+
+def _is_here(url: sa.URL) -> bool:
+    """Whether a server is this machine's own."""
+    return url.host in ("localhost", "127.0.0.1", "::1")
 
 
 def _postgresql(
