@@ -67,10 +67,18 @@ class Naming:
     database_budgets: tuple[Budget, ...] = ()
     hosts: bool = True
     """Whether an account is a name *and* a host pattern."""
+    stripped: str = ""
+    """What the engine takes off a name that it both begins and ends with, at a login:
+    such a user could be made, and could never enter."""
 
     def check_user(self, name: str) -> None:
         """Raises ``errors.Invalid`` with the reason."""
         self._check("User", name, self.max_user, self.user_budgets)
+        if len(name) > 1 and name[0] == name[-1] and name[0] in self.stripped:
+            raise errors.Invalid(
+                why=f"User name must not begin and end with {name[0]}: it could not "
+                "log in."
+            )
         self._refuse("User", name, self.reserved_users, self.reserved_user_prefixes)
 
     def check_database(self, name: str) -> None:

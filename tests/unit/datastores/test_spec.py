@@ -49,6 +49,20 @@ def test_users_that_only_one_engine_reserves(datastore, name):
         registry.get(datastore).naming.check_user(name)
 
 
+@pytest.mark.parametrize("name", ["''", "'a'", "'it's'"])
+def test_a_mariadb_user_that_could_never_log_in(name):
+    """The engine takes such quotes off the name that a client gives."""
+    with pytest.raises(errors.Invalid, match="log in"):
+        registry.get("mariadb").naming.check_user(name)
+    registry.get("postgresql").naming.check_user(name)
+    registry.get("mariadb").naming.check_database(name)
+
+
+@pytest.mark.parametrize("name", ["'", "'a", "a'", '"a"'])
+def test_a_mariadb_user_with_quotes_that_are_kept(name):
+    registry.get("mariadb").naming.check_user(name)
+
+
 @pytest.mark.parametrize(
     "name",
     ["\U0001f600", "_" * 33, "a" + " " * 52, "d" * 65, "#mysql50#x", "trove_internal"],

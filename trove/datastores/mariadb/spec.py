@@ -34,6 +34,8 @@ NAMING = Naming(
     # The engine takes what follows for the raw name of a directory.
     reserved_database_prefixes=("#mysql50#",),
     hosts=True,
+    # MariaDB's parse_client_handshake_packet().
+    stripped="'",
 )
 
 DATASTORE = Datastore(
