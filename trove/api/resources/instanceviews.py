@@ -28,7 +28,7 @@ def summary(ask: Ask, seen: typing.Any) -> Plain:
             "links": ask.links.of("flavors", row.flavor_id),
         },
         "datastore": {
-            "type": seen.datastore.name if seen.datastore else None,
+            "type": seen.datastore,
             "version": seen.version.name if seen.version else None,
         },
         "region": row.region,

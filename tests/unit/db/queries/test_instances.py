@@ -59,7 +59,7 @@ def test_a_view_has_all_it_needs(database, instance, operation, clock):
         by_id = {s.instance.id: s for s in instances.page(tx, project="demo", limit=9)}
     assert gone not in by_id
     seen = by_id[source]
-    assert (seen.datastore.name, seen.version.name) == ("mariadb", "10.11")
+    assert (seen.datastore, seen.version.name) == ("mariadb", "10.11")
     assert (seen.report.service, seen.age) == ("healthy", pytest.approx(12))
     assert (seen.live, seen.live_state) == ("instance.restart", OperationState.RUNNING)
     assert seen.replicas == tuple(replicas)
