@@ -196,3 +196,36 @@ def test_accounts_by_openstacksdk(world: World, url: str) -> None:
     database.delete_user("ann", instance)
     database.delete_database("shop", instance)
     assert "shop" not in world.desks.accounts[instance.id].names
+
+
+def test_an_administrator_keeps_versions(world: World, url: str) -> None:
+    """What ``openstack datastore version create|set|delete`` and others call."""
+    keeper = troveclient.Client(
+        session=sessions.Session(
+            token_endpoint.Token(url.replace(DEMO, "admins00"), "admin")
+        ),
+        service_type="database",
+        endpoint_override=url.replace(DEMO, "admins00"),
+    )
+    versions = keeper.mgmt_ds_versions
+    versions.create(
+        "11.8",
+        "maria-next",
+        "mariadb",
+        None,
+        image_tags=["trove"],
+        default="true",
+        version="11.8.2",
+    )
+    (made,) = [v for v in versions.list() if v.datastore_name == "maria-next"]
+    assert (made.version, made.active, made.default) == ("11.8.2", True, True)
+    versions.edit(made.id, active="false", image_tags=["trove", "next"])
+    assert versions.get(made.id).image_tags == ["trove", "next"]
+    shown = keeper.datastores.get("maria-next")
+    assert [version["active"] for version in shown.versions] == [False]
+    with pytest.raises(exceptions.BadRequest):
+        keeper.datastores.delete("maria-next")
+    versions.delete(made.id)
+    keeper.datastores.delete("maria-next")
+    with pytest.raises(exceptions.NotFound):
+        keeper.datastores.get("maria-next")

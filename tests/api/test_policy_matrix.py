@@ -28,6 +28,7 @@ RULE = READ | {"reader": 403, "member": 403, "stranger": 403}
 OPEN = READ | {"roleless": "ok"}
 
 EXPECTED = {
+    "datastore:delete": RULE,
     "datastore:index": OPEN,
     "datastore:list_associated_flavors": OPEN,
     "datastore:show": OPEN,
@@ -67,6 +68,11 @@ EXPECTED = {
     "instance:show": ONE,
     "instance:update": WRITE,
     "limits:index": READ,
+    "mgmt_datastore_version:create": RULE,
+    "mgmt_datastore_version:delete": RULE,
+    "mgmt_datastore_version:edit": RULE,
+    "mgmt_datastore_version:index": RULE,
+    "mgmt_datastore_version:show": RULE,
     "mgmt_instance:root": RULE,
     "quota:show": READ | {"stranger": 403},
     "quota:update": RULE,
@@ -90,6 +96,16 @@ BODIES: dict[str, typing.Any] = {
     "instance:extension:user:update": {"user": {"password": "q"}},
     "instance:extension:user:update_all": {"users": [{"name": "ann", "password": "q"}]},
     "instance:extension:user_access:update": {"databases": [{"name": "shop"}]},
+    "mgmt_datastore_version:create": {
+        "version": {
+            "name": "16",
+            "datastore_name": "postgresql",
+            "datastore_manager": "postgresql",
+            "active": True,
+            "image_tags": ["trove"],
+        }
+    },
+    "mgmt_datastore_version:edit": {"active": True},
     "quota:update": {"quotas": {"instances": 5}},
 }
 
@@ -128,6 +144,8 @@ def test_who_may(world: World, route: Route, rule: str) -> None:
         }
         if route.resource.name == "flavor":
             ids["id"] = "1"
+        elif route.resource.name == "version":
+            ids["id"] = world.versions["mariadb-10.6"]
         path = route.path.format(**ids)
         answer = world.ask(route.op.method, path, BODIES.get(rule), caller=caller)
         got = answer.status_int if answer.status_int in (401, 403, 404) else "ok"

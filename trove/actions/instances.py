@@ -108,6 +108,7 @@ def create(
     cost = costs.cost_of_instance(flavor.ram, order.volume_size)
 
     def work(tx: orm.Session) -> tuple[str, str]:
+        datastores.hold(tx, version.id)
         quotas.reserve(tx, owner, cost, dict(services.settings.quotas))
         tx.add(_row(services, tx, id, owner, order, version, flavor))
         tx.flush()

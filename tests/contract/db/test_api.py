@@ -53,6 +53,43 @@ def test_deletes_at_once(world: World, state: str) -> None:
     assert kinds.count(operations.DELETE) == 1
 
 
+def test_a_version_goes_while_instances_are_made_of_it(world: World) -> None:
+    """Either the version stays, or no instance has it."""
+    for number in range(8):
+        name = f"v{number}"
+        version = {
+            "name": name,
+            "datastore_name": "mariadb",
+            "datastore_manager": "mariadb",
+            "active": True,
+            "image_tags": ["trove", "guest"],
+        }
+        made = world.ask(
+            "POST", "mgmt/datastore-versions", {"version": version}, caller="admin"
+        )
+        assert made.status_int == 202, made.text
+        id = _version(world, name)
+        datastore = {"type": "mariadb", "version": name}
+
+        def one(at: int, id: str = id, datastore: typing.Any = datastore) -> int:
+            if at == 1:
+                path = f"mgmt/datastore-versions/{id}"
+                return world.ask("DELETE", path, caller="admin").status_int
+            body = {"instance": {**CREATE, "datastore": datastore}}
+            return world.ask("POST", "instances", body).status_int
+
+        created, deleted, *others = at_once(4, one)
+        assert {created, *others} <= {200, 400}
+        kept = 200 in (created, *others)
+        assert deleted == (400 if kept else 202), (created, deleted, others)
+        assert (_version(world, name) == id) == kept
+
+
+def _version(world: World, name: str) -> str | None:
+    listed = world.ask("GET", "mgmt/datastore-versions", caller="admin").json
+    return next((v["id"] for v in listed["versions"] if v["name"] == name), None)
+
+
 def test_restarts_at_once(world: World) -> None:
     id = world.active()
     world.clock = _now(world)

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A broker that takes messages and never confirms them keeps nobody (INV-15)."""
 
+import contextlib
 import os
+import pathlib
 import signal
 import time
 
@@ -34,11 +36,28 @@ class Bells:
         """Not asked for here."""
 
 
+def running(group):
+    """Threads of the group that are not stopped: each stops in its own time."""
+    found = []
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, ProcessLookupError):
+            if os.getpgid(int(process.name)) == group:
+                for thread in process.glob("task/*/stat"):
+                    state = thread.read_text().rpartition(")")[2].split()[0]
+                    found += [thread] if state not in "TtZX" else []
+    return found
+
+
 @pytest.fixture
 def frozen(node):
     """Stops the whole broker; it goes on when the test ends, at the latest."""
     group = os.getpgid(node.process.pid)
-    yield lambda: os.killpg(group, signal.SIGSTOP)
+
+    def freeze():
+        os.killpg(group, signal.SIGSTOP)
+        until(lambda: not running(group), within=10)
+
+    yield freeze
     os.killpg(group, signal.SIGCONT)
     until(lambda: node.broker.guests() is not None, within=30)
 

@@ -10,6 +10,7 @@ from trove.api.resources import (
     quotas,
     root,
     users,
+    versions,
 )
 from trove.api.table import Table
 
@@ -19,6 +20,7 @@ RESOURCES = (
     *users.RESOURCES,
     *root.RESOURCES,
     *datastores.RESOURCES,
+    *versions.RESOURCES,
     *flavors.RESOURCES,
     *limits.RESOURCES,
     *quotas.RESOURCES,

@@ -4,7 +4,8 @@
 import typing
 
 from trove.actions import datastores
-from trove.api.resource import ANYONE, Ask, Op, Plain, Resource
+from trove.actions import versions as keeping
+from trove.api.resource import ADMIN, ANYONE, Ask, Op, Plain, Resource
 from trove.api.resources import flavors
 
 
@@ -36,6 +37,10 @@ def version_flavors(ask: Ask) -> typing.Any:
     return datastores.flavors(
         ask.services, ask.ids["id"], ask.ids["version"], ask.context.is_admin
     )
+
+
+def delete(ask: Ask) -> None:
+    keeping.delete_datastore(ask.services, ask.context, ask.ids["id"])
 
 
 def view(ask: Ask, offer: typing.Any) -> Plain:
@@ -88,6 +93,15 @@ RESOURCES = (
         (
             _get("", page, "index", "List the datastores.", view=view, many=True),
             _get("{id}", show, "show", "Show a datastore.", view=view),
+            Op(
+                "DELETE",
+                "{id}",
+                delete,
+                "datastore:delete",
+                who=ADMIN,
+                status=202,
+                said="Delete a datastore that has no versions.",
+            ),
             _get(
                 "{id}/versions",
                 versions,

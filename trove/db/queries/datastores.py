@@ -168,6 +168,13 @@ def register_version(
     return row
 
 
+def hold(tx: orm.Session, version_id: str) -> None:
+    """Nobody deletes this version before the transaction ends; raises ``Invalid``."""
+    wanted = sa.select(DatastoreVersion.id).where(DatastoreVersion.id == version_id)
+    if tx.scalar(wanted.with_for_update(read=True)) is None:
+        raise errors.Invalid(f"Datastore version '{version_id}' cannot be found.")
+
+
 def in_use(tx: orm.Session, version_id: str) -> bool:
     """Whether an instance that is not deleted has this version."""
     return bool(
