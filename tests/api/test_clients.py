@@ -229,3 +229,19 @@ def test_an_administrator_keeps_versions(world: World, url: str) -> None:
     keeper.datastores.delete("maria-next")
     with pytest.raises(exceptions.NotFound):
         keeper.datastores.get("maria-next")
+
+
+def test_an_administrator_sees_all_instances(world: World, url: str) -> None:
+    """The management calls of the library."""
+    there = url.replace(DEMO, "admins00")
+    keeper = troveclient.Client(
+        session=sessions.Session(token_endpoint.Token(there, "admin")),
+        service_type="database",
+        endpoint_override=there,
+    )
+    id = world.active()
+    (seen,) = keeper.mgmt_instances.index(deleted=False)
+    assert (seen.id, seen.tenant_id, seen.service_status) == (id, DEMO, "HEALTHY")
+    assert keeper.mgmt_instances.index(deleted=True) == []
+    assert keeper.mgmt_instances.show(id).task_description.startswith("No tasks")
+    keeper.mgmt_instances.reset_task_status(id)

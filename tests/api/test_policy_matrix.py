@@ -73,7 +73,15 @@ EXPECTED = {
     "mgmt_datastore_version:edit": RULE,
     "mgmt_datastore_version:index": RULE,
     "mgmt_datastore_version:show": RULE,
+    "mgmt_instance:delete": RULE,
+    "mgmt_instance:index": RULE,
+    "mgmt_instance:migrate": RULE,
+    "mgmt_instance:reboot": RULE,
+    "mgmt_instance:rebuild": RULE,
+    "mgmt_instance:reset_task_status": RULE,
     "mgmt_instance:root": RULE,
+    "mgmt_instance:show": RULE,
+    "mgmt_instance:stop": RULE,
     "quota:show": READ | {"stranger": 403},
     "quota:update": RULE,
 }
@@ -106,6 +114,11 @@ BODIES: dict[str, typing.Any] = {
         }
     },
     "mgmt_datastore_version:edit": {"active": True},
+    "mgmt_instance:migrate": {"migrate": {}},
+    "mgmt_instance:reboot": {"reboot": {}},
+    "mgmt_instance:rebuild": {"rebuild": {"image_id": "i"}},
+    "mgmt_instance:reset_task_status": {"reset-task-status": {}},
+    "mgmt_instance:stop": {"stop": {}},
     "quota:update": {"quotas": {"instances": 5}},
 }
 

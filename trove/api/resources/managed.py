@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The management of instances (contract, section 17)."""
+
+import typing
+
+from trove import errors
+from trove.actions import managed
+from trove.api import paging
+from trove.api.dates import shown
+from trove.api.resource import ADMIN, EMPTY, Action, Ask, Op, Plain, Resource
+from trove.api.resources.instances import delete, reset_status
+from trove.api.resources.instanceviews import GIGABYTE, detail
+from trove.model import health
+from trove.model.states import Task
+
+TASKS = {
+    Task.NONE: "No tasks for the instance.",
+    Task.BUILDING: "The instance is building.",
+    Task.REBOOTING: "Rebooting the instance.",
+    Task.RESIZING: "Resizing the instance.",
+    Task.UPGRADING: "Upgrading the instance.",
+    Task.UPDATING: "Updating the instance.",
+    Task.BACKING_UP: "Backing up the instance.",
+    Task.PROMOTING: "Promoting the instance to replica source.",
+    Task.EJECTING: "Ejecting the replica source.",
+    Task.DETACHING: "Detaching the instance from replica source.",
+    Task.LOGGING: "Transferring guest logs.",
+    Task.DELETING: "Deleting the instance.",
+    Task.FAILED: "Build error.",
+}
+"""The words of the contract, 7.3."""
+
+TRUTH = {"true": True, "1": True, "false": False, "0": False}
+REBUILD: Plain = {
+    "type": "object",
+    "required": ["image_id"],
+    "properties": {"image_id": {"type": "string", "maxLength": 64}},
+}
+MIGRATE: Plain = {
+    "type": ["object", "null"],
+    "properties": {"host": {"type": ["string", "null"], "maxLength": 255}},
+}
+
+
+def page(ask: Ask) -> paging.Page:
+    wanted = paging.wanted(ask.query, ask.services.settings.page_size("instances"))
+    found = managed.page(
+        ask.services,
+        deleted=_truth(ask, "deleted"),
+        project=ask.query.get("project_id"),
+        limit=wanted.limit,
+        marker=wanted.marker,
+    )
+    return paging.Page(*found)
+
+
+def show(ask: Ask) -> typing.Any:
+    return managed.show(ask.services, ask.ids["id"], bool(_truth(ask, "deleted")))
+
+
+def view(ask: Ask, seen: typing.Any) -> Plain:
+    """An item of the list: nothing of it is asked of the cloud."""
+    row = seen.instance
+    expiry = ask.services.settings.heartbeat_expiry
+    service = "NEW"  # until its guest has said something
+    if seen.report:
+        service = health.health(seen.report.service, seen.age, expiry)
+    server = None
+    if row.server_id:
+        server = {"id": row.server_id, "name": row.name, "tenant_id": row.project}
+    return detail(ask, seen) | {
+        "server": server,
+        "service_status": service,
+        "tenant_id": row.project,
+        "deleted": row.deleted_at is not None,
+        "deleted_at": shown(row.deleted_at),
+        "task_description": TASKS[Task(row.task)],
+    }
+
+
+def whole(ask: Ask, found: typing.Any) -> Plain:
+    """With what the cloud says; a status that nobody told is UNKNOWN."""
+    seen, server, volume = found.seen, found.server, found.volume
+    said = view(ask, seen)
+    if said["server"] is not None and (server is not None or not found.silent):
+        said["server"] |= {
+            "status": server.status if server else "DELETED",
+            "deleted": server is None,
+            "host": server.host if server else None,
+            "addresses": {"private": [{"addr": a} for a in server.addresses]}
+            if server
+            else {},
+        }
+    elif said["server"] is not None:
+        said["server"]["status"] = "UNKNOWN"
+    if volume is not None:
+        said["volume"] = {
+            **said.get("volume", {}),
+            "id": volume.id,
+            "size": volume.size,
+            "status": volume.status,
+            "attachments": [{"server_id": each} for each in volume.servers],
+            **_disk(seen.report),
+        }
+    said["root_enabled"] = shown(found.enabling.at) if found.root else None
+    said["root_enabled_by"] = found.enabling.user if found.root else None
+    said["guest_status"] = {"state_description": said["service_status"].lower()}
+    return said
+
+
+def _disk(report: typing.Any) -> Plain:
+    if report is None or report.disk_used is None or not report.disk_total:
+        return {}
+    return {
+        "used": round(report.disk_used / GIGABYTE, 2),
+        "total": round(report.disk_total / GIGABYTE, 2),
+    }
+
+
+def _truth(ask: Ask, name: str) -> bool | None:
+    given = ask.query.get(name)
+    if given is None:
+        return None
+    try:
+        return TRUTH[given.lower()]
+    except KeyError:
+        raise errors.Invalid(f"{name} must be true or false.") from None
+
+
+def _later(what: str) -> typing.Callable[[Ask], typing.Any]:
+    def refuse(ask: Ask) -> typing.NoReturn:
+        managed.show(ask.services, ask.ids["id"])
+        raise errors.Unsupported(f"{what} is not supported yet.")
+
+    return refuse
+
+
+def _action(do: typing.Any, rule: str, body: Plain = EMPTY) -> Action:
+    return Action(do, f"mgmt_instance:{rule}", body, who=ADMIN)
+
+
+ACTIONS: dict[str, Action | tuple[Action, ...]] = {
+    "reset-task-status": _action(reset_status, "reset_task_status"),
+    "stop": _action(_later("Stopping a database"), "stop"),
+    "reboot": _action(_later("Rebooting a server"), "reboot"),
+    "migrate": _action(_later("Migrating a server"), "migrate", MIGRATE),
+    "rebuild": _action(_later("Rebuilding a server"), "rebuild", REBUILD),
+}
+
+RESOURCES = (
+    Resource(
+        "instance",
+        "instances",
+        (
+            Op(
+                "GET",
+                "",
+                page,
+                "mgmt_instance:index",
+                who=ADMIN,
+                view=view,
+                many=True,
+                said="List the instances of every project, deleted ones too.",
+            ),
+            Op(
+                "GET",
+                "{id}",
+                show,
+                "mgmt_instance:show",
+                who=ADMIN,
+                view=whole,
+                said="Show an instance, with what the cloud says of it.",
+            ),
+            Op(
+                "DELETE",
+                "{id}",
+                delete,
+                "mgmt_instance:delete",
+                who=ADMIN,
+                status=202,
+                said="Delete an instance, whoever's it is.",
+            ),
+            *Op.actions(
+                "{id}/action",
+                ACTIONS,
+                who=ADMIN,
+                said="Reset, stop, reboot, migrate or rebuild an instance.",
+            ),
+        ),
+        path="mgmt/instances",
+    ),
+)
