@@ -48,10 +48,7 @@ def version(services: Services, which: str, name: str, inactive: bool) -> Versio
 def version_by_id(services: Services, id: str, inactive: bool) -> Version:
     """One by its id alone."""
     with services.database.reading() as tx:
-        try:
-            return datastores.version_by_id(tx, id, inactive=inactive)
-        except errors.Invalid:
-            raise errors.DatastoreVersionNotFound(id=id) from None
+        return datastores.version_by_id(tx, id, inactive=inactive)
 
 
 def flavors(services: Services, which: str, name: str, inactive: bool) -> typing.Any:

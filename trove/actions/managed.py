@@ -17,8 +17,8 @@ from trove.db.tables import RootDeed
 
 LOG = logging.getLogger(__name__)
 
-LARGEST = 2**31
-"""An offset beyond it is no page that anybody has seen."""
+DIGITS = 9
+"""Of an offset: a longer one is no page that anybody has seen."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -73,6 +73,6 @@ def show(services: Services, id: str, deleted: bool = False) -> Whole:
 def _offset(marker: str | None) -> int:
     if marker is None:
         return 0
-    if not (marker.isascii() and marker.isdigit()) or int(marker[:18]) > LARGEST:
+    if not (marker.isascii() and marker.isdigit()) or len(marker) > DIGITS:
         raise errors.Invalid("The marker must be a number of instances to leave out.")
     return int(marker)

@@ -9,10 +9,10 @@ import logging
 import typing
 from collections.abc import Mapping
 
-import sqlalchemy as sa
 from sqlalchemy import orm
 
 from trove import errors
+from trove.actions.datastores import Version
 from trove.actions.services import Services
 from trove.context import Context
 from trove.datastores import registry
@@ -22,7 +22,6 @@ from trove.db.tables import Datastore, DatastoreVersion
 
 LOG = logging.getLogger(__name__)
 
-Version = tuple[Datastore, DatastoreVersion]
 Columns = Mapping[str, typing.Any]
 
 IN_USE = "Datastore version {id} is in use by an instance."
@@ -32,12 +31,6 @@ def page(services: Services) -> list[Version]:
     """All of them, the hidden ones too."""
     with services.database.reading() as tx:
         return datastores.versions(tx)
-
-
-def show(services: Services, id: str) -> Version:
-    """One by its id."""
-    with services.database.reading() as tx:
-        return _find(tx, id)
 
 
 def create(
@@ -113,6 +106,7 @@ def delete_datastore(services: Services, context: Context, which: str) -> None:
     """Ends a datastore, by id or name, that has no versions left."""
 
     def work(tx: orm.Session) -> str:
+        datastores.hold_datastore(tx, which)
         offer = datastores.find(tx, which, inactive=True)
         if offer.versions:
             raise errors.Invalid(
@@ -138,27 +132,14 @@ def _check(services: Services, columns: Columns) -> None:
         raise errors.Invalid(f"Image {image} cannot be found.")
 
 
-def _find(tx: orm.Session, id: str) -> Version:
-    try:
-        return datastores.version_by_id(tx, id, inactive=True)
-    except errors.Invalid:
-        raise errors.DatastoreVersionNotFound(id=id) from None
-
-
 def _locked(tx: orm.Session, id: str) -> Version:
     """One that stays as it is until the transaction ends: a create waits for it."""
-    lock = sa.select(DatastoreVersion.id).where(DatastoreVersion.id == id)
-    tx.execute(lock.with_for_update())
-    return _find(tx, id)
+    datastores.keep_still(tx, id)
+    return datastores.version_by_id(tx, id, inactive=True)
 
 
 def _refuse_twin(tx: orm.Session, datastore: str, name: str, number: str) -> None:
-    twin = sa.select(DatastoreVersion.id).where(
-        DatastoreVersion.datastore_id == datastore,
-        DatastoreVersion.name == name,
-        DatastoreVersion.number == number,
-    )
-    if tx.scalar(twin) is not None:
+    if datastores.named_version(tx, datastore, name, number) is not None:
         raise errors.Invalid(f"A datastore version '{name}' ({number}) exists already.")
 
 

@@ -4,7 +4,7 @@
 import typing
 
 from trove import errors
-from trove.actions import versions
+from trove.actions import datastores, versions
 from trove.api import schemas
 from trove.api.resource import ADMIN, Ask, Op, Plain, Resource
 
@@ -55,7 +55,7 @@ def page(ask: Ask) -> typing.Any:
 
 
 def show(ask: Ask) -> typing.Any:
-    return versions.show(ask.services, ask.ids["id"])
+    return datastores.version_by_id(ask.services, ask.ids["id"], inactive=True)
 
 
 def create(ask: Ask) -> None:

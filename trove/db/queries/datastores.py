@@ -66,14 +66,14 @@ def version(
 def version_by_id(
     tx: orm.Session, id: str, *, inactive: bool = False
 ) -> tuple[Datastore, DatastoreVersion]:
-    """A version by its id alone; raises ``Invalid``, as clients expect."""
+    """A version by its id alone; raises ``DatastoreVersionNotFound``."""
     found = tx.execute(
         sa.select(Datastore, DatastoreVersion)
         .join(DatastoreVersion, DatastoreVersion.datastore_id == Datastore.id)
         .where(DatastoreVersion.id == id)
     ).one_or_none()
     if found is None or not (inactive or found[1].active):
-        raise errors.Invalid(f"Datastore version '{id}' cannot be found.")
+        raise errors.DatastoreVersionNotFound(id=id)
     return found[0], found[1]
 
 
@@ -121,7 +121,9 @@ def resolve(
 
 def register(tx: orm.Session, name: str) -> Datastore:
     """The datastore of that name, made when there is none."""
-    row = tx.scalar(sa.select(Datastore).where(Datastore.name == name))
+    # held, for who deletes an empty one looks for versions first
+    named = sa.select(Datastore).where(Datastore.name == name)
+    row = tx.scalar(named.with_for_update())
     if row is None:
         moment = now(tx)
         row = Datastore(id=_new_id(), name=name, created=moment, updated=moment)
@@ -141,13 +143,7 @@ def register_version(
 ) -> DatastoreVersion:
     """The version of that name and number, made or changed; ``columns`` are its own."""
     owner = register(tx, datastore)
-    row = tx.scalar(
-        sa.select(DatastoreVersion).where(
-            DatastoreVersion.datastore_id == owner.id,
-            DatastoreVersion.name == name,
-            DatastoreVersion.number == number,
-        )
-    )
+    row = named_version(tx, owner.id, name, number)
     moment = now(tx)
     if row is None:
         row = DatastoreVersion(
@@ -166,6 +162,30 @@ def register_version(
         owner.default_version_id, owner.updated = row.id, moment
     tx.flush()
     return row
+
+
+def named_version(
+    tx: orm.Session, datastore_id: str, name: str, number: str
+) -> DatastoreVersion | None:
+    """The one version of a datastore with this name and number, if there is one."""
+    return tx.scalar(
+        sa.select(DatastoreVersion).where(
+            DatastoreVersion.datastore_id == datastore_id,
+            DatastoreVersion.name == name,
+            DatastoreVersion.number == number,
+        )
+    )
+
+
+def keep_still(tx: orm.Session, version_id: str) -> None:
+    """Nobody makes an instance of this version before the transaction ends."""
+    wanted = sa.select(DatastoreVersion.id).where(DatastoreVersion.id == version_id)
+    tx.execute(wanted.with_for_update())
+
+
+def hold_datastore(tx: orm.Session, which: str) -> None:
+    """Nobody makes a version of this datastore before the transaction ends."""
+    tx.execute(_datastores(which).with_for_update())
 
 
 def hold(tx: orm.Session, version_id: str) -> None:

@@ -63,9 +63,9 @@ def test_an_unknown_version_is_told_as_clients_know_it(database, known):
             datastores.version(tx, "mariadb", known["7"])
         with pytest.raises(errors.Invalid, match="'9'"):
             datastores.version(tx, "mariadb", "9")
-        with pytest.raises(errors.Invalid):
+        with pytest.raises(errors.DatastoreVersionNotFound):
             datastores.version_by_id(tx, "nowhere")
-        with pytest.raises(errors.Invalid):
+        with pytest.raises(errors.DatastoreVersionNotFound):
             datastores.version_by_id(tx, known["11.8"])
         assert datastores.version_by_id(tx, known["11.8"], inactive=True)
 
