@@ -8,7 +8,7 @@ import urllib.parse
 import pytest
 
 from tests.api.world import DEMO, World
-from trove.db.queries import quotas
+from trove.db.queries import datastores, quotas
 from trove.db.session import Database
 from trove.model import operations
 
@@ -83,6 +83,35 @@ def test_a_version_goes_while_instances_are_made_of_it(world: World) -> None:
         kept = 200 in (created, *others)
         assert deleted == (400 if kept else 202), (created, deleted, others)
         assert (_version(world, name) == id) == kept
+
+
+def test_a_datastore_goes_while_a_version_of_it_is_made(world: World) -> None:
+    """No version is left without its datastore."""
+    version = {
+        "name": "1",
+        "datastore_name": "short-lived",
+        "datastore_manager": "mariadb",
+        "active": True,
+        "image_tags": ["trove"],
+    }
+
+    def one(at: int) -> int:
+        if at:
+            path = "datastores/short-lived"
+            return world.ask("DELETE", path, caller="admin").status_int
+        body = {"version": version}
+        path = "mgmt/datastore-versions"
+        return world.ask("POST", path, body, caller="admin").status_int
+
+    for _ in range(8):
+        with world.database.transaction() as tx:
+            datastores.register(tx, "short-lived")
+        made, deleted = at_once(2, one)
+        assert (made, deleted in (202, 400)) == (202, True)
+        id = _version(world, "1")
+        assert id is not None
+        path = f"mgmt/datastore-versions/{id}"
+        assert world.ask("DELETE", path, caller="admin").status_int == 202
 
 
 def _version(world: World, name: str) -> str | None:
