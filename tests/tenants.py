@@ -130,3 +130,6 @@ class Engine:
 
     def __init__(self, naming: Naming) -> None:
         self.accounts = Tenants(naming)
+
+    def defaults(self, sizing):
+        return {"max_connections": sizing.memory // 8, "port": 3306, "ssl": True}

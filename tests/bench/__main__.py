@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The bench: ours on both concurrency backends and, if there is one, a peer beside.
 
-``python -m tests.bench [--quick | --scale] [--runs N] [--out FILE]``.
+``python -m tests.bench [--quick | --scale | --login] [--runs N] [--out FILE]``.
 ``$TROVE_BENCH_PEER`` is the target file of a peer that runs already. All are measured
 in turn in every run, so that what else the machine does meets them alike. ``--scale``
-measures ours alone (``scale.py``). See doc/developer/performance.rst.
+measures ours alone (``scale.py``), ``--login`` ours with real guests (``login.py``).
+See doc/developer/performance.rst.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import sys
 import time
 import typing
 
-from tests.bench import processes, report, scale
+from tests.bench import login, processes, report, scale
 from tests.bench.measures import QUICK, Round, Said, Size
 from tests.bench.stand import Stand
 from tests.bench.target import Described, Target
@@ -37,6 +38,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--backend", action="append", choices=BACKENDS)
     parser.add_argument(
         "--scale", action="store_true", help="many instances, and all report"
+    )
+    parser.add_argument(
+        "--login", action="store_true", help="real guests: from POST to a login"
     )
     whole = scale.Scale()
     parser.add_argument("--instances", type=int, default=whole.instances)
@@ -106,6 +110,25 @@ def grow(asked: argparse.Namespace, results: Results) -> report.Table:
     return report.rows(report.collect(results), [stand.name], None)
 
 
+def enter(asked: argparse.Namespace, results: Results) -> str:
+    """Ours with real guests; a table for each datastore."""
+    walks: dict[str, list[login.Moments]] = {}
+
+    def note(datastore: str, run: int, moments: login.Moments) -> None:
+        walks.setdefault(datastore, []).append(moments)
+        print(f"run {run + 1}, {datastore}: {moments[login.LOGIN]:.2f} s", flush=True)
+        results.extend(
+            {"run": run, "target": datastore, "measure": name, "value": value}
+            for name, value in moments.items()
+        )
+
+    login.measure(asked.runs or 5, note)
+    shown = report.rst if asked.rst else report.text
+    return "\n\n".join(
+        f"{datastore}\n{shown(login.table(walks[datastore]))}" for datastore in walks
+    )
+
+
 def _start(stand: Stand) -> None:
     begun = time.monotonic()
     stand.start()
@@ -118,7 +141,11 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     results: Results = []
     begun, load = time.time(), os.getloadavg()[0]
-    table = grow(asked, results) if asked.scale else compare(asked, results)
+    if asked.login:
+        text = enter(asked, results)
+    else:
+        table = grow(asked, results) if asked.scale else compare(asked, results)
+        text = report.rst(table) if asked.rst else report.text(table)
     about = {
         "date": time.strftime("%Y-%m-%d", time.gmtime(begun)),
         "seconds": round(time.time() - begun),
@@ -130,7 +157,7 @@ def main() -> int:
     if asked.out:
         asked.out.write_text(json.dumps(about | {"results": results}, indent=1))
     print(json.dumps(about))
-    print(report.rst(table) if asked.rst else report.text(table))
+    print(text)
     return 0
 
 

@@ -12,6 +12,7 @@ import typing
 import pytest
 import requests
 
+from tests.keystone import keystone_venv
 from trove.cloud import protocol
 from trove.cloud.memory import MemoryCloud, Pace, World
 from trove.cloud.openstack import OpenstackCloud
@@ -164,11 +165,9 @@ def running(argv, log: pathlib.Path, url: str, **how: typing.Any) -> subprocess.
 @pytest.fixture(scope="session")
 def local_place():
     """Keystone and the one-machine cloud, alone in a layout of their own."""
-    venv = os.environ.get("TROVE_KEYSTONE_VENV")
+    venv = keystone_venv()
     if os.geteuid() != 0 or venv is None:
-        pytest.skip(
-            "needs root, and TROVE_KEYSTONE_VENV to name Keystone's environment"
-        )
+        pytest.skip("needs root, and a Keystone: bin/run-tests contract sets both up")
     state = pathlib.Path(os.environ.get("TROVE_TEST_STATE", "/var/lib/trove-test"))
     place = Layout(
         state=state / "cloud",
@@ -179,10 +178,10 @@ def local_place():
     )
     teardown.purge(place, programs.Host())  # what a run that was killed has left
     place.log.mkdir(parents=True, exist_ok=True)
-    identity.prepare(place, pathlib.Path(venv))
+    identity.prepare(place, venv)
     processes = []
     try:
-        argv, environment = identity.command(place, pathlib.Path(venv))
+        argv, environment = identity.command(place, venv)
         url = f"{identity.url(place)}/v3"
         log = place.log / "keystone.log"
         processes.append(running(argv, log, url, env=environment))

@@ -7,7 +7,8 @@ import tempfile
 
 import pytest
 
-from tests.system.localcloud.machine import Clients, Machine, keystone_venv, until
+from tests.keystone import keystone_venv
+from tests.system.localcloud.machine import Clients, Machine, until
 
 
 @pytest.fixture(scope="session")
@@ -15,7 +16,7 @@ def machine():
     if os.geteuid() != 0:
         pytest.skip("needs root: containers and loop devices are made")
     if keystone_venv() is None:
-        pytest.skip("needs a Keystone: TROVE_KEYSTONE_VENV names its environment")
+        pytest.skip("needs a Keystone: bin/run-tests system makes one")
     # Not below pytest's own directories: the last three of those are kept.
     with tempfile.TemporaryDirectory(prefix="localcloud-", dir="/var/tmp") as state:
         machine = Machine(pathlib.Path(state))

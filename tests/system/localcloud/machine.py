@@ -15,16 +15,10 @@ import openstack
 from keystoneauth1 import session
 from keystoneauth1.identity import v3
 
+from tests.keystone import CACHE, keystone_venv
 from trove.localcloud import identity, layout, programs, teardown
 
-CACHE = pathlib.Path(os.environ.get("TROVE_CACHE", "/var/lib/trove/cache"))
 ROOT = pathlib.Path(__file__).parents[3]
-
-
-def keystone_venv():
-    """Where the tests' Keystone is, or None."""
-    named = os.environ.get("TROVE_KEYSTONE_VENV")
-    return pathlib.Path(named) if named else None
 
 
 def until(check, within=60.0, every=0.05):
