@@ -42,8 +42,9 @@ class Saying(contextlib.AbstractContextManager["Saying"]):
         self._trouble: str | None = None
         self.result: dict[str, typing.Any] | None = None
 
-    def progress(self, percent: int) -> None:
-        """How far the job is; never less than before."""
+    def progress(self, percent: int, done: str) -> None:
+        """How far the job is, never less than before; what it did for it is logged."""
+        LOG.info("%s (%d %%)", done, percent)
         if percent > self._progress:
             self._progress = min(percent, 99)
             self._go_on()

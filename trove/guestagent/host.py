@@ -33,6 +33,9 @@ SECRET = re.compile(
 
 UNITS = ("/etc/systemd/system/", "/run/systemd/system/")
 
+NOT_ENABLED = ("disabled", "static", "masked")
+"""What systemd calls units that nothing starts at boot on their own account."""
+
 Owner = str
 """``user`` (its primary group comes with it) or ``user:group``."""
 
@@ -179,7 +182,12 @@ class Host:
     # -- services
 
     def service(self, action: str, unit: str, *, timeout: float = 60.0) -> None:
-        """``systemctl ACTION UNIT``; to stop or disable what is not there is fine."""
+        """``systemctl ACTION UNIT``; to stop or disable what is not there is fine.
+
+        What is disabled is not disabled again: systemd would load every unit anew.
+        """
+        if action == "disable" and self._shown(unit, "UnitFileState") in NOT_ENABLED:
+            return
         if self._units_changed or self._shown(unit, "NeedDaemonReload") == "yes":
             self.run(["systemctl", "daemon-reload"], timeout=60)
             self._units_changed = False
