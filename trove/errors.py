@@ -101,6 +101,14 @@ class DatastoreNotFound(NotFound):
     sentence = "Datastore '{id}' cannot be found."
 
 
+class ConfigurationNotFound(NotFound):
+    sentence = "Configuration group {id} cannot be found."
+
+
+class ParameterNotFound(NotFound):
+    sentence = "Parameter {name} cannot be found."
+
+
 class DatastoreVersionNotFound(NotFound):
     sentence = "Datastore version '{id}' cannot be found."
 
@@ -134,6 +142,12 @@ class InstanceNotReady(Conflict):
         "Instance {instance} is not currently available for an action to be "
         "performed (instance status was {status})."
     )
+
+
+class ValueRefused(Conflict):
+    """A value of a configuration group, by the rules or by the engine itself."""
+
+    sentence = "{why}"
 
 
 class IdempotencyMismatch(Clash):

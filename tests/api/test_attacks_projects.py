@@ -24,7 +24,18 @@ GOLDEN = pathlib.Path(__file__).with_name("policy_matrix.json")
 
 def _owned(route: Route) -> bool:
     """Whether its ``{id}`` belongs to a project."""
-    return "instances/{id}" in route.path
+    return "instances/{id}" in route.path or _of_group(route)
+
+
+def _of_group(route: Route) -> bool:
+    return "configurations/{id}" in route.path
+
+
+def _made(world: World, route: Route, owner: str, **about: typing.Any) -> str:
+    """What a route is about, of that project."""
+    if _of_group(route):
+        return world.group(owner)
+    return world.furnished(owner, **about)
 
 
 def _routes() -> list[tuple[Route, str]]:
@@ -53,7 +64,7 @@ def _fill(world: World, route: Route, ids: dict[str, str]) -> str:
         "id": literal.get(route.resource.name, "1"),
         "version": world.versions["mariadb-10.11"],
         "project": DEMO,
-        "name": "shop",
+        "name": "max_connections" if "parameters" in route.path else "shop",
         "user": "ann",
     }
     return route.path.format(**{**known, **ids})
@@ -76,10 +87,12 @@ def test_every_id_of_another_project_is_not_there(
     A foreign thing is answered exactly as a thing that does not exist, and nothing of
     the owner's changes.
     """
-    own, foreign = world.furnished(), world.furnished("stranger", name="their-db")
+    own = _made(world, route, "member")
+    foreign = _made(world, route, "stranger", name="their-db")
     before = _rows(world)
     names = ["id"]  # what is below it belongs to whom it belongs to
-    for kinds in itertools.product((own, foreign, "their-db"), repeat=len(names)):
+    named = () if _of_group(route) else ("their-db",)
+    for kinds in itertools.product((own, foreign, *named), repeat=len(names)):
         if all(kind == own for kind in kinds):
             continue
         ids = dict(zip(names, kinds, strict=True))
@@ -106,7 +119,7 @@ def test_the_path_of_another_project_is_forbidden(
     world: World, route: Route, rule: str
 ) -> None:
     """S7: the project in the path is the token's, for an admin too."""
-    theirs = world.furnished("stranger")
+    theirs = _made(world, route, "stranger")
     path = _fill(world, route, {"id": theirs} if _owned(route) else {})
     for caller in ("member", "admin"):
         answer = world.ask(
@@ -173,7 +186,7 @@ WHO = ("reader", "member", "admin", "service", "roleless", "nobody")
 
 def _matrix(world: World) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
-    known: dict[tuple[str, str], str] = {}
+    known: dict[tuple[str, str, bool], str] = {}
     for route, rule in _routes():
         cells = {}
         for who, whose in itertools.product(WHO, ("own", "foreign")):
@@ -182,9 +195,10 @@ def _matrix(world: World) -> dict[str, dict[str, str]]:
             owner = owner if whose == "own" else "stranger"
             ids = {"project": project if whose == "own" else OTHER}
             if _owned(route):
-                if route.op.method != "GET" or (owner, "GET") not in known:
-                    known[owner, route.op.method] = world.furnished(owner)
-                ids["id"] = known[owner, route.op.method]
+                at = (owner, route.op.method, _of_group(route))
+                if route.op.method != "GET" or at not in known:
+                    known[at] = _made(world, route, owner)
+                ids["id"] = known[at]
             path = _fill(world, route, ids)
             answer = world.ask(route.op.method, path, BODIES.get(rule), caller=who)
             cells[f"{who} {whose}"] = str(answer.status_int)

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.api.world import DEMO, World
+from tests.api.world import ADMINS, DEMO, World
 
 troveclient = pytest.importorskip("troveclient.v1.client")
 token_endpoint = pytest.importorskip("keystoneauth1.token_endpoint")
+management = pytest.importorskip("troveclient.v1.management")
 sessions = pytest.importorskip("keystoneauth1.session")
 exceptions = pytest.importorskip("troveclient.exceptions")
 
@@ -119,6 +120,63 @@ def test_accounts(world: World, trove: typing.Any) -> None:
     assert trove.root.is_root_enabled(id).rootEnabled
     trove.root.disable_instance_root(id)
     assert world.desks.accounts[id].root is None
+
+
+def test_configuration_groups(world: World, trove: typing.Any, url: str) -> None:
+    """Everything of ``openstack database configuration``."""
+    id = world.active()
+    groups = trove.configurations
+    made = groups.create(
+        "fast",
+        '{"max_connections": 200}',
+        description="for tests",
+        datastore="mariadb",
+        datastore_version="10.11",
+    )
+    assert (made.name, made.values) == ("fast", {"max_connections": 200})
+    assert [(each.id, each.name) for each in groups.list()] == [(made.id, "fast")]
+    trove.instances.update(id, configuration=made.id)
+    world.finish(id)
+    assert [each.id for each in groups.instances(made.id)] == [id]
+    assert trove.instances.get(id).configuration["id"] == made.id
+    assert groups.get(made.id).instance_count == 1
+    trove.instances.update(id, remove_configuration=True)
+    world.finish(id)
+    groups.edit(made.id, '{"wait_timeout": 60}')
+    assert groups.get(made.id).values == {"max_connections": 200, "wait_timeout": 60}
+    groups.update(made.id, '{"wait_timeout": 61}', name="slow")
+    assert (groups.get(made.id).name, groups.get(made.id).values) == (
+        "slow",
+        {"wait_timeout": 61},
+    )
+    with pytest.raises(exceptions.UnprocessableEntity, match="above"):
+        groups.edit(made.id, '{"max_connections": 99999999}')
+    assert trove.instances.configuration(id).configuration["max_connections"] == 64
+    groups.delete(made.id)
+    assert groups.list() == []
+    _parameters(world, trove, url)
+
+
+def _parameters(world: World, trove: typing.Any, url: str) -> None:
+    version = world.versions["mariadb-10.11"]
+    known = trove.configuration_parameters
+    assert len(known.parameters("mariadb", "10.11")) > 30
+    assert len(known.parameters_by_version(version)) > 30
+    assert known.get_parameter("mariadb", "10.11", "wait_timeout").type == "integer"
+    assert known.get_parameter_by_version(version, "wait_timeout").min == 1
+    auth = token_endpoint.Token(url.replace(DEMO, ADMINS), "admin")
+    client = troveclient.Client(
+        session=sessions.Session(auth),
+        service_type="database",
+        endpoint_override=url.replace(DEMO, ADMINS),
+    )
+    keeper = management.MgmtConfigurationParameters(client)
+    assert len(keeper.list_all_parameter_by_version(version)) > 30
+    keeper.delete(version, "wait_timeout")
+    keeper.create(version, "wait_timeout", 0, "integer", "90", "30")
+    keeper.modify(version, "wait_timeout", 0, "integer", 80, 30)
+    rule = keeper.get_any_parameter_by_version(version, "wait_timeout")
+    assert (rule.min_size, rule.max_size) == (30, 80)
 
 
 @pytest.mark.parametrize("names", [["100%", "100%25", "%40", "a&b=c", "u@%"]])

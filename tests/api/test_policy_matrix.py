@@ -28,6 +28,17 @@ RULE = READ | {"reader": 403, "member": 403, "stranger": 403}
 OPEN = READ | {"roleless": "ok"}
 
 EXPECTED = {
+    "configuration-parameter:index": READ,
+    "configuration-parameter:index_by_version": READ,
+    "configuration-parameter:show": READ,
+    "configuration-parameter:show_by_version": READ,
+    "configuration:create": READ | {"reader": 403},
+    "configuration:delete": WRITE,
+    "configuration:edit": WRITE,
+    "configuration:index": READ,
+    "configuration:instances": ONE,
+    "configuration:show": ONE,
+    "configuration:update": WRITE,
     "datastore:delete": RULE,
     "datastore:index": OPEN,
     "datastore:list_associated_flavors": OPEN,
@@ -37,6 +48,7 @@ EXPECTED = {
     "datastore:version_show_by_uuid": OPEN,
     "flavor:index": OPEN,
     "flavor:show": OPEN,
+    "instance:configuration": ONE,
     "instance:create": READ | {"reader": 403},
     "instance:delete": WRITE,
     "instance:detail": READ,
@@ -68,6 +80,11 @@ EXPECTED = {
     "instance:show": ONE,
     "instance:update": WRITE,
     "limits:index": READ,
+    "mgmt_configuration_parameter:create": RULE,
+    "mgmt_configuration_parameter:delete": RULE,
+    "mgmt_configuration_parameter:index": RULE,
+    "mgmt_configuration_parameter:show": RULE,
+    "mgmt_configuration_parameter:update": RULE,
     "mgmt_datastore_version:create": RULE,
     "mgmt_datastore_version:delete": RULE,
     "mgmt_datastore_version:edit": RULE,
@@ -86,7 +103,20 @@ EXPECTED = {
     "quota:update": RULE,
 }
 
+PARAMETER = {
+    "configuration-parameter": {
+        "name": "max_connections",
+        "restart_required": 0,
+        "data_type": "integer",
+    }
+}
+
 BODIES: dict[str, typing.Any] = {
+    "configuration:create": {"configuration": {"name": "a", "values": {}}},
+    "configuration:edit": {"configuration": {"values": {"wait_timeout": 60}}},
+    "configuration:update": {"configuration": {"values": {"wait_timeout": 60}}},
+    "mgmt_configuration_parameter:create": PARAMETER,
+    "mgmt_configuration_parameter:update": PARAMETER,
     "instance:create": {
         "instance": {"name": "a", "flavorRef": "1", "volume": {"size": 1}}
     },
@@ -155,6 +185,10 @@ def test_who_may(world: World, route: Route, rule: str) -> None:
             "version": world.versions["mariadb-10.11"],
             "project": DEMO,
         }
+        if "configurations/{id}" in route.path:
+            ids["id"] = world.group()
+        if "parameters/{name}" in route.path:
+            ids["name"] = "max_connections"
         if route.resource.name == "flavor":
             ids["id"] = "1"
         elif route.resource.name == "version":

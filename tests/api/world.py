@@ -18,6 +18,7 @@ from cryptography import fernet
 from oslo_config import cfg
 
 from tests.desks import Desks
+from trove.actions import parameters
 from trove.actions.services import Settings
 from trove.api import app, policy
 from trove.api.middleware.ratelimit import Buckets
@@ -117,7 +118,7 @@ class World:
             self.database,
             self.cloud,
             self.rung.append,
-            Settings(**{"default_datastore": "mariadb", **settings}),
+            Settings(**{"default_datastore": "mariadb", "patience": 0.0, **settings}),
             guests=self.desks.guest,
         )
         conf = cfg.ConfigOpts()
@@ -149,6 +150,7 @@ class World:
                     image_tags=["trove", "guest"],
                     active=active,
                 )
+                parameters.seed(tx, row.id, row.manager)
                 self.versions[f"{datastore}-{name}"] = row.id
 
     # -- asking --------------------------------------------------------------------
@@ -196,6 +198,13 @@ class World:
         id = self.created(caller, **about)
         self.finish(id)
         return id
+
+    def group(self, caller: str = "member", **values: typing.Any) -> str:
+        """The id of a new configuration group of the default datastore."""
+        body = {"configuration": {"name": "fast", "values": values}}
+        answer = self.ask("POST", "configurations", body, caller=caller)
+        assert answer.status_int == 200, answer.text
+        return typing.cast(str, answer.json["configuration"]["id"])
 
     def furnished(self, caller: str = "member", **about: typing.Any) -> str:
         """An active one with the database shop, its user ann, and root enabled."""

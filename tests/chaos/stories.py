@@ -34,6 +34,35 @@ def restart(world: World) -> None:
     world.restart()
 
 
+def configure(world: World) -> None:
+    _quietly_created(world)
+    world.configure()
+
+
+def delete_while_configuring(world: World) -> None:
+    """The delete comes when the guest has its job already."""
+    _quietly_created(world)
+    world.configure()
+    world.when("guest.configure", world.delete)
+
+
+def resize_volume(world: World) -> None:
+    _quietly_created(world)
+    world.resize_volume()
+
+
+def delete_while_resizing(world: World) -> None:
+    """The delete comes when the volume is growing."""
+    _quietly_created(world)
+    world.resize_volume()
+    world.when("volumes.extend", world.delete)
+
+
+def change_access(world: World) -> None:
+    _quietly_created(world)
+    world.change_access()
+
+
 def _quietly_created(world: World) -> None:
     armed, fault = world.armed, world.fault
     world.armed, world.fault = [], None
@@ -45,7 +74,18 @@ def _quietly_created(world: World) -> None:
 
 FLOWS = {
     f.__name__: f
-    for f in (create, delete, delete_while_building, delete_when_booted, restart)
+    for f in (
+        create,
+        delete,
+        delete_while_building,
+        delete_when_booted,
+        restart,
+        configure,
+        delete_while_configuring,
+        resize_volume,
+        delete_while_resizing,
+        change_access,
+    )
 }
 """What was accepted, in whatever state; then the taskmanagers run."""
 

@@ -51,6 +51,7 @@ LEASE = 30.0
 RECOVERY = LEASE + 1
 """Seconds from a crash to the next taskmanager's look."""
 
+NEAR = "10.0.0.0/8"
 PROJECT = "chaos"
 DEFAULTS = {"instances": 10, "ram": -1, "volumes": 100, "backups": 10}
 SETTINGS = Settings(
@@ -443,10 +444,31 @@ class World:
         """An accepted restart."""
         self._ask(operations.RESTART, Task.REBOOTING)
 
-    def _ask(self, kind: str, task: Task) -> None:
+    def configure(self) -> None:
+        """An accepted change of what the database is configured with."""
+        self._ask(operations.CONFIGURE, Task.UPDATING, {"before": None})
+
+    def change_access(self) -> None:
+        """An accepted change of who reaches the port."""
+        self._ask(operations.ACCESS, Task.UPDATING, {"before": None})
+
+    def resize_volume(self) -> None:
+        """An accepted resize, from 2 GiB to 3."""
+        self._ask(operations.RESIZE_VOLUME, Task.RESIZING)
+
+    def _ask(
+        self, kind: str, task: Task, input: dict[str, typing.Any] | None = None
+    ) -> None:
         def work(tx: orm.Session) -> None:
             row = tx.get_one(Instance, self.instance)
             row.task = task
+            if kind == operations.CONFIGURE:
+                row.configuration_id = "group"
+            if kind == operations.ACCESS:
+                row.access = {"is_public": False, "allowed_cidrs": [NEAR]}
+            if kind == operations.RESIZE_VOLUME:
+                row.volume_target = 3
+                quotas.reserve(tx, PROJECT, {"volumes": 1}, DEFAULTS)
             tx.flush()
             holder = journal.live(tx, operations.INSTANCE, row.id)
             after = holder.id if holder and journal.cancel(tx, holder.id) else None
@@ -456,7 +478,7 @@ class World:
                 project=PROJECT,
                 object_type=operations.INSTANCE,
                 object_id=row.id,
-                input={},
+                input=input or {},
                 deadline=FLOWS[kind].deadline,
                 request_id="req-2",
                 after=after,
@@ -484,6 +506,10 @@ class World:
                 assert operation.input is None, "a sealed input outlived its operation"
                 assert operation.state == "done" or operation.fault, "INV-3: no reason"
             row = tx.get_one(Instance, self.instance)
+            for operation in tx.scalars(sa.select(Operation)):
+                if operation.kind == operations.CONFIGURE:
+                    has = "group" if operation.state == "done" else None
+                    assert row.configuration_id == has, "a group that was not taken"
             alive = row.deleted_at is None and row.was_active
             want = {(k, row.id) for k in ("server", "volume", "port", "group")}
             have = [(t.kind, naming.owner(t.key)) for t in self.cloud.things()]
@@ -494,7 +520,22 @@ class World:
             ):
                 there = {t.id for t in self.cloud.things()} | self.users.there
                 assert thing.external_id in there, "INV-4: owned, but not there"
-            cost = cost_of_instance(1024, 2) if alive else {}
+            assert row.volume_target is None or not alive, "INV-5: a wish outlived it"
+            cidrs = {
+                rule.cidr
+                for made in self.cloud.world.made.values()
+                for rule in made.rules
+                if rule.direction == "ingress"
+            }
+            reached = (row.access or {}).get("allowed_cidrs") or ["0.0.0.0/0"]
+            assert cidrs == (set(reached) if alive else set()), "S18: another access"
+            volumes = {
+                made.size
+                for made in self.cloud.world.made.values()
+                if made.kind == "volume"
+            }
+            assert volumes == ({row.volume_size} if alive else set()), "another size"
+            cost = cost_of_instance(1024, row.volume_size) if alive else {}
             for usage in tx.scalars(sa.select(Usage)):
                 assert usage.reserved == 0, "INV-5: reserved by nobody"
                 assert usage.used == cost.get(usage.resource, 0), "INV-5"

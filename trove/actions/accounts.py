@@ -49,9 +49,15 @@ class Running:
         if operating not in RUNNING or seen.version is None:
             raise errors.InstanceNotReady(instance=id, status=operating or shown)
         self.id = id
+        self._ram, self._vcpus = seen.instance.ram, seen.instance.vcpus or 1
         self.datastore = registry.get(seen.version.manager)
         self.guest = services.guest(id, context)
         self._services = services
+
+    def defaults(self) -> dict[str, typing.Any]:
+        """What it is configured with where no group says otherwise."""
+        found: dict[str, typing.Any] = self.guest.defaults(self._ram, self._vcpus)
+        return found
 
     # -- databases
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Instances: create, delete, restart, rename, reset; look at one, or at a page."""
+"""Instances: create, delete, rename, reset; look at one, or at a page."""
 
 import secrets
 import typing
@@ -16,7 +16,7 @@ from trove.actions.services import Services
 from trove.cloud.protocol import Flavor
 from trove.context import Context
 from trove.datastores import registry
-from trove.db.queries import datastores, instances, quotas
+from trove.db.queries import configurations, datastores, instances, quotas
 from trove.db.queries.instances import Seen
 from trove.db.session import now
 from trove.db.tables import Datastore, DatastoreVersion, Instance
@@ -109,6 +109,8 @@ def create(
 
     def work(tx: orm.Session) -> tuple[str, str]:
         datastores.hold(tx, version.id)
+        if order.configuration is not None:
+            check_group(tx, order.configuration, owner, version.id)
         quotas.reserve(tx, owner, cost, dict(services.settings.quotas))
         tx.add(_row(services, tx, id, owner, order, version, flavor))
         tx.flush()
@@ -198,10 +200,21 @@ def _row(
         restart_required=False,
         was_active=False,
         ram=flavor.ram,
+        vcpus=flavor.vcpus,
+        configuration_id=order.configuration,
         server_number=_number(tx),
         created=moment,
         updated=moment,
     )
+
+
+def check_group(tx: orm.Session, id: str, owner: str, version_id: str) -> None:
+    """A group that an instance of this project and version may have; it is held."""
+    row = configurations.hold(tx, id, owner)
+    if row.version_id != version_id:
+        raise errors.Invalid(
+            f"Configuration group {id} is of another datastore version."
+        )
 
 
 def _number(tx: orm.Session) -> int:
@@ -232,26 +245,8 @@ def rename(
     services.database.run(work)
 
 
-def restart(
-    services: Services,
-    context: Context,
-    id: str,
-    project: str | None,
-    token: Token | None = None,
-) -> None:
-    """NONE -> REBOOTING, if the database is in a state that has a restart."""
-
-    def work(tx: orm.Session) -> tuple[str, str]:
-        seen = instances.seen(tx, id, project)
-        _refuse_unable(services, seen)
-        instances.move(tx, id, Task.REBOOTING)
-        kind, owner = operations.RESTART, seen.instance.project
-        return begin.open(tx, context, kind, owner, id, {}, token), id
-
-    begin.begin(services, context, context.project or "", token, work)
-
-
-def _refuse_unable(services: Services, seen: Seen) -> None:
+def refuse_unable(services: Services, seen: Seen) -> None:
+    """Raises for one that is busy, or whose database no action can be asked of."""
     shown, operating = status(services, seen)
     if seen.instance.task != Task.NONE:
         raise errors.InstanceBusy(instance=seen.instance.id, task=shown)

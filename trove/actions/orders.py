@@ -25,6 +25,7 @@ class Order:
     availability_zone: str | None = None
     region: str | None = None
     locality: str | None = None
+    configuration: str | None = None
     access: dict[str, typing.Any] | None = None
     databases: tuple[NewDatabase, ...] = ()
     users: tuple[NewUser, ...] = ()

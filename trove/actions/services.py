@@ -28,6 +28,8 @@ class Settings:
     max_volume_size: int = 1000
     flavor_cache: float = 60.0
     heartbeat_expiry: float = 90.0
+    patience: float = 20.0
+    """Seconds that a caller waits for guests whose configuration he changes."""
     page_sizes: Mapping[str, int] = dataclasses.field(default_factory=dict)
     quotas: Mapping[str, int] = dataclasses.field(default_factory=lambda: QUOTAS)
 

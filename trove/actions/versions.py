@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from sqlalchemy import orm
 
 from trove import errors
+from trove.actions import parameters
 from trove.actions.datastores import Version
 from trove.actions.services import Services
 from trove.context import Context
 from trove.datastores import registry
-from trove.db.queries import datastores
+from trove.db.queries import configurations, datastores
 from trove.db.session import now
 from trove.db.tables import Datastore, DatastoreVersion
 
@@ -24,7 +25,7 @@ LOG = logging.getLogger(__name__)
 
 Columns = Mapping[str, typing.Any]
 
-IN_USE = "Datastore version {id} is in use by an instance."
+IN_USE = "Datastore version {id} is in use by an instance or a configuration group."
 
 
 def page(services: Services) -> list[Version]:
@@ -50,9 +51,11 @@ def create(
     def work(tx: orm.Session) -> str:
         owner = datastores.register(tx, datastore)
         _refuse_twin(tx, owner.id, columns["name"], columns["number"])
-        return datastores.register_version(
+        made = datastores.register_version(
             tx, datastore, default=default, **dict(columns)
-        ).id
+        )
+        parameters.seed(tx, made.id, made.manager)
+        return made.id
 
     id = services.database.run(work)
     LOG.info("user %s made the datastore version %s", context.user, id)
@@ -73,13 +76,16 @@ def change(
         owner, row = _locked(tx, id)
         if columns.get("name", row.name) != row.name:
             _refuse_twin(tx, owner.id, columns["name"], row.number)
-        manager = columns.get("manager", row.manager)
-        if manager != row.manager and datastores.in_use(tx, id):
+        former = row.manager
+        manager = columns.get("manager", former)
+        if manager != former and datastores.in_use(tx, id):
             raise errors.Invalid(IN_USE.format(id=id))
         for column, value in columns.items():
             setattr(row, column, value)
         if not row.image_id and not row.image_tags:
             raise errors.Invalid("A version needs an image or image tags.")
+        if manager != former:
+            parameters.reset(tx, id, manager)
         row.updated = now(tx)
         if default is not None:
             _make_default(owner, row, default)
@@ -96,6 +102,7 @@ def delete(services: Services, context: Context, id: str) -> None:
         if datastores.in_use(tx, id):
             raise errors.Invalid(IN_USE.format(id=id))
         _make_default(owner, row, False)
+        configurations.load_rules(tx, id, {})
         tx.delete(row)
 
     services.database.run(work)

@@ -51,6 +51,8 @@ ATTRIBUTES: dict[str, frozenset[str]] = {
 SINGULARS = {"addresses": "address", "datastore-versions": "version"}
 """Plurals that do not just end in s."""
 
+SCALARS = ("boolean", "integer", "number", "string")
+
 _STEPS = re.compile(r'"(?:[^"\\]|\\.)*+"?|([\[{])|([\]}])', re.DOTALL)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _NO_XML_CHARACTER = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -264,7 +266,7 @@ def _object(element: plain_xml.Element, schema: Schema) -> Plain:
 def scalar(text: str, schema: Schema) -> Plain:
     """A text as the type that the schema asks for; itself if it is none of it."""
     kinds = _types(schema)
-    if "string" in kinds:
+    if "string" in kinds and not _last(kinds):
         return text
     if "enum" in schema and text.isdigit() and len(text) < 18:
         return int(text)
@@ -275,6 +277,12 @@ def scalar(text: str, schema: Schema) -> Plain:
     if "number" in kinds and re.fullmatch(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?", text):
         return float(text)
     return text
+
+
+def _last(kinds: list[str]) -> bool:
+    """Whether a text is one only when it is nothing else: the order says so."""
+    scalars = [kind for kind in kinds if kind in SCALARS]
+    return scalars[-1] == "string" and len(scalars) == len(SCALARS)
 
 
 # -- XML out ------------------------------------------------------------------------

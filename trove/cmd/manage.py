@@ -23,6 +23,7 @@ from trove.cmd import (
     manage_data,
     manage_files,
     manage_operations,
+    manage_parameters,
     manage_quotas,
 )
 from trove.cmd.manage_output import Output
@@ -38,6 +39,7 @@ PARTS = (
     manage_files,
     manage_broker,
     manage_operations,
+    manage_parameters,
     manage_audit,
 )
 

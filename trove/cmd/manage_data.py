@@ -7,6 +7,7 @@ import typing
 from sqlalchemy import orm
 
 from trove import errors
+from trove.actions import parameters
 from trove.datastores import registry
 from trove.db import migrate
 from trove.db.queries import datastores
@@ -178,6 +179,7 @@ def register_version(manage: typing.Any) -> None:
         )
         if not row.image_id and not row.image_tags:
             raise errors.Invalid("A version needs --image or --image-tags.")
+        parameters.seed(tx, row.id, row.manager)
         return row.id
 
     id = manage.database().run(work)

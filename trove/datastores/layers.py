@@ -6,12 +6,14 @@ or forced layer says: only its datastore's parameters.
 """
 
 import dataclasses
+import json
 import typing
 
 from trove import errors
 from trove.datastores.protocol import Host
 
 WRITTEN = ("00-engine", "10-flavor", "20-service", "50-group", "90-forced")
+GROUP = WRITTEN[3]
 GUARD = "95-guard"
 """The agent's own: what the full disk asks for. It outlives a configuration."""
 
@@ -88,6 +90,42 @@ class Layers:
             for name in (*WRITTEN, GUARD)
         ]
         self._host.write_file(self.main, "".join(index))
+
+    # -- the group's values, of which those before are kept until the engine is well
+
+    def group(self) -> Settings:
+        """The group's values that are written down."""
+        return self._kept("group") or {}
+
+    def note(self, group: Settings) -> None:
+        """These are the group's values from now on; written before their layer is."""
+        if self._kept("before") is None:
+            self._keep("before", self.group())
+        self._keep("group", group)
+
+    def keep(self) -> None:
+        """The engine is well with the values it has."""
+        self._host.remove(self._json("before"))
+
+    def retreat(self) -> Settings | None:
+        """Writes the values before these; None: the engine was well with these."""
+        before = self._kept("before")
+        if before is None:
+            return None
+        self._keep("group", before)
+        self._host.write_file(self.path(GROUP), self._grammar.render(before))
+        self.keep()
+        return before
+
+    def _json(self, name: str) -> str:
+        return f"{self._directory}/{name}.json"
+
+    def _kept(self, name: str) -> Settings | None:
+        text = self._host.read_file(self._json(name))
+        return None if text is None else typing.cast(Settings, json.loads(text))
+
+    def _keep(self, name: str, group: Settings) -> None:
+        self._host.write_file(self._json(name), json.dumps(group, sort_keys=True))
 
     def guard(self, settings: Settings) -> bool:
         """Sets the last layer; True if that changed anything."""

@@ -224,6 +224,25 @@ class Engine(typing.Protocol):
     ) -> None:
         """Writes the configuration layers (databases.md, Config layers), atomically."""
 
+    def regroup(
+        self, sizing: Sizing, group: dict[str, typing.Any], server_id: int
+    ) -> tuple[str, ...]:
+        """Has these values of a configuration group in force, and no others of any.
+
+        What a running engine can change is changed and read back; answers the names
+        that wait for a restart. Nothing is changed when it raises ``errors.Invalid``,
+        or what was before is in force again.
+        """
+
+    def defaults(self, sizing: Sizing) -> dict[str, typing.Any]:
+        """What it is configured with where no group says otherwise, by name."""
+
+    def keep_group(self) -> None:
+        """The engine is well with the values it has: they are what is returned to."""
+
+    def retreat(self) -> bool:
+        """Writes the values back that it was last well with; False: it has those."""
+
     def start(self) -> None:
         """Starts the engine under systemd and waits until it answers; bounded."""
 

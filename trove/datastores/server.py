@@ -16,6 +16,8 @@ from trove.datastores.protocol import Health, Host, Sizing, Tls
 from trove.datastores.pulse import Pulse
 from trove.datastores.unit import Unit, scrub
 
+GROUP = 3
+"""Which of the layers is the group's."""
 MAKE_TIMEOUT = 300.0
 """Seconds for a new data directory."""
 
@@ -63,6 +65,14 @@ class Server(abc.ABC):
     def _take_certificate(self) -> None:
         """Has the running engine read its certificate again."""
 
+    @abc.abstractmethod
+    def _take_group(self, group: Settings, lower: Settings) -> tuple[str, ...]:
+        """Has the running engine take the group's values, which are in their layer.
+
+        ``lower`` is what counts for a parameter that the group does not name. Answers
+        the names that wait for a restart; raises when what is read back is another.
+        """
+
     # -- what does not
 
     def configure(
@@ -72,13 +82,55 @@ class Server(abc.ABC):
         settings = self._settings(sizing, group, server_id)
         self._host.make_directory(self._where.settings)
         self._keep_certificate(tls)
+        texts = self._tried(settings)
+        self._layers.note(settings[GROUP])
+        self._layers.write(texts)
+        self._settle()
+
+    def regroup(
+        self, sizing: Sizing, group: Settings, server_id: int
+    ) -> tuple[str, ...]:
+        """The group's values, on trial, in their layer, and in a running engine."""
+        settings = self._settings(sizing, group, server_id)
+        texts = self._tried(settings)
+        self._layers.note(settings[GROUP])
+        self._layers.write(texts)
+        if not self._unit.running:
+            return ()
+        lower = {k: v for layer in settings[:GROUP] for k, v in layer.items()}
+        try:
+            waiting = self._take_group(settings[GROUP], lower)
+        except errors.TroveError:
+            before = self._layers.retreat()
+            if before is not None:
+                self._take_group(before, lower)
+            raise
+        if not waiting:
+            self.keep_group()
+        return waiting
+
+    def defaults(self, sizing: Sizing) -> Settings:
+        """All layers but the group's, a later one over an earlier."""
+        layers = self._settings(sizing, {}, 0)
+        merged = {k: v for layer in layers for k, v in layer.items()}
+        merged.pop("server_id", None)  # each has its own
+        return merged
+
+    def keep_group(self) -> None:
+        """The engine is well with the values it has."""
+        self._layers.keep()
+
+    def retreat(self) -> bool:
+        """The values it was last well with are in their layer again."""
+        return self._layers.retreat() is not None
+
+    def _tried(self, settings: tuple[Settings, ...]) -> list[str]:
         texts = self._layers.stage(settings)
         if complaint := self._try_out(self._layers.staged):
             raise errors.Invalid(
                 why=f"The engine refuses the configuration: {scrub(complaint)}"
             )
-        self._layers.write(texts)
-        self._settle()
+        return texts
 
     def start(self) -> None:
         """Starts it; returns when it answers on its socket."""
@@ -111,7 +163,8 @@ class Server(abc.ABC):
         """Where to make the data directory; None when it is there.
 
         It is made under another name and gets its own in one move: under its own name
-        it is whole and secure, always.
+        it is whole and secure, always. So that the engine's programs need not wait for
+        the disk at each file, the file system is synced once, before the move.
         """
         host, here = self._host, self._where
         if host.exists(here.data):
@@ -120,6 +173,7 @@ class Server(abc.ABC):
         host.remove(here.data_unfinished)
         host.make_directory(here.data_unfinished, mode=0o700, owner=self._user)
         yield here.data_unfinished
+        host.run(["sync", "--file-system", here.data_unfinished], timeout=MAKE_TIMEOUT)
         host.rename(here.data_unfinished, here.data)
 
     def _make(self, argv: list[str], bad: str, script: bytes | None = None) -> None:

@@ -1,10 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """FLOWS: every kind of operation, and how it is carried out."""
 
-from trove.flows import instance_create, instance_delete, instance_restart
+from trove.flows import (
+    instance_access,
+    instance_configure,
+    instance_create,
+    instance_delete,
+    instance_resize_volume,
+    instance_restart,
+)
 from trove.workflow.flow import Flow
 
 FLOWS: dict[str, Flow] = {
     flow.kind: flow
-    for flow in (instance_create.FLOW, instance_delete.FLOW, instance_restart.FLOW)
+    for flow in (
+        instance_create.FLOW,
+        instance_configure.FLOW,
+        instance_access.FLOW,
+        instance_restart.FLOW,
+        instance_resize_volume.FLOW,
+        instance_delete.FLOW,
+    )
 }

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """From nothing to ACTIVE, or back to nothing but a row that says why."""
 
+import typing
+
 from sqlalchemy import orm
 
-from trove.db.queries import instances, quotas
+from trove.db.queries import configurations, instances, quotas
 from trove.db.session import now
 from trove.db.tables import Guest, GuestReport
 from trove.flows import guestjobs, things
@@ -194,8 +196,14 @@ def _plan(ctx: StepContext) -> Plan:
         databases=tuple(
             DatabaseOrder(d.name, d.character_set, d.collate) for d in ordered.databases
         ),
+        group=_group(ctx, instance.configuration_id),
         sealed=sealing.seal(ctx.output(wait_for_guest)["public_key"], secrets),
     )
+
+
+def _group(ctx: StepContext, configuration: str | None) -> dict[str, typing.Any]:
+    with ctx.claim.database.reading() as tx:
+        return configurations.settings(tx, configuration)
 
 
 FLOW = Flow(

@@ -5,10 +5,18 @@ from sqlalchemy import orm
 
 from trove.db.queries import instances
 from trove.db.session import now
-from trove.flows import guestjobs
+from trove.flows import guestjobs, instance_configure
 from trove.flows.context import StepContext
 from trove.model import operations, states
 from trove.workflow.flow import Flow, Settle, Step, Wait, minutes
+
+
+def apply_group(ctx: StepContext) -> dict[str, list[str]] | Wait:
+    """What waits for the restart is told once more: a restart that failed with it has
+    put the values before in its place."""
+    if not ctx.instance().restart_required:
+        return {"restart": []}
+    return instance_configure.apply_group(ctx)
 
 
 def restart_database(ctx: StepContext) -> dict[str, str] | Wait:
@@ -41,7 +49,11 @@ def failed(ctx: StepContext, tx: orm.Session, fault: str) -> None:
 
 FLOW = Flow(
     operations.RESTART,
-    (Step(restart_database, within=minutes(15)), Step(settle)),
+    (
+        Step(apply_group, within=minutes(10)),
+        Step(restart_database, within=minutes(15)),
+        Step(settle),
+    ),
     deadline=operations.DEADLINES[operations.RESTART],
     failed=failed,
 )

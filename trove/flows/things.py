@@ -7,6 +7,7 @@ rule 5): port, data volume, wait until it is available, then the server with the
 """
 
 import functools
+import typing
 
 from trove import errors
 from trove.cloud.protocol import Boot, Group, Refused, Rule
@@ -66,10 +67,12 @@ def no_user(ctx: StepContext) -> Wait | None:
 # -- network -----------------------------------------------------------------------
 
 
-def rules(ctx: StepContext, instance: Instance) -> tuple[Rule, ...]:
+def rules(
+    ctx: StepContext, instance: Instance, access: dict[str, typing.Any] | None
+) -> tuple[Rule, ...]:
     """The database's port from outside; outwards the broker, and nothing else."""
     port = ctx.datastore(instance).port
-    cidrs = (instance.access or {}).get("allowed_cidrs") or ["0.0.0.0/0"]
+    cidrs = (access or {}).get("allowed_cidrs") or ["0.0.0.0/0"]
     inward = [Rule("ingress", "tcp", port, cidr) for cidr in cidrs]
     outward = [
         Rule("egress", "tcp", number, f"{address}/32")
@@ -81,7 +84,7 @@ def rules(ctx: StepContext, instance: Instance) -> tuple[Rule, ...]:
 def group(ctx: StepContext, instance: Instance) -> str | Wait:
     """The instance's security group."""
     network = ctx.cloud.network
-    wanted = rules(ctx, instance)
+    wanted = rules(ctx, instance, instance.access)
 
     def finished(key: str) -> list[Group]:
         # one that lacks its rules, by a crash, lets everything out: not ours yet

@@ -14,7 +14,14 @@ import time
 import typing
 
 from trove import errors
-from trove.datastores.protocol import Account, Accounts, Change, Database, Engine
+from trove.datastores.protocol import (
+    Account,
+    Accounts,
+    Change,
+    Database,
+    Engine,
+    Sizing,
+)
 from trove.rpc import codec, sealing
 from trove.rpc.messages import DatabaseOrder, Sealed, UserShown
 
@@ -108,6 +115,10 @@ class Desk:
         self.tickets.note(ticket)
 
     # -- looking
+
+    def defaults(self, memory: int, vcpus: int) -> dict[str, typing.Any]:
+        """What the engine is configured with where no group says otherwise."""
+        return self._make().defaults(Sizing(memory=memory, vcpus=vcpus))
 
     def databases(self, limit: int, after: str | None) -> tuple[str, ...]:
         """A page, as long as a message may be."""

@@ -71,9 +71,9 @@ class Agent:
         self.ledger = Ledger(places.jobs)
         self.jobs = Jobs(places, self.ledger, host, changed=self._changed)
         self.watch = Watch(
-            load_engine,
-            guest.data,
+            *(load_engine, guest.data),
             idle=lambda: self.reporter.idle(),
+            seen=lambda: self.heartbeat.wake(),
         )
         self.reporter = Reporter(
             *(places, self.ledger, self.watch),
@@ -123,8 +123,7 @@ class Agent:
             self.ledger.accept(f"{OWN}{self.boot}/take_up", "take_up", {})
 
     def _changed(self) -> None:
-        self.reporter.changed()
-        self.watch.ring()
+        self.watch.ring(stale=self.reporter.changed())
         self.renewals.ring()
         self.heartbeat.ring()
 

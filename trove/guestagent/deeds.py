@@ -8,6 +8,7 @@ before, so a job whose process died is simply run once more.
 import contextlib
 import dataclasses
 import importlib
+import logging
 import time
 import typing
 
@@ -25,7 +26,9 @@ from trove.guestagent.host import Host
 from trove.guestagent.places import Places
 from trove.model.states import Service
 from trove.rpc import codec
-from trove.rpc.messages import Plan
+from trove.rpc.messages import Group, Plan
+
+LOG = logging.getLogger(__name__)
 
 Result = dict[str, typing.Any]
 
@@ -39,13 +42,20 @@ class NotHealthy(errors.EngineFailed):
     sentence = "the database is {state} after {seconds} seconds: {said}"
 
 
+class NotTaken(errors.EngineFailed):
+    """A new configuration did not work; the one before does."""
+
+    sentence = "{why}; it runs with the configuration before"
+
+
 @dataclasses.dataclass(slots=True)
 class Desk:
     """What a deed works with."""
 
     places: Places
     host: Host
-    progress: typing.Callable[[int], None]
+    progress: typing.Callable[[int, str], None]
+    """How far it is, in percent, and what has just been done."""
     trouble: typing.Callable[[str], None] = lambda why: None
     """Says what the deed waits for that should be there."""
     clock: typing.Callable[[], float] = time.monotonic
@@ -91,26 +101,27 @@ def prepare(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
             why=f"this guest runs {desk.guest.datastore}, not {plan.datastore}"
         )
     accounts = _accounts(desk, plan)
-    desk.progress(5)
+    desk.progress(5, "order read")
     _volume(desk, plan)
-    desk.progress(20)
+    desk.progress(20, "volume mounted")
     tls = identity.hand_out(desk.places, desk.host, desk.guest.user)
     sizing = Sizing(memory=plan.memory, vcpus=plan.vcpus)
     desk.engine.configure(sizing, tls, plan.group, plan.server_id)
     identity.taken(desk.places)
-    desk.progress(30)
+    desk.progress(30, "engine configured")
     desk.engine.initialise(sizing, tls)
-    desk.progress(60)
+    desk.progress(60, "engine initialised")
     desk.note(run=True)
     desk.engine.start()
-    desk.progress(75)
+    desk.progress(75, "engine started")
     desk.engine.accounts.create_databases(
         [Database(one.name, one.character_set, one.collate) for one in plan.databases]
     )
-    desk.progress(80)
+    desk.progress(80, "databases made")
     desk.engine.accounts.create_accounts(accounts)
-    desk.progress(90)
+    desk.progress(90, "accounts made")
     health = desk.until_healthy(120)
+    desk.engine.keep_group()
     desk.note(prepared=True)
     volume = desk.course.volume
     return {"version": health.version, "volume": volume.uuid if volume else None}
@@ -159,16 +170,44 @@ def _volume(desk: Desk, plan: Plan) -> None:
     machine.mount(device, volume, desk.guest.data)
 
 
+def configure(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
+    """Has the values of a configuration group in force; tells which wait."""
+    group: Group = codec.decode(Group, arguments["group"], "group")
+    _must_be_prepared(desk)
+    _mounted(desk)
+    sizing = Sizing(memory=group.memory, vcpus=group.vcpus)
+    waiting = desk.engine.regroup(sizing, group.values, group.server_id)
+    return {"restart": list(waiting)}
+
+
 def restart_database(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
-    """Restarts the engine; done when it is healthy again."""
+    """Restarts the engine; done when it is healthy again.
+
+    If it is not with the values of a new configuration group, it goes back to those
+    before, and the job has failed.
+    """
     _must_be_prepared(desk)
     desk.note(run=True)
     _mounted(desk)
-    desk.progress(10)
-    desk.engine.restart()
-    desk.progress(60)
-    health = desk.until_healthy(300)
+    desk.progress(10, "volume mounted")
+    health = _well(desk, desk.engine.restart, 300)
     return {"version": health.version}
+
+
+def _well(desk: Desk, start: typing.Callable[[], None], within: float) -> Health:
+    """Started and healthy; with the configuration before, if not with this one."""
+    try:
+        start()
+        desk.progress(60, "engine started")
+        health = desk.until_healthy(within)
+    except errors.EngineFailed as failed:
+        if not desk.engine.retreat():
+            raise
+        desk.engine.restart()
+        desk.until_healthy(within)
+        raise NotTaken(why=failed.message) from failed
+    desk.engine.keep_group()
+    return health
 
 
 def stop_database(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
@@ -184,10 +223,21 @@ def take_up(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
     A volume that is missing may be brought back: it is told, and waited for.
     """
     _mounted(desk, patience=TAKE_UP - 2 * 60)
-    desk.progress(30)
+    desk.progress(30, "volume mounted")
     if desk.course.run and desk.course.prepared:
-        desk.engine.start()
+        _taken_up(desk)
     return {}
+
+
+def _taken_up(desk: Desk) -> None:
+    """A database that serves with an older configuration is better than none."""
+    try:
+        desk.engine.start()
+    except errors.EngineFailed as failed:
+        if not desk.engine.retreat():
+            raise
+        LOG.warning("%s; it is started with the configuration before", failed)
+        desk.engine.start()
 
 
 def _must_be_prepared(desk: Desk) -> None:
@@ -240,6 +290,7 @@ class Deed:
 
 DEEDS: dict[str, Deed] = {
     "prepare": Deed(prepare, 25 * 60),
+    "configure": Deed(configure, 5 * 60),
     "restart_database": Deed(restart_database, 20 * 60),
     "stop_database": Deed(stop_database, 16 * 60),
     "take_up": Deed(take_up, TAKE_UP),

@@ -81,7 +81,8 @@ class Watch:
     """A part that looks at the database, and guards it from a full disk.
 
     ``idle`` says that there is nothing to look at: it is not prepared, or a job works
-    on it. ``engine`` is made by the thread that uses it.
+    on it. ``engine`` is made by the thread that uses it. ``seen`` is called after each
+    look.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Watch:
         data: str,
         *,
         idle: typing.Callable[[], bool],
+        seen: typing.Callable[[], None] = lambda: None,
         every: float = EVERY,
         clock: typing.Callable[[], float] = time.monotonic,
         disk: typing.Callable[[str], Disk] = look_at_disk,
@@ -98,6 +100,7 @@ class Watch:
         self._engine: Engine | None = None
         self._data = data
         self._idle = idle
+        self._seen = seen
         self._every = every
         self._clock = clock
         self._disk = disk
@@ -127,15 +130,17 @@ class Watch:
         """Whether its thread still runs; a look that hangs is no fault of ours."""
         return self._thread is not None and self._thread.is_alive()
 
-    def ring(self) -> None:
-        """Look now; what was seen before is of no use."""
-        self._look = Look(None, self._look.disk)
+    def ring(self, *, stale: bool) -> None:
+        """Look now; what was seen before is of no use if it is ``stale``."""
+        if stale:
+            self._look = Look(None, self._look.disk)
         self._rung.set()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._rung.clear()
             self.look()
+            self._seen()
             self._rung.wait(self._every)
 
     # -- looking

@@ -23,12 +23,21 @@ from trove.rpc.messages import Report
 LOG = logging.getLogger(__name__)
 
 GAP = 0.5
-"""Seconds between two reports at the least, however often things change."""
+"""Seconds between two reports at the least, on the average, however often things
+change.
+"""
+
+BURST = 4
+"""Reports that may come at once after a while: what a job changes comes in twos and
+threes.
+"""
 
 CHECK = 0.5
 """Seconds between two looks, in memory, at whether the state has changed."""
 
 JUDGED = ("prepare", "take_up")
+SERVING = ("configure", "grow_file_system")
+"""Jobs through which the database goes on: it is looked at meanwhile."""
 WHY = 1000
 """The longest reason that is reported, in characters."""
 
@@ -65,21 +74,31 @@ class Reporter:
         self._certificate = certificate
         self._seq = 0
         self._course = state.load_course(places)
+        self._was_idle = True
 
     @property
     def course(self) -> state.Course:
         """How far the guest has come."""
         return self._course
 
-    def changed(self) -> None:
-        """A job began or ended: it may have brought the guest further."""
+    def changed(self) -> bool:
+        """A job began or ended: it may have brought the guest further.
+
+        Answers whether what was seen of the database before is of no use now.
+        """
         self._course = state.load_course(self._places)
+        idle, was_idle = self.idle(), self._was_idle
+        self._was_idle = idle
+        return idle or was_idle
 
     def idle(self) -> bool:
         """Whether there is nothing to look at, or a job works on it."""
         if not self._course.prepared:
             return True
-        return self._ledger.current() is not None and not self._ledger.trouble()
+        job = self._ledger.current()
+        if job is None or job.method in SERVING:
+            return False
+        return not self._ledger.trouble()
 
     def standing(self) -> tuple[object, ...]:
         """What a change of is reported at once."""
@@ -142,7 +161,7 @@ class Heartbeat:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._due = clock()
-        self._sent = clock() - GAP
+        self._full = clock()  # when as many reports may come at once as ever
         self._said: tuple[object, ...] | None = None
         self._heard = False
 
@@ -168,25 +187,33 @@ class Heartbeat:
         self._due = self._clock()
         self._rung.set()
 
+    def wake(self) -> None:
+        """Report if anything has changed."""
+        self._rung.set()
+
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._rung.clear()
             wait = self.beat()
             self._rung.wait(wait)
             if self._rung.is_set() and not self._stopping.is_set():
-                self._stopping.wait(max(0.0, self._sent + GAP - self._clock()))
+                self._stopping.wait(max(0.0, self._free() - self._clock()))
+
+    def _free(self) -> float:
+        """The moment from which another report may be sent."""
+        return self._full - (BURST - 1) * GAP
 
     def beat(self) -> float:
         """Sends a report if one is due; seconds until it must be asked again."""
         moment = self._clock()
         standing = self._reporter.standing()
-        soon = self._sent + GAP - moment
+        soon = self._free() - moment
         if soon > 0:
             return soon
         if moment < self._due and standing == self._said:
             return min(CHECK, self._due - moment)
         self._due = moment + self._pick(self._every * 0.8, self._every * 1.2)
-        self._sent = moment
+        self._full = max(self._full, moment) + GAP
         try:
             self._send(self._reporter.report())
             self._said = standing

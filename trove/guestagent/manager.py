@@ -10,7 +10,14 @@ from trove.guestagent.accounts import Desk
 from trove.guestagent.jobs import Jobs
 from trove.guestagent.ledger import OWN, Ledger
 from trove.rpc import codec
-from trove.rpc.messages import DatabaseOrder, JobReport, Plan, Sealed, UserShown
+from trove.rpc.messages import (
+    DatabaseOrder,
+    Group,
+    JobReport,
+    Plan,
+    Sealed,
+    UserShown,
+)
 
 ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z._:/\[\]-]{0,254}")
 
@@ -37,6 +44,14 @@ class Manager:
     def restart_database(self, context: Context, job: str) -> None:
         """Restart the engine."""
         self._submit(job, "restart_database", {})
+
+    def configure(self, context: Context, job: str, group: Group) -> None:
+        """Have a configuration group's values in force."""
+        self._submit(job, "configure", {"group": codec.encode(group)})
+
+    def grow_file_system(self, context: Context, job: str) -> None:
+        """Make the file system as large as its volume."""
+        self._submit(job, "grow_file_system", {})
 
     def stop_database(self, context: Context, job: str) -> None:
         """Stop the engine in good order."""
@@ -89,6 +104,11 @@ class Manager:
         self, context: Context, ticket: str, databases: tuple[DatabaseOrder, ...]
     ) -> None:
         self._accounts.create_databases(ticket, databases)
+
+    def defaults(
+        self, context: Context, memory: int, vcpus: int
+    ) -> dict[str, typing.Any]:
+        return self._accounts.defaults(memory, vcpus)
 
     def delete_database(self, context: Context, ticket: str, name: str) -> None:
         self._accounts.delete_database(ticket, name)

@@ -10,16 +10,22 @@ import secrets
 import typing
 
 INSTANCE = "instance"
-"""The object type of all three kinds below."""
+"""The object type of all the kinds below."""
 
 CREATE = "instance.create"
 DELETE = "instance.delete"
 RESTART = "instance.restart"
+CONFIGURE = "instance.configure"
+RESIZE_VOLUME = "instance.resize_volume"
+ACCESS = "instance.access"
 
 DEADLINES = {
     CREATE: 75 * 60.0,
     DELETE: 24 * 3600.0,
-    RESTART: 20 * 60.0,
+    RESTART: 30 * 60.0,
+    CONFIGURE: 20 * 60.0,
+    RESIZE_VOLUME: 90 * 60.0,
+    ACCESS: 20 * 60.0,
 }
 """Seconds that each kind may take before it is undone, or raises an alarm."""
 
@@ -92,5 +98,37 @@ class DeleteInstance:
 
     @classmethod
     def from_dict(cls, data: dict[str, typing.Any]) -> "DeleteInstance":
+        """The reverse of ``to_dict``."""
+        return cls(**data)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ConfigureInstance:
+    """What ``instance.configure`` returns to when it fails: the group before."""
+
+    before: str | None
+
+    def to_dict(self) -> dict[str, typing.Any]:
+        """Plain JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, typing.Any]) -> "ConfigureInstance":
+        """The reverse of ``to_dict``."""
+        return cls(**data)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ChangeAccess:
+    """What ``instance.access`` returns to when it fails: the row's access before."""
+
+    before: dict[str, typing.Any] | None
+
+    def to_dict(self) -> dict[str, typing.Any]:
+        """Plain JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, typing.Any]) -> "ChangeAccess":
         """The reverse of ``to_dict``."""
         return cls(**data)

@@ -8,15 +8,24 @@ A call that changes something carries a ticket, which the agent gave a moment ag
 good once and not for long, so a call that was kept, delayed or sent again is none.
 """
 
+import typing
+
 from trove.rpc.interface import Interface, call, cast
-from trove.rpc.messages import DatabaseOrder, JobReport, Plan, Sealed, UserShown
+from trove.rpc.messages import (
+    DatabaseOrder,
+    Group,
+    JobReport,
+    Plan,
+    Sealed,
+    UserShown,
+)
 
 
 class Guest(Interface):
     """Topic ``guestagent.<instance>``, on the guests' vhost."""
 
     topic = "guestagent"
-    version = "1.1"
+    version = "1.2"
     own_topic = True
 
     @cast(since="1.0")
@@ -31,9 +40,21 @@ class Guest(Interface):
     def stop_database(self, job: str) -> None:
         """Stop the engine in good order (before the server goes)."""
 
+    @cast(since="1.2")
+    def configure(self, job: str, group: Group) -> None:
+        """These values in force, and no others; ``{"restart": [names that wait]}``."""
+
+    @cast(since="1.2")
+    def grow_file_system(self, job: str) -> None:
+        """The file system as large as the volume has become."""
+
     @call(since="1.0", timeout=30)
     def job(self, job: str) -> JobReport | None:
         """How a job stands by the agent's ledger; None if it never heard of it."""
+
+    @call(since="1.2", timeout=20)
+    def defaults(self, memory: int, vcpus: int) -> dict[str, typing.Any]:
+        """What the engine is configured with where no group says otherwise."""
 
     # -- databases, users, grants, root: what a guest is asked while a user waits
 

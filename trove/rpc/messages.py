@@ -111,6 +111,20 @@ class Plan:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Group:
+    """The values of a configuration group, and what the other layers are made from.
+
+    ``memory`` in MiB. No value is a secret: parameters that hold one are none of a
+    group's.
+    """
+
+    memory: int
+    vcpus: int
+    server_id: int
+    values: dict[str, typing.Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class UserShown:
     """A user as a guest finds it in its engine."""
 

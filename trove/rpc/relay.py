@@ -20,7 +20,9 @@ from trove.rpc import codec
 from trove.rpc.guest import Guest
 from trove.rpc.messages import Question
 
-LOOKS = frozenset({"list_databases", "has_database", "list_users", "show_user"})
+LOOKS = frozenset(
+    {"list_databases", "has_database", "list_users", "show_user", "defaults"}
+)
 CHANGES = frozenset(
     {
         "create_databases",

@@ -20,6 +20,7 @@ from tests.functional.suite import outside
 from tests.functional.suite.client import Authenticator, Client
 from tests.functional.suite.guests import Fleet
 from trove import config
+from trove.actions import parameters
 from trove.api import app, policy
 from trove.api.policy import Policy
 from trove.cmd import conductor, taskmanager
@@ -126,7 +127,7 @@ class Deployment:
                 ("mariadb", "10.11", "10.11.6"),
                 ("postgresql", "15", "15.8"),
             ):
-                datastores.register_version(
+                row = datastores.register_version(
                     tx,
                     name,
                     version,
@@ -136,6 +137,7 @@ class Deployment:
                     image_tags=["trove", "guest"],
                     active=True,
                 )
+                parameters.seed(tx, row.id, name)
         return made
 
     def start(self) -> None:

@@ -34,7 +34,7 @@ from trove.rpc import codec, passwords, sealing, transport
 from trove.rpc.conductor import Conductor
 from trove.rpc.guest import Guest as GuestInterface
 from trove.rpc.interface import Proxy
-from trove.rpc.messages import Enrolment, Plan, Report
+from trove.rpc.messages import Enrolment, Group, Plan, Report
 from trove.service import certificates
 
 EVERY = 2.0
@@ -56,6 +56,8 @@ class Guest:
     databases: list[str] = dataclasses.field(default_factory=list)
     accounts: dict[str, str] = dataclasses.field(default_factory=dict)
     done: list[str] = dataclasses.field(default_factory=list)
+    group: dict[str, typing.Any] = dataclasses.field(default_factory=dict)
+    """The values of its configuration group."""
     silent: bool = False
     certificate: str = ""
     ledger: Ledger | None = None
@@ -234,8 +236,15 @@ class Fleet:
             plan = codec.decode(Plan, job.arguments["plan"], "plan")
             secrets = sealing.unseal(guest.keys[0], plan.sealed)
             guest.accounts = {u["name"]: u["password"] for u in secrets["users"]}
+            guest.group = dict(plan.group)
             guest.databases = [database.name for database in plan.databases]
             guest.engine = _engine(guest.datastore, guest.databases, secrets["users"])
+        if job.method == "configure":
+            group = codec.decode(Group, job.arguments["group"], "group")
+            guest.group = dict(group.values)
+            rules = registry.get(guest.datastore).parameters
+            waiting = [n for n in guest.group if rules[n]["restart_required"]]
+            return Outcome(100, JobState.DONE, None, {"restart": waiting})
         stopped = job.method == "stop_database"
         guest.service = Service.STOPPED if stopped else Service.HEALTHY
         return Outcome(100, JobState.DONE, None, {})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a create, a delete, a restart and a reset leave in the database."""
+"""What a create, a delete and a reset leave in the database."""
 
 import concurrent.futures
 import typing
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from tests.api.world import ADMINS, DEMO, World
 from trove import errors
-from trove.actions import instances
+from trove.actions import changes, instances
 from trove.actions.begin import Token
 from trove.actions.orders import Order
 from trove.context import Context
@@ -205,33 +205,9 @@ def test_a_source_keeps_its_replicas(world: World) -> None:
     instances.delete(world.services, MEMBER, source, DEMO)
 
 
-def test_a_restart_is_one_operation(world: World) -> None:
-    id = world.active()
-    instances.restart(world.services, MEMBER, id, DEMO)
-    assert row(world, id).task == Task.REBOOTING
-    assert [each.kind for each in world.operations(id)].count(operations.RESTART) == 1
-    with pytest.raises(errors.InstanceBusy):
-        instances.restart(world.services, MEMBER, id, DEMO)
-
-
-@pytest.mark.parametrize("service", ["healthy", "running", "read_only", "crashed"])
-def test_a_restart_of_what_has_one(world: World, service: str) -> None:
-    id = world.active()
-    world.finish(id, service)
-    instances.restart(world.services, MEMBER, id, DEMO)
-
-
-def test_no_restart_of_what_does_not_answer(world: World) -> None:
-    id = world.active()
-    world.clock += 3600
-    with pytest.raises(errors.InstanceNotReady, match="ERROR"):
-        instances.restart(world.services, MEMBER, id, DEMO)
-    assert row(world, id).task == Task.NONE
-
-
 def test_a_reset_cancels_what_is_under_way(world: World) -> None:
     id = world.active()
-    instances.restart(world.services, MEMBER, id, DEMO)
+    changes.restart(world.services, MEMBER, id, DEMO)
     instances.reset_status(world.services, ADMIN, id, None)
     (restart,) = [o for o in world.operations(id) if o.kind == operations.RESTART]
     assert restart.cancel

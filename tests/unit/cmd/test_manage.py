@@ -42,10 +42,10 @@ def synced(shell):
 def test_the_database_is_brought_up_to_date(shell):
     assert shell("db", "version")[0] == 3
     code, out, _ = shell("db", "sync")
-    assert (code, out) == (0, "The database is now at revision 0002.\n")
-    assert shell("db", "sync")[1] == "The database was at revision 0002.\n"
+    assert (code, out) == (0, "The database is now at revision 0004.\n")
+    assert shell("db", "sync")[1] == "The database was at revision 0004.\n"
     code, out, _ = shell("--json", "db", "version")
-    assert (code, json.loads(out)) == (0, {"database": "0002", "newest": "0002"})
+    assert (code, json.loads(out)) == (0, {"database": "0004", "newest": "0004"})
 
 
 def test_going_back_must_be_meant(synced):
@@ -76,6 +76,42 @@ def test_datastores_are_registered_and_listed(synced):
     assert row["image_tags"] == ["trove", "mariadb"]
     assert (row["active"], row["default"]) == (False, True)
     assert "10.11" in synced("datastore", "list")[1]
+
+
+def rules(synced):
+    found = json.loads(synced("--json", "parameters", "list", "mariadb", "10.11")[1])
+    return {row["name"]: row for row in found}
+
+
+def test_rules_are_listed_loaded_and_never_widened(synced, tmp_path):
+    words = ("datastore", "version", "register", "mariadb", "10.11")
+    assert synced(*words, "--image", "x")[0] == 0
+    assert rules(synced)["max_connections"]["restart_required"] is False
+    file = tmp_path / "rules.json"
+    entry = {"name": "wait_timeout", "type": "integer", "restart_required": False}
+    told = {"configuration-parameters": [{**entry, "min": 30, "max": 90}]}
+    file.write_text(json.dumps(told))
+    load = ("parameters", "load", "mariadb", "10.11")
+    assert synced(*load, str(file))[1] == "mariadb 10.11 has 1 parameters.\n"
+    assert {name: row["max"] for name, row in rules(synced).items()} == {
+        "wait_timeout": 90
+    }
+    for wrong, says in (
+        ([{**entry, "max": 10**12}], "can be from"),
+        ([{**entry, "name": "plugin_load"}], "no parameter plugin_load"),
+        ([entry, entry], "twice"),
+        ([{"name": "wait_timeout"}], "is no file of"),
+        (7, "is no file of"),
+    ):
+        file.write_text(json.dumps({"configuration-parameters": wrong}))
+        upstream = ("db_load_datastore_config_parameters", "mariadb", "10.11")
+        code, _, err = synced(*upstream, str(file))
+        assert code == 1 and says in err
+    assert len(rules(synced)) == 1
+    assert "cannot be read" in synced(*load, str(tmp_path / "none"))[2]
+    assert synced(*load)[0] == 0
+    assert len(rules(synced)) > 30
+    assert synced("parameters", "list", "mariadb", "9")[0] == 1
 
 
 def test_a_default_version_is_named(synced):

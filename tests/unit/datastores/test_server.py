@@ -49,6 +49,12 @@ class Paper(Server):
     def _take_certificate(self):
         self.deeds.append("took the certificate")
 
+    def _take_group(self, group, lower):
+        self.deeds.append(f"took {group} over {lower}")
+        if group.get("evil"):
+            raise errors.EngineFailed(why="evil")
+        return tuple(name for name in group if name == "slow")
+
     def make(self, answer=""):
         with self._made_whole() as fresh:
             if fresh is not None:
@@ -107,3 +113,39 @@ def test_a_start_is_over_when_it_answers_and_a_stop_lets_go(host, paper):
     assert paper.deeds == ["answered", "answered"]
     assert host.deeds == ["start x.service", "restart x.service", "stop x.service"]
     assert paper.health().state == "healthy"
+
+
+def test_a_group_is_taken_by_an_engine_that_runs(paper, host):
+    paper.configure(host.sizing, host.tls, {"a": 1}, 7)
+    paper.keep_group()
+    host.state = "active"
+    paper.deeds.clear()
+    assert paper.regroup(host.sizing, {"slow": 2}, 7) == ("slow",)
+    assert paper.deeds == ["took {'slow': 2} over {'id': 7}"]
+    assert "slow = 2" in host.files["/etc/x/50-group.x"]
+    assert paper.retreat(), "the engine was not yet started with it"
+    assert host.files["/etc/x/50-group.x"] == "a = 1\n"
+    assert not paper.retreat()
+
+
+def test_a_group_waits_in_its_file_for_an_engine_that_is_stopped(paper, host):
+    paper.configure(host.sizing, host.tls, {}, 7)
+    paper.deeds.clear()
+    assert paper.regroup(host.sizing, {"slow": 2}, 7) == ()
+    assert paper.deeds == []
+    assert "slow = 2" in host.files["/etc/x/50-group.x"]
+
+
+def test_a_group_that_is_not_taken_leaves_what_was(paper, host):
+    paper.configure(host.sizing, host.tls, {"a": 1}, 7)
+    paper.keep_group()
+    host.state = "active"
+    paper.deeds.clear()
+    with pytest.raises(errors.EngineFailed, match="evil"):
+        paper.regroup(host.sizing, {"evil": 1}, 7)
+    assert paper.deeds[-1] == "took {'a': 1} over {'id': 7}"
+    assert host.files["/etc/x/50-group.x"] == "a = 1\n"
+    paper.complaint = "no"
+    with pytest.raises(errors.Invalid, match="no"):
+        paper.regroup(host.sizing, {"b": 1}, 7)
+    assert host.files["/etc/x/50-group.x"] == "a = 1\n"

@@ -2,6 +2,7 @@
 """Tests of trove/guestagent/deeds.py: each may be done again from its start."""
 
 import dataclasses
+import json
 import os
 
 import pytest
@@ -10,7 +11,7 @@ from trove import errors
 from trove.guestagent import deeds, identity, state
 from trove.guestagent.disks import DiskError, Disks
 from trove.rpc import codec, sealing
-from trove.rpc.messages import DatabaseOrder, Plan
+from trove.rpc.messages import DatabaseOrder, Group, Plan
 
 PLAN = Plan("toy", "1", 512, 2, 7, None, "xfs", databases=(DatabaseOrder("shop"),))
 MIB = 1024 * 1024
@@ -31,7 +32,11 @@ def desk(places, host, guest, said):
     def made():
         clock = Clock()
         return deeds.Desk(
-            places, host, said.append, said.append, clock=clock, pause=clock.pause
+            *(places, host),
+            progress=lambda percent, _done: said.append(percent),
+            trouble=said.append,
+            clock=clock,
+            pause=clock.pause,
         )
 
     return made
@@ -105,6 +110,47 @@ def test_an_engine_that_does_not_become_healthy_fails_the_job(desk, toy, places)
     made.engine.restart = lambda: None
     with pytest.raises(deeds.NotHealthy, match="crashed"):
         deeds.restart_database(made, {})
+
+
+def configure(desk, **values):
+    group = Group(memory=512, vcpus=2, server_id=7, values=values)
+    return deeds.configure(desk(), {"group": codec.encode(group)})
+
+
+def test_a_group_is_taken_and_says_what_waits(desk, toy):
+    prepare(desk)
+    assert configure(desk, fast=1) == {"restart": []}
+    assert configure(desk, fast=1, slow_start=2) == {"restart": ["slow_start"]}
+
+
+def test_a_group_is_for_what_is_prepared(desk, toy):
+    with pytest.raises(errors.Conflict):
+        configure(desk, fast=1)
+    assert toy.calls == []
+
+
+def test_a_restart_that_a_new_group_spoils_returns_to_the_one_before(desk, toy):
+    prepare(desk)
+    configure(desk, fast=1)
+    deeds.restart_database(desk(), {})
+    configure(desk, broken=1)
+    with pytest.raises(deeds.NotTaken, match=r"of no use; .* configuration before"):
+        deeds.restart_database(desk(), {})
+    assert json.loads((toy.data / "group.json").read_text()) == {"fast": 1}
+    os.kill(toy.pid, 0)
+    deeds.restart_database(desk(), {})
+
+
+def test_after_a_boot_a_database_with_the_group_before_is_better_than_none(desk, toy):
+    prepare(desk)
+    configure(desk, broken=1)
+    toy.kill()
+    deeds.take_up(desk(), {})
+    os.kill(toy.pid, 0)
+    toy.order(fail_in="start")
+    toy.kill()
+    with pytest.raises(errors.EngineFailed, match="ordered"):
+        deeds.take_up(desk(), {})
 
 
 def test_what_is_not_prepared_is_not_restarted(desk, toy):

@@ -170,6 +170,18 @@ def test_a_read_only_file_system_and_one_that_does_not_answer_are_told(scene, en
     assert engine.orders == []
 
 
+def test_each_look_of_its_thread_is_told(engine):
+    """So that a report need not wait for a clock."""
+    told = threading.Event()
+    watch = Watch(
+        lambda: engine, "/data", idle=lambda: False, seen=told.set, disk=lambda _: ROOM
+    )
+    watch.start()
+    assert told.wait(10)
+    assert watch.latest().health is not None
+    assert watch.stop(5.0)
+
+
 def test_nothing_is_looked_at_while_a_job_works_on_it(scene, engine):
     scene.watch.look()
     scene.busy = True

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of trove/guestagent/heartbeat.py: when a report comes, and what it says."""
 
+import time
+
 import pytest
 
 from trove import errors
@@ -26,6 +28,13 @@ class Engine:
 
     def set_read_only(self, on):
         pass
+
+
+def until(look):
+    end = time.monotonic() + 10
+    while not look():
+        assert time.monotonic() < end
+        time.sleep(0.005)
 
 
 @pytest.fixture
@@ -127,7 +136,30 @@ def test_things_that_change_all_the_time_do_not_flood(scene):
         scene.heart.ring()
         scene.heart.beat()
         scene.clock.now += 0.05
-    assert len(scene.sent) <= 10 / heartbeat.GAP + 1
+    assert len(scene.sent) <= 10 / heartbeat.GAP + heartbeat.BURST
+
+
+def test_what_is_found_after_a_jobs_end_need_not_wait(scene):
+    """The job's end is one report, and what the database is then is another."""
+    scene.live(30)
+    told = len(scene.sent)
+    scene.heart.ring()
+    scene.heart.beat()
+    scene.watch.look()
+    scene.heart.beat()
+    assert [report.service for report in scene.sent[told:]] == ["starting", "healthy"]
+
+
+def test_what_a_look_finds_is_reported_without_waiting_for_a_clock(scene):
+    """The thread sleeps much longer than a report takes; the watch wakes it."""
+    scene.heart.start()
+    until(lambda: scene.sent)
+    scene.clock.now += 5
+    scene.watch.look()
+    scene.heart.wake()
+    until(lambda: len(scene.sent) == 2)
+    assert scene.sent[-1].service == "healthy"
+    assert scene.heart.stop(5.0)
 
 
 def test_a_report_that_cannot_be_sent_is_dropped_and_the_next_is_fresh(scene):
@@ -151,6 +183,40 @@ def test_what_a_job_brought_about_is_seen(scene, places):
     scene.heart.beat()
     assert scene.sent[0].service == "stopped"
     assert not scene.reporter.course.run
+
+
+def test_a_database_that_serves_through_a_job_is_told_as_it_is(scene):
+    """An action asked for right after a change of the configuration is not refused."""
+    scene.reporter.changed()
+    scene.watch.look()
+    job = scene.ledger.accept("7/configure", "configure", {})[0]
+    for move in (
+        scene.ledger.begin,
+        lambda job: scene.ledger.finish(job, Outcome(100, "done")),
+    ):
+        job = move(job)
+        scene.watch.ring(stale=scene.reporter.changed())
+        scene.live(1)
+        scene.watch.look()
+    assert {report.service for report in scene.sent} == {"healthy"}
+    assert [job.state for job in scene.sent[-1].jobs] == ["done"]
+
+
+def test_what_was_seen_before_a_restart_is_of_no_use(scene):
+    scene.reporter.changed()
+    scene.watch.look()
+    job = scene.ledger.begin(
+        scene.ledger.accept("7/restart_database", "restart_database", {})[0]
+    )
+    scene.watch.ring(stale=scene.reporter.changed())
+    scene.live(1)
+    scene.ledger.finish(job, Outcome(100, "done"))
+    scene.watch.ring(stale=scene.reporter.changed())
+    scene.live(1)
+    assert {report.service for report in scene.sent} == {"starting"}
+    scene.watch.look()
+    scene.live(1)
+    assert scene.sent[-1].service == "healthy"
 
 
 def test_what_stands_in_the_way_of_a_job_comes_at_once(scene):

@@ -2,12 +2,14 @@
 """All resources of the API, and the route table made of them."""
 
 from trove.api.resources import (
+    configurations,
     databases,
     datastores,
     flavors,
     instances,
     limits,
     managed,
+    parameters,
     quotas,
     root,
     users,
@@ -23,6 +25,8 @@ RESOURCES = (
     *managed.RESOURCES,
     *datastores.RESOURCES,
     *versions.RESOURCES,
+    *configurations.RESOURCES,
+    *parameters.RESOURCES,
     *flavors.RESOURCES,
     *limits.RESOURCES,
     *quotas.RESOURCES,

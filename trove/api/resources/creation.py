@@ -87,7 +87,6 @@ INHERITED = (
 LATER = {
     "replica_of": "Creating a replica",
     "restorePoint": "Restoring a backup",
-    "configuration": "A configuration group",
     "modules": "A module",
 }
 
@@ -116,10 +115,15 @@ def order(body: Plain) -> Order:
         availability_zone=body.get("availability_zone") or None,
         region=body.get("region_name") or None,
         locality=body.get("locality"),
+        configuration=_group(body.get("configuration")),
         access=access(body.get("access")),
         databases=tuple(new_database(each) for each in body.get("databases") or ()),
         users=tuple(new_user(each) for each in body.get("users") or ()),
     )
+
+
+def _group(reference: str | None) -> str | None:
+    return id_of(reference) if reference else None
 
 
 def access(body: Plain | None) -> Plain | None:

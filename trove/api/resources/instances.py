@@ -6,8 +6,9 @@ import typing
 from collections.abc import Callable
 
 from trove import errors
-from trove.actions import instances
+from trove.actions import accounts, changes, configurations, instances
 from trove.actions.begin import Token
+from trove.actions.flavors import id_of
 from trove.api import paging, schemas
 from trove.api.resource import ADMIN, EMPTY, MEMBER, Action, Ask, Op, Plain, Resource
 from trove.api.resources import creation
@@ -83,10 +84,7 @@ def show(ask: Ask) -> typing.Any:
 
 
 def change(ask: Ask) -> None:
-    """Rename, now; the other attributes come with what they are about.
-
-    An empty change takes the configuration group away, and there is none to take.
-    """
+    """One attribute, and perhaps the name; an empty PUT takes the group away."""
     body: Plain = ask.body["instance"]
     others = sorted(set(body) - {"name"})
     if len(others) > 1:
@@ -96,10 +94,33 @@ def change(ask: Ask) -> None:
     id = _known(ask)
     if "replica_of" in body or "slave_of" in body:
         raise errors.Invalid(f"Instance {id} is not a replica.")
+    others = [name for name in others if name not in ("configuration", "access")]
     if others and body[others[0]] is not None:
         raise errors.Unsupported(f"Changing {others[0]} is not supported yet.")
     if "name" in body:
         instances.rename(ask.services, ask.context, id, ask.project, body["name"])
+    if "access" in body:
+        access = typing.cast(Plain, creation.access(body["access"]))
+        changes.change_access(ask.services, ask.context, id, ask.project, access)
+    if "configuration" in body or not body:
+        reference = body.get("configuration")
+        configurations.attach(
+            ask.services,
+            ask.context,
+            id,
+            ask.project,
+            id_of(reference) if reference else None,
+        )
+
+
+def defaults(ask: Ask) -> Plain:
+    """Asked of the guest: what the engine has when no group says otherwise."""
+    running = accounts.Running(ask.services, ask.context, ask.ids["id"], ask.project)
+    return {"configuration": running.defaults()}
+
+
+def as_it_is(ask: Ask, found: Plain) -> Plain:
+    return found
 
 
 def delete(ask: Ask) -> None:
@@ -107,8 +128,15 @@ def delete(ask: Ask) -> None:
 
 
 def restart(ask: Ask) -> None:
-    instances.restart(
-        ask.services, ask.context, ask.ids["id"], ask.project, _token(ask)
+    changes.restart(ask.services, ask.context, ask.ids["id"], ask.project, _token(ask))
+
+
+def resize_volume(ask: Ask) -> None:
+    """To a number of GiB, bare or under ``size``."""
+    asked = ask.body["resize"]["volume"]
+    size = int(asked["size"] if isinstance(asked, dict) else asked)
+    changes.resize_volume(
+        ask.services, ask.context, ask.ids["id"], ask.project, size, _token(ask)
     )
 
 
@@ -131,9 +159,7 @@ def _later(what: str) -> Callable[[Ask], typing.Any]:
 ACTIONS: dict[str, Action | tuple[Action, ...]] = {
     "restart": Action(restart, "instance:restart", EMPTY),
     "resize": (
-        Action(
-            _later("Resizing a volume"), "instance:resize_volume", RESIZE, when="volume"
-        ),
+        Action(resize_volume, "instance:resize_volume", RESIZE, when="volume"),
         Action(
             _later("Changing the flavor"),
             "instance:resize_flavor",
@@ -194,6 +220,14 @@ RESOURCES = (
                 "show",
                 "Show an instance, by id or unique name.",
                 view=whole,
+            ),
+            _op(
+                "GET",
+                "{id}/configuration",
+                defaults,
+                "configuration",
+                "Show what a database has where no configuration group says otherwise.",
+                view=as_it_is,
             ),
             _op(
                 "PUT",

@@ -66,6 +66,12 @@ def detail(ask: Ask, seen: typing.Any) -> Plain:
             "created": shown(row.fault_at or row.updated),
             "details": row.fault_details if ask.context.is_admin else None,
         }
+    if row.configuration_id and seen.configuration:
+        view["configuration"] = {
+            "id": row.configuration_id,
+            "name": seen.configuration,
+            "links": ask.links.of("configurations", row.configuration_id),
+        }
     if row.locality:
         view["locality"] = row.locality
     if ask.context.is_admin:

@@ -13,7 +13,7 @@ from sqlalchemy import orm
 
 from trove import errors
 from trove.db.session import now
-from trove.db.tables import Datastore, DatastoreVersion, Instance
+from trove.db.tables import Configuration, Datastore, DatastoreVersion, Instance
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -196,16 +196,12 @@ def hold(tx: orm.Session, version_id: str) -> None:
 
 
 def in_use(tx: orm.Session, version_id: str) -> bool:
-    """Whether an instance that is not deleted has this version."""
-    return bool(
-        tx.scalar(
-            sa.select(
-                sa.exists().where(
-                    Instance.version_id == version_id, Instance.deleted_at.is_(None)
-                )
-            )
-        )
-    )
+    """Whether an instance or a group that is not deleted has this version."""
+    had = [
+        sa.exists().where(table.version_id == version_id, table.deleted_at.is_(None))
+        for table in (Instance, Configuration)
+    ]
+    return bool(tx.scalar(sa.select(sa.or_(*had))))
 
 
 def _datastores(which: str) -> sa.Select[Datastore]:

@@ -17,6 +17,7 @@ from trove import errors
 from trove.db import dialects
 from trove.db.session import AmongLiving, epoch_now
 from trove.db.tables import (
+    Configuration,
     Datastore,
     DatastoreVersion,
     GuestReport,
@@ -66,6 +67,8 @@ class Seen:
     live: str | None
     live_state: str | None
     source: str | None
+    configuration: str | None
+    """The name of its configuration group."""
     replicas: tuple[str, ...]
 
 
@@ -233,6 +236,7 @@ def everything(ids: Ids) -> Rows:
             Operation.kind,
             Operation.state,
             Source.id,
+            Configuration.name,
         )
         .join(cut, cut.c.id == Instance.id)
         .outerjoin(DatastoreVersion, DatastoreVersion.id == Instance.version_id)
@@ -243,6 +247,7 @@ def everything(ids: Ids) -> Rows:
             Source,
             sa.and_(Source.id == Instance.source_id, Source.deleted_at.is_(None)),
         )
+        .outerjoin(Configuration, Configuration.id == Instance.configuration_id)
     )
 
 

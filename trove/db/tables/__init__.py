@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tables: every column, once."""
 
+from trove.db.tables.configurations import Configuration, Parameter
 from trove.db.tables.datastores import Datastore, DatastoreVersion
 from trove.db.tables.instances import Guest, GuestReport, Instance
 from trove.db.tables.operations import (
@@ -17,6 +18,7 @@ from trove.db.tables.services import ServiceProcess
 
 __all__ = [
     "CloudThing",
+    "Configuration",
     "Datastore",
     "DatastoreVersion",
     "Event",
@@ -26,6 +28,7 @@ __all__ = [
     "Instance",
     "Operation",
     "OperationStep",
+    "Parameter",
     "Quota",
     "Record",
     "RootDeed",

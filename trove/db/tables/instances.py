@@ -27,6 +27,7 @@ class Instance(Record):
         # the two lists: a project's live instances in key order, and everybody's
         sa.Index("ix_instances_project_deleted_id", "project", "deleted_at", "id"),
         sa.Index("ix_instances_source", "source_id"),
+        sa.Index("ix_instances_configuration", "configuration_id"),
         sa.Index("ix_instances_version", "version_id"),
         sa.Index("ix_instances_deleted_updated", "deleted_at", "updated"),
         TABLE,
@@ -39,6 +40,8 @@ class Instance(Record):
     version_id: orm.Mapped[Id]
     flavor_id: orm.Mapped[Name]
     volume_size: orm.Mapped[int | None]
+    volume_target: orm.Mapped[int | None]
+    """What its volume is growing to; reserved beyond ``volume_size``, in GiB."""
     volume_type: orm.Mapped[str | None] = orm.mapped_column(sa.String(255))
     region: orm.Mapped[str | None] = orm.mapped_column(sa.String(255))
     availability_zone: orm.Mapped[str | None] = orm.mapped_column(sa.String(255))
@@ -61,6 +64,8 @@ class Instance(Record):
     """Once true, its data volume is never undone, only retained."""
     ram: orm.Mapped[int] = orm.mapped_column(default=0)
     """MiB, what it counts for in the quota."""
+    vcpus: orm.Mapped[int | None]
+    """The flavor's; unknown of instances that are older than this column."""
     server_number: orm.Mapped[int] = orm.mapped_column(sa.BigInteger())
     """Unique among live instances: the engines' server_id."""
     fault: orm.Mapped[Text | None]

@@ -57,8 +57,32 @@ class Engine:
         self._host.make_directory(str(self._data / "databases"))
         self._host.make_directory(str(self._data / "accounts"))
 
+    def regroup(self, sizing, group, server_id):
+        self._enter("regroup")
+        before = self._data / "before.json"
+        if not before.exists():
+            before.write_text(json.dumps(self._group()))
+        (self._data / "group.json").write_text(json.dumps(group))
+        return tuple(sorted(name for name in group if name.startswith("slow_")))
+
+    def keep_group(self):
+        (self._data / "before.json").unlink(missing_ok=True)
+
+    def retreat(self):
+        before = self._data / "before.json"
+        if not before.exists():
+            return False
+        before.rename(self._data / "group.json")
+        return True
+
+    def _group(self):
+        path = self._data / "group.json"
+        return json.loads(path.read_text()) if path.exists() else {}
+
     def start(self):
         self._enter("start")
+        if self._group().get("broken"):
+            raise errors.EngineFailed(why="the value of broken is of no use")
         if self._pid() is None:
             pid = self._host.start(["/bin/sleep", "1000"], {})
             (self._data / "pid").write_text(str(pid))

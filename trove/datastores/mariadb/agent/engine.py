@@ -6,12 +6,13 @@ import contextlib
 import pymysql
 
 from trove import errors
-from trove.datastores.layers import Layers, Settings
+from trove.datastores.layers import GROUP, Layers, Settings
 from trove.datastores.mariadb.agent import config
 from trove.datastores.mariadb.agent.health import Probe
 from trove.datastores.mariadb.agent.places import places
 from trove.datastores.mariadb.agent.sql import talk
 from trove.datastores.mariadb.agent.tenants import Tenants
+from trove.datastores.mariadb.agent.variables import Variables
 from trove.datastores.mariadb.spec import DATASTORE
 from trove.datastores.protocol import Host, Sizing, Tls
 from trove.datastores.pulse import Pulse
@@ -75,6 +76,7 @@ class MariaDB(Server):
                     "--skip-test-db",
                     "--skip-name-resolve",
                     f"--extra-file={script}",
+                    "--debug-no-sync",  # synced as a whole when it is made
                 ],
                 bad="[ERROR]",
             )
@@ -103,6 +105,13 @@ class MariaDB(Server):
         # It reads the files anew, or complains and keeps what it has.
         with talk(self._places.socket) as conversation:
             conversation.rows("FLUSH LOCAL SSL", RELOAD_TIMEOUT)
+
+    def _take_group(self, group: Settings, lower: Settings) -> tuple[str, ...]:
+        with talk(self._places.socket) as conversation:
+            path = self._layers.path(GROUP)
+            return Variables(conversation, DATASTORE.parameters, path).take(
+                group, lower
+            )
 
     def _make_directories(self) -> None:
         here = self._places

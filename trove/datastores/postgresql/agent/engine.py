@@ -6,8 +6,8 @@ import time
 import typing
 
 from trove import errors
-from trove.datastores.layers import Layers, Settings
-from trove.datastores.postgresql.agent import config
+from trove.datastores.layers import GROUP, Layers, Settings
+from trove.datastores.postgresql.agent import config, variables
 from trove.datastores.postgresql.agent.health import Probe
 from trove.datastores.postgresql.agent.places import PROGRAMS, places
 from trove.datastores.postgresql.agent.sql import Talk, talk
@@ -74,6 +74,7 @@ class PostgreSQL(Server):
                     "--locale-provider=icu",
                     "--icu-locale=und",
                     "--no-instructions",
+                    "--no-sync",  # synced as a whole when it is made
                 ],
                 bad="ERROR:",
             )
@@ -115,8 +116,17 @@ class PostgreSQL(Server):
             ((on,),) = conversation.rows(statement, 5.0)
         return bool(on)
 
+    def _take_group(self, group: Settings, lower: Settings) -> tuple[str, ...]:
+        self._read_files()
+        with self._open() as conversation:
+            path = self._layers.path(GROUP)
+            return variables.check(conversation, DATASTORE.parameters, group, path)
+
     def _take_certificate(self) -> None:
-        # The server reads it while it handles the signal, before it begins to serve
+        self._read_files()
+
+    def _read_files(self) -> None:
+        # The server reads them while it handles the signal, before it begins to serve
         # anybody with the new time of loading.
         before = self._loaded()
         self._reload(lambda: self._loaded() != before)

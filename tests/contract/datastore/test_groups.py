@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A configuration group in a running engine: in force, read back, and taken away."""
+
+import contextlib
+
+import pytest
+
+from tests.contract.datastore.conftest import SIZING
+from trove import errors
+from trove.datastores import registry
+
+ENDS = {
+    "innodb_buffer_pool_size": (),  # how small it may become is the engine's own sum
+    "innodb_log_file_size": ("min",),
+    "shared_buffers": ("min",),
+}
+"""Those of which no machine has the upper end."""
+
+LIVE = {
+    "mariadb": ("SELECT @@global.{}", {"max_connections": 77, "wait_timeout": 601}),
+    "postgresql": ("SHOW {}", {"work_mem": 777, "statement_timeout": 60001}),
+}
+SHOWN = {"mariadb": ["77", "601"], "postgresql": ["777kB", "60001ms"]}
+WAITING = {
+    "mariadb": {"performance_schema": True},
+    "postgresql": {"max_connections": 61},
+}
+FATAL = {
+    # Each passes every check, and no machine of a test can start with it.
+    "mariadb": {"default_time_zone": "Middle/Earth"},
+    "postgresql": {"max_connections": 20000, "max_locks_per_transaction": 1000000},
+}
+
+
+@pytest.fixture
+def regrouped(lab):
+    """The lab, with a way to give it a group; afterwards it has none, and runs."""
+    yield lab
+    with contextlib.suppress(errors.TroveError):
+        lab.engine.stop()
+    lab.configure()
+    lab.engine.start()
+    lab.engine.keep_group()
+
+
+def regroup(lab, **group):
+    return lab.engine.regroup(SIZING, group, 7)
+
+
+def values(lab, names):
+    show = LIVE[lab.name][0]
+    return [str(lab.client.admin(show.format(name))[0][0]) for name in names]
+
+
+def test_what_can_change_is_in_force_at_once_and_taken_away_again(regrouped):
+    lab = regrouped
+    _, group = LIVE[lab.name]
+    before = values(lab, group)
+    process = lab.process()
+    assert regroup(lab, **group) == ()
+    assert values(lab, group) == SHOWN[lab.name]
+    first, *_ = group
+    assert regroup(lab, **{first: group[first]}) == ()
+    assert values(lab, group) == [SHOWN[lab.name][0], before[1]]
+    assert regroup(lab) == ()
+    assert values(lab, group) == before
+    assert lab.process() == process, "nothing was restarted for it"
+
+
+def test_a_group_outlives_a_restart_and_is_still_taken_away_live(regrouped):
+    lab = regrouped
+    _, group = LIVE[lab.name]
+    before = values(lab, group)
+    regroup(lab, **group)
+    lab.engine.restart()
+    assert values(lab, group) == SHOWN[lab.name]
+    assert regroup(lab) == ()
+    assert values(lab, group) == before
+
+
+def test_what_cannot_change_waits_for_a_restart_and_says_so(regrouped):
+    lab = regrouped
+    group = WAITING[lab.name]
+    before = values(lab, group)
+    assert regroup(lab, **group) == tuple(group)
+    assert values(lab, group) == before
+    assert regroup(lab, **group) == tuple(group), "it still waits"
+    assert regroup(lab) == (), "it is as it was"
+    regroup(lab, **group)
+    lab.engine.restart()
+    assert values(lab, group) != before
+    assert regroup(lab, **group) == ()
+    assert regroup(lab) == tuple(group), "taken away, it waits again"
+
+
+def test_each_parameter_changes_live_or_waits_as_its_rule_says(regrouped):
+    lab = regrouped
+    parameters = registry.get(lab.name).parameters
+    slow = {name for name, rule in parameters.items() if rule["restart_required"]}
+    waited = set()
+    for end in ("min", "max"):
+        group = {
+            name: rule.get(end, lab.client.words.get(name, end == "max"))
+            for name, rule in parameters.items()
+            if end in ENDS.get(name, ("min", "max"))
+        }
+        waited |= set(regroup(lab, **group))
+    assert waited == slow
+
+
+def test_a_number_is_rounded_as_in_a_file(regrouped):
+    """MariaDB counts in blocks; at its prompt it refuses what is no multiple of one."""
+    lab = regrouped
+    odd = {"mariadb": "tmp_table_size", "postgresql": "work_mem"}[lab.name]
+    assert regroup(lab, **{odd: 20_000_001}) == ()
+    live = values(lab, [odd])
+    lab.engine.restart()
+    assert values(lab, [odd]) == live
+
+
+def test_what_the_engine_refuses_changes_nothing(regrouped):
+    lab = regrouped
+    _, group = LIVE[lab.name]
+    regroup(lab, **group)
+    word = {"mariadb": {"character_set_server": "klingon"}}
+    evil = word.get(lab.name, {"timezone": "Middle/Earth"})
+    with pytest.raises(errors.TroveError):
+        regroup(lab, **{**group, next(iter(group)): 123, **evil})
+    assert values(lab, group) == SHOWN[lab.name]
+    lab.engine.restart()
+    assert values(lab, group) == SHOWN[lab.name]
+
+
+def test_an_engine_that_cannot_start_with_it_returns_to_what_was(regrouped):
+    lab = regrouped
+    _, group = LIVE[lab.name]
+    regroup(lab, **group)
+    lab.engine.stop()
+    assert regroup(lab, **FATAL[lab.name]) == ()
+    with pytest.raises(errors.EngineFailed):
+        lab.engine.start()
+    assert lab.engine.retreat()
+    lab.engine.start()
+    lab.engine.keep_group()
+    assert values(lab, group) == SHOWN[lab.name]
+    assert not lab.engine.retreat(), "it is well with what it has"

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A larger volume, from the API to the cloud and the guest."""
+
+from tests.functional.suite.client import until
+
+
+def test_a_volume_grows_while_the_database_serves(deployment, client):
+    made = client.create("growing")
+    client.ready(made)
+    guest = deployment.fleet.guests[made]
+    before = client.usage()
+    body = {"resize": {"volume": {"size": 3}}}
+    assert client.ask("POST", f"instances/{made}/action", body).status == 202
+    until(lambda: client.state(made) == ("ACTIVE", "HEALTHY"))
+    assert client.show(made)["volume"]["size"] == 3
+    assert guest.done == ["prepare", "grow_file_system"]
+    used, reserved = before["volumes"]
+    assert client.usage()["volumes"] == (used + 2, reserved)
+    client.delete(made)
+    assert set(client.usage().values()) == {(0, 0)}

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is changed of an instance that stays: restart, volume, access.
+
+Each is an operation: accepted here, in one transaction with the task and the quota.
+"""
+
+import typing
+
+from sqlalchemy import orm
+
+from trove import errors
+from trove.actions import begin
+from trove.actions.begin import Token
+from trove.actions.instances import refuse_unable
+from trove.actions.services import Services
+from trove.context import Context
+from trove.db.queries import instances, quotas
+from trove.model import operations
+from trove.model import quotas as costs
+from trove.model.states import Task
+
+
+def restart(
+    services: Services,
+    context: Context,
+    id: str,
+    project: str | None,
+    token: Token | None = None,
+) -> None:
+    """NONE -> REBOOTING, if the database is in a state that has a restart."""
+
+    def work(tx: orm.Session) -> tuple[str, str]:
+        seen = instances.seen(tx, id, project)
+        refuse_unable(services, seen)
+        instances.move(tx, id, Task.REBOOTING)
+        kind, owner = operations.RESTART, seen.instance.project
+        return begin.open(tx, context, kind, owner, id, {}, token), id
+
+    begin.begin(services, context, context.project or "", token, work)
+
+
+def resize_volume(
+    services: Services,
+    context: Context,
+    id: str,
+    project: str | None,
+    size: int,
+    token: Token | None = None,
+) -> None:
+    """NONE -> RESIZING, with the difference reserved; ``size`` in GiB, and larger."""
+    largest = services.settings.max_volume_size
+    if size > largest:
+        raise errors.OverLimit(
+            f"A volume of {size} GiB is larger than the {largest} GiB that are allowed."
+        )
+
+    def work(tx: orm.Session) -> tuple[str, str]:
+        seen = instances.seen(tx, id, project)
+        row = seen.instance
+        if row.volume_size is None:
+            raise errors.Invalid(f"Instance {id} has no volume.")
+        refuse_unable(services, seen)
+        if size <= row.volume_size:
+            raise errors.Invalid(
+                f"The volume has {row.volume_size} GiB; its new size must be larger."
+            )
+        more = {costs.VOLUMES: size - row.volume_size}
+        quotas.reserve(tx, row.project, more, dict(services.settings.quotas))
+        instances.move(tx, id, Task.RESIZING, volume_target=size)
+        kind, owner = operations.RESIZE_VOLUME, row.project
+        return begin.open(tx, context, kind, owner, id, {}, token), id
+
+    begin.begin(services, context, context.project or "", token, work)
+
+
+def change_access(
+    services: Services,
+    context: Context,
+    id: str,
+    project: str | None,
+    access: dict[str, typing.Any],
+) -> None:
+    """NONE -> UPDATING; ``access`` as it is stored."""
+
+    def work(tx: orm.Session) -> tuple[str, str] | None:
+        row = instances.load(tx, id, project)
+        before = row.access
+        if access == before:
+            return None
+        if access["is_public"] != (before or {}).get("is_public", False):
+            raise errors.Unsupported("A public address is not supported yet.")
+        instances.move(tx, id, Task.UPDATING, access=access)
+        input = operations.ChangeAccess(before).to_dict()
+        return begin.open(tx, context, operations.ACCESS, row.project, id, input), id
+
+    begin.begin(services, context, context.project or "", None, work)
