@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The size that an instance's volume is growing to.
+"""The sizes that an instance's volume and memory are growing to.
 
 Revision: 0004, after 0003
 """
@@ -14,10 +14,12 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """A column more."""
-    op.add_column("instances", sa.Column("volume_target", sa.Integer(), nullable=True))
+    """Two columns more."""
+    for name in ("volume_target", "ram_target"):
+        op.add_column("instances", sa.Column(name, sa.Integer(), nullable=True))
 
 
 def downgrade() -> None:
     """A resize that is under way is not known any more."""
-    op.drop_column("instances", "volume_target")
+    for name in ("volume_target", "ram_target"):
+        op.drop_column("instances", name)

@@ -58,6 +58,25 @@ def delete_while_resizing(world: World) -> None:
     world.when("volumes.extend", world.delete)
 
 
+def resize_flavor(world: World) -> None:
+    _quietly_created(world)
+    world.resize_flavor()
+
+
+def resize_flavor_in_vain(world: World) -> None:
+    """The database does not come up with its new size."""
+    _quietly_created(world)
+    world.resize_flavor()
+    world.guests.cannot = ("/restart_database",)
+
+
+def delete_while_resizing_flavor(world: World) -> None:
+    """The delete comes when the server has its new size, not confirmed."""
+    _quietly_created(world)
+    world.resize_flavor()
+    world.when("guest.restart_database", world.delete)
+
+
 def change_access(world: World) -> None:
     _quietly_created(world)
     world.change_access()
@@ -84,6 +103,9 @@ FLOWS = {
         delete_while_configuring,
         resize_volume,
         delete_while_resizing,
+        resize_flavor,
+        resize_flavor_in_vain,
+        delete_while_resizing_flavor,
         change_access,
     )
 }

@@ -52,6 +52,7 @@ RECOVERY = LEASE + 1
 """Seconds from a crash to the next taskmanager's look."""
 
 NEAR = "10.0.0.0/8"
+UP = ("ACTIVE", "VERIFY_RESIZE")
 PROJECT = "chaos"
 DEFAULTS = {"instances": 10, "ram": -1, "volumes": 100, "backups": 10}
 SETTINGS = Settings(
@@ -153,6 +154,8 @@ class Guests:
     def __init__(self, world: "World") -> None:
         self._world = world
         self.done: dict[str, list[str]] = {}
+        self.cannot: tuple[str, ...] = ()
+        """How the names of the jobs end that fail."""
 
     def __call__(self, instance: str, context: Context) -> "Caller":
         return Caller(self._world, self, instance)
@@ -161,7 +164,7 @@ class Guests:
         """Every guest whose server is ACTIVE enrols, beats, and repeats its results."""
         world = self._world
         for server in world.cloud.world.made.values():
-            if server.kind != "server" or server.status != "ACTIVE" or server.passing:
+            if server.kind != "server" or server.status not in UP or server.passing:
                 continue
             instance = naming.owner(server.key)
             if instance not in world.users.there:
@@ -177,11 +180,14 @@ class Guests:
                         seq=next(world.seq),
                         service=Service.HEALTHY if done else Service.NEW,
                         jobs=tuple(
-                            JobReport(id=id, state=JobState.DONE) for id in done
+                            JobReport(id=id, state=self._end(id)) for id in done
                         ),
                     ),
                 )
         world.reports.flush()
+
+    def _end(self, job: str) -> JobState:
+        return JobState.FAILED if job.endswith(self.cannot) else JobState.DONE
 
 
 class Caller:
@@ -221,7 +227,7 @@ class World:
         self.cloud = MemoryCloud(
             deployment=SETTINGS.deployment,
             clock=self.now,
-            pace=Pace(boot=3, create=2, remove=1),
+            pace=Pace(boot=3, create=2, remove=1, resize=3),
             visible_after=visible_after,
             before=lambda name, said: self.before(name),
             after=lambda name, said, answer: self.after(name),
@@ -262,6 +268,7 @@ class World:
         self.cloud.world.made.clear()
         self.users.there.clear()
         self.guests.done.clear()
+        self.guests.cannot = ()
         self.reports._service.clear()
 
     def takes_over(self, fault: Fault | None = None) -> None:
@@ -456,6 +463,12 @@ class World:
         """An accepted resize, from 2 GiB to 3."""
         self._ask(operations.RESIZE_VOLUME, Task.RESIZING)
 
+    def resize_flavor(self) -> None:
+        """An accepted change of the flavor, from 1 GiB of memory to 2."""
+        before, after = operations.Size("2", 1024, 1), operations.Size("3", 2048, 2)
+        input = operations.ResizeFlavor(before, after).to_dict()
+        self._ask(operations.RESIZE_FLAVOR, Task.RESIZING, input)
+
     def _ask(
         self, kind: str, task: Task, input: dict[str, typing.Any] | None = None
     ) -> None:
@@ -469,6 +482,9 @@ class World:
             if kind == operations.RESIZE_VOLUME:
                 row.volume_target = 3
                 quotas.reserve(tx, PROJECT, {"volumes": 1}, DEFAULTS)
+            if kind == operations.RESIZE_FLAVOR:
+                row.ram_target = 2048
+                quotas.reserve(tx, PROJECT, {"ram": 1024}, DEFAULTS)
             tx.flush()
             holder = journal.live(tx, operations.INSTANCE, row.id)
             after = holder.id if holder and journal.cancel(tx, holder.id) else None
@@ -521,6 +537,15 @@ class World:
                 there = {t.id for t in self.cloud.things()} | self.users.there
                 assert thing.external_id in there, "INV-4: owned, but not there"
             assert row.volume_target is None or not alive, "INV-5: a wish outlived it"
+            assert row.ram_target is None or not alive, "INV-5: a wish outlived it"
+            servers = {
+                (made.status, made.order.flavor if made.order else "")
+                for made in self.cloud.world.made.values()
+                if made.kind == "server"
+            }
+            want_servers = {("ACTIVE", row.flavor_id)} if alive else set()
+            assert servers == want_servers, "a server of another flavor"
+            assert row.ram == {"2": 1024, "3": 2048}[row.flavor_id]
             cidrs = {
                 rule.cidr
                 for made in self.cloud.world.made.values()
@@ -535,7 +560,7 @@ class World:
                 if made.kind == "volume"
             }
             assert volumes == ({row.volume_size} if alive else set()), "another size"
-            cost = cost_of_instance(1024, row.volume_size) if alive else {}
+            cost = cost_of_instance(row.ram, row.volume_size) if alive else {}
             for usage in tx.scalars(sa.select(Usage)):
                 assert usage.reserved == 0, "INV-5: reserved by nobody"
                 assert usage.used == cost.get(usage.resource, 0), "INV-5"

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A larger volume and other access rules, of a database that serves meanwhile."""
+"""A larger volume and other access rules; another flavor."""
+
+import contextlib
 
 import psycopg
 import pymysql
@@ -10,6 +12,15 @@ from tests.system.deployment import VERSIONS, ask, until
 pytestmark = [pytest.mark.root, pytest.mark.localcloud]
 
 USER = {"name": "ada", "password": "correct horse", "databases": [{"name": "shop"}]}
+MEMORY = {
+    "mariadb": "SELECT @@innodb_buffer_pool_size",
+    "postgresql": "SELECT pg_size_bytes(current_setting('shared_buffers'))",
+}
+FITTED = {
+    "mariadb": ("mariadb.service", "/etc/trove-mariadb/10-flavor.cnf"),
+    "postgresql": ("trove-postgresql.service", "/etc/trove-postgresql/10-flavor.conf"),
+}
+"""The unit of the engine, and what of its configuration the flavor decides."""
 ELSEWHERE = "192.0.2.0/24"
 REFUSED = (pymysql.err.OperationalError, psycopg.OperationalError)
 
@@ -46,6 +57,52 @@ def test_a_volume_grows_under_a_database_that_serves(deployment, demo, served):
     )
     answer = demo.ask("POST", f"/instances/{id}/action", body)
     assert answer.status_code == 400 and "larger" in answer.text
+
+
+def test_another_flavor_is_what_the_engine_is_fitted_to(demo, served):
+    id = served["id"]
+    kind = served["datastore"]["type"]
+    with enter(demo, served) as line:
+        ask(line, "CREATE TABLE kept (n INT)")
+        ask(line, "INSERT INTO kept VALUES (7)")
+        before = ask(line, MEMORY[kind])[0][0]
+    body = {"resize": {"flavorRef": "2"}}
+    answer = demo.ask("POST", f"/instances/{id}/action", body)
+    assert answer.status_code == 202, answer.text
+    assert demo.show(id)["status"] == "RESIZE"
+    until("it has the flavor", lambda: demo.show(id)["flavor"]["id"] == "2")
+    shown = demo.wait(id)
+    assert not shown.get("fault")
+    with enter(demo, shown) as line:
+        assert ask(line, "SELECT n FROM kept")[0][0] == 7
+        assert ask(line, MEMORY[kind])[0][0] > before
+
+
+def test_a_flavor_that_its_database_cannot_run_in_is_taken_back(
+    deployment, demo, served
+):
+    """In its guest the engine starts only with the memory that it has now."""
+    id, kind = served["id"], served["datastore"]["type"]
+    unit, layer = FITTED[kind]
+    drop = f"/etc/systemd/system/{unit}.d"
+    only = f"[Service]\nExecStartPre=+/usr/bin/cmp {layer} /etc/fitted\n"
+    spoil = f"cp {layer} /etc/fitted; mkdir -p {drop}; cat > {drop}/spoilt.conf"
+    deployment.inside(id, "sh", "-c", spoil, input=only)
+    deployment.inside(id, "systemctl", "daemon-reload")
+    had = demo.show(id)["flavor"]["id"]
+    body = {"resize": {"flavorRef": "1" if had == "2" else "2"}}
+    answer = demo.ask("POST", f"/instances/{id}/action", body)
+    assert answer.status_code == 202, answer.text
+    until("it is over", lambda: demo.show(id)["status"] == "ACTIVE")
+    shown = demo.wait(id)
+    assert shown["flavor"]["id"] == had
+    assert "start_database" in shown["fault"]["message"]
+    with enter(demo, shown) as line:
+        assert ask(line, "SELECT n FROM kept")[0][0] == 7
+    with contextlib.closing(deployment.cloud()) as cloud:
+        (server,) = deployment.rows("SELECT server_id FROM instances WHERE id = ?", id)
+        found = cloud.compute.show(server[0])
+    assert (found.status, found.flavor) == ("ACTIVE", had)
 
 
 def test_who_may_reach_the_port_is_changed_and_changed_back(demo, served):

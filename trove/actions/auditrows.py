@@ -88,7 +88,7 @@ def jobs(tx: orm.Session) -> Iterator[str]:
     for id, instance, method, state in tx.execute(
         sa.select(GuestJob.id, GuestJob.instance_id, GuestJob.method, GuestJob.state)
     ):
-        if id.partition("/")[2] != method:
+        if id.partition("/")[2].partition(".")[0] != method:
             yield f"job {id} does {method}, which is not its name"
         if state not in list(JobState):
             yield f"job {id} is {state!r}, which is no state of a job"

@@ -11,7 +11,7 @@ from sqlalchemy import orm
 from trove import errors
 from trove.actions import begin
 from trove.actions.begin import Token
-from trove.actions.instances import refuse_unable
+from trove.actions.instances import flavor_of, refuse_unable
 from trove.actions.services import Services
 from trove.context import Context
 from trove.db.queries import instances, quotas
@@ -69,6 +69,37 @@ def resize_volume(
         instances.move(tx, id, Task.RESIZING, volume_target=size)
         kind, owner = operations.RESIZE_VOLUME, row.project
         return begin.open(tx, context, kind, owner, id, {}, token), id
+
+    begin.begin(services, context, context.project or "", token, work)
+
+
+def resize_flavor(
+    services: Services,
+    context: Context,
+    id: str,
+    project: str | None,
+    flavor: str,
+    token: Token | None = None,
+) -> None:
+    """NONE -> RESIZING, with what the new flavor has more of reserved."""
+    wanted = flavor_of(services, flavor)
+
+    def work(tx: orm.Session) -> tuple[str, str]:
+        seen = instances.seen(tx, id, project)
+        row = seen.instance
+        refuse_unable(services, seen)
+        if wanted.id == row.flavor_id:
+            raise errors.Invalid(f"Instance {id} has the flavor {wanted.id}.")
+        most = max(row.ram, wanted.ram)
+        more = {costs.RAM: most - row.ram}
+        quotas.reserve(tx, row.project, more, dict(services.settings.quotas))
+        instances.move(tx, id, Task.RESIZING, ram_target=most)
+        input = operations.ResizeFlavor(
+            operations.Size(row.flavor_id, row.ram, row.vcpus),
+            operations.Size(wanted.id, wanted.ram, wanted.vcpus),
+        )
+        kind, plain = operations.RESIZE_FLAVOR, input.to_dict()
+        return begin.open(tx, context, kind, row.project, id, plain, token), id
 
     begin.begin(services, context, context.project or "", token, work)
 

@@ -101,7 +101,7 @@ def create(
     spec = registry.get(version.manager)
     orders.check_volume(order, spec, services.settings.max_volume_size)
     orders.check_accounts(order, spec)
-    flavor = _flavor(services, order.flavor)
+    flavor = flavor_of(services, order.flavor)
     _check_network(services, order)
     image = _image(services, version)
     id = str(uuid.uuid4())
@@ -146,7 +146,8 @@ def _version(services: Services, order: Order) -> tuple[Datastore, DatastoreVers
         )
 
 
-def _flavor(services: Services, id: str) -> Flavor:
+def flavor_of(services: Services, id: str) -> Flavor:
+    """The flavor a request names; one that is not there is the request's fault."""
     try:
         return services.flavors.find(id)
     except errors.FlavorNotFound as missing:

@@ -2,8 +2,8 @@
 """The recount: what each project uses and has reserved, from the things themselves.
 
 Used: instances that came up and are not deleted. Reserved: instances whose creation is
-not over, and what volumes are growing by. (INV-5: the counters must say the same at any
-moment.)
+not over, and what volumes and servers grow by. (INV-5: the counters must say the same
+at any moment.)
 """
 
 import collections
@@ -54,11 +54,15 @@ def reserved(tx: orm.Session, *which: sa.ColumnElement[bool]) -> Counts:
         Operation.state.in_([*LIVE, OperationState.STUCK]),
     )
     counts = _count(tx, Instance.was_active.is_(False), coming, *which)
-    growing = sa.select(
-        Instance.project, sa.func.sum(Instance.volume_target - Instance.volume_size)
-    ).where(Instance.volume_target.is_not(None), Instance.deleted_at.is_(None), *which)
-    for project, more in tx.execute(growing.group_by(Instance.project)):
-        counts[project, quotas.VOLUMES] += int(more or 0)
+    for resource, target, has in (
+        (quotas.VOLUMES, Instance.volume_target, Instance.volume_size),
+        (quotas.RAM, Instance.ram_target, Instance.ram),
+    ):
+        growing = sa.select(Instance.project, sa.func.sum(target - has)).where(
+            target.is_not(None), Instance.deleted_at.is_(None), *which
+        )
+        for project, more in tx.execute(growing.group_by(Instance.project)):
+            counts[project, resource] += int(more or 0)
     return counts
 
 

@@ -186,6 +186,15 @@ class Compute(typing.Protocol):
 
     def start(self, id: str) -> None: ...
 
+    def resize(self, id: str, flavor: str) -> None:
+        """Asks for another size; the server restarts, and is VERIFY_RESIZE then."""
+
+    def confirm(self, id: str) -> None:
+        """One that is VERIFY_RESIZE keeps its new size."""
+
+    def revert(self, id: str) -> None:
+        """One that is VERIFY_RESIZE gets its size before; it restarts again."""
+
     def console(self, id: str, lines: int = 100) -> str: ...
 
 

@@ -96,8 +96,13 @@ class Unit:
 
     @property
     def running(self) -> bool:
-        """Whether it is up, or about to be."""
+        """Whether it is up, or about to be.
+
+        One that ended with an error, which systemd only waits to start again, is not.
+        """
         state = self._host.service_state(self.name)
+        if state == "activating":
+            return self._host.service_result(self.name) not in ENDED
         return state not in ("inactive", "failed")
 
     def start(self) -> None:

@@ -6,6 +6,7 @@ from trove.flows import (
     instance_configure,
     instance_create,
     instance_delete,
+    instance_resize_flavor,
     instance_resize_volume,
     instance_restart,
 )
@@ -18,6 +19,7 @@ FLOWS: dict[str, Flow] = {
         instance_configure.FLOW,
         instance_access.FLOW,
         instance_restart.FLOW,
+        instance_resize_flavor.FLOW,
         instance_resize_volume.FLOW,
         instance_delete.FLOW,
     )

@@ -36,10 +36,13 @@ class JobFailed(errors.Upstream):
 
 
 def carry(
-    ctx: StepContext, method: str, **arguments: typing.Any
+    ctx: StepContext, method: str, *, turn: str = "", **arguments: typing.Any
 ) -> dict[str, typing.Any] | Wait:
-    """The job's result, or Wait. Raises ``JobFailed`` when the guest says so."""
-    id = f"{ctx.operation.id}/{method}"
+    """The job's result, or Wait. Raises ``JobFailed`` when the guest says so.
+
+    ``turn`` tells jobs of one method in one operation apart.
+    """
+    id = f"{ctx.operation.id}/{method}" + (f".{turn}" if turn else "")
     row = _row(ctx, id)
     if row is not None and row.state == JobState.DONE:
         return row.result or {}
@@ -54,6 +57,16 @@ def carry(
         getattr(ctx.guest(), method)(job=id, **arguments)
         ctx.claim.later(lambda tx: _sent(tx, id))
     return Wait(10, f"the guest's job {id}")
+
+
+def unheard(ctx: StepContext, patience: float) -> bool:
+    """Whether the guest has said nothing new of a job of this operation for so long."""
+    begun = sa.select(sa.func.max(JOBS.c.updated)).where(
+        JOBS.c.id.startswith(f"{ctx.operation.id}/", autoescape=True)
+    )
+    with ctx.claim.database.reading() as tx:
+        last = tx.scalar(begun)
+    return last is not None and ctx.claim.now() - last > patience
 
 
 def _row(ctx: StepContext, id: str) -> GuestJob | None:

@@ -14,18 +14,24 @@ from trove.workflow.flow import Flow, Settle, Step, Wait, minutes
 Waiting = dict[str, list[str]]
 
 
-def apply_group(ctx: StepContext) -> Waiting | Wait:
-    """The values as they are when the guest is told; it says which wait."""
+def group(ctx: StepContext, ram: int, vcpus: int | None) -> Group:
+    """What a database on such a server is configured by."""
     instance = ctx.instance()
     with ctx.claim.database.reading() as tx:
         values = configurations.settings(tx, instance.configuration_id)
-    group = Group(
-        memory=instance.ram,
-        vcpus=instance.vcpus or 1,
+    return Group(
+        memory=ram,
+        vcpus=vcpus or 1,
         server_id=instance.server_number,
         values=values,
     )
-    done = guestjobs.carry(ctx, "configure", group=group)
+
+
+def apply_group(ctx: StepContext) -> Waiting | Wait:
+    """The values as they are when the guest is told; it says which wait."""
+    instance = ctx.instance()
+    told = group(ctx, instance.ram, instance.vcpus)
+    done = guestjobs.carry(ctx, "configure", group=told)
     if isinstance(done, Wait):
         return done
     return {"restart": [str(name) for name in done.get("restart", ())]}

@@ -182,11 +182,6 @@ class Machines:
         if disk.number:
             self._lxc("cgroup", server, "devices.deny", f"b {disk.number} rwm")
 
-    def limit(self, server: str, memory: int, vcpus: int) -> None:
-        """Gives a running machine another size."""
-        for key, value in containers.limits(memory, vcpus, self._v2):
-            self._lxc("cgroup", server, key, value)
-
     def _inside(self, server: str, *argv: str) -> str:
         return self._lxc("attach", server, "--clear-env", "--", *argv, within=20)
 

@@ -82,11 +82,14 @@ class Workshop:
         self.boot(server)
 
     def resize(self, server: things.Server) -> None:
-        """The machine has the size of its flavor."""
-        flavor = self._of(things.Flavor, server.flavor)
+        """The machine has the size of its flavor; one that runs is off meanwhile.
+
+        It could be resized as it runs. Nova's cannot, and what uses it must bear that.
+        """
+        self.halt(server)
         self.machines.configure(self._container(server))
-        if self.machines.running(server.id):
-            self.machines.limit(server.id, flavor.ram, flavor.vcpus)
+        if server.wanted == "running":
+            self.boot(server)
 
     def clear(self, server: things.Server) -> None:
         """The machine is gone, its volumes are free and its ports are nobody's."""

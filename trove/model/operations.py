@@ -17,6 +17,7 @@ DELETE = "instance.delete"
 RESTART = "instance.restart"
 CONFIGURE = "instance.configure"
 RESIZE_VOLUME = "instance.resize_volume"
+RESIZE_FLAVOR = "instance.resize_flavor"
 ACCESS = "instance.access"
 
 DEADLINES = {
@@ -25,6 +26,7 @@ DEADLINES = {
     RESTART: 30 * 60.0,
     CONFIGURE: 20 * 60.0,
     RESIZE_VOLUME: 90 * 60.0,
+    RESIZE_FLAVOR: 150 * 60.0,
     ACCESS: 20 * 60.0,
 }
 """Seconds that each kind may take before it is undone, or raises an alarm."""
@@ -132,3 +134,29 @@ class ChangeAccess:
     def from_dict(cls, data: dict[str, typing.Any]) -> "ChangeAccess":
         """The reverse of ``to_dict``."""
         return cls(**data)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Size:
+    """A flavor, and what counts of it. ``ram`` in MiB."""
+
+    flavor: str
+    ram: int
+    vcpus: int | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ResizeFlavor:
+    """What ``instance.resize_flavor`` leads to, and what it returns to."""
+
+    before: Size
+    after: Size
+
+    def to_dict(self) -> dict[str, typing.Any]:
+        """Plain JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, typing.Any]) -> "ResizeFlavor":
+        """The reverse of ``to_dict``."""
+        return cls(Size(**data["before"]), Size(**data["after"]))

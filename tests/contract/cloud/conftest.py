@@ -28,13 +28,13 @@ class MemoryBench:
 
     image = "image-1"
     tags = ("trove", "guest")
-    flavor = "1"
+    flavor, larger = "1", "2"
     network = "net-1"
     chosen = "10.9.0.77"
 
     def __init__(self):
         self.now = 0.0
-        pace = Pace(boot=3, reboot=1, remove=2, create=1, extend=2)
+        pace = Pace(boot=3, reboot=1, remove=2, create=1, extend=2, resize=2)
         world = World(clock=lambda: self.now, pace=pace)
         self.cloud = MemoryCloud(deployment="one", world=world)
         self.other = MemoryCloud(deployment="two", world=world)
@@ -98,7 +98,7 @@ class LocalBench:
     """The one-machine cloud, through its HTTP and the OpenStack libraries."""
 
     tags = ("trove",)
-    flavor = "1"
+    flavor, larger = "1", "2"
 
     def __init__(self, place):
         self.cloud, self.other = (

@@ -136,9 +136,50 @@ def test_a_server_stops_starts_and_reboots(bench, cloud, server):
         bench.until(lambda: status(cloud, server) == "ACTIVE")
 
 
-def test_what_is_not_there_cannot_be_turned(cloud):
+@pytest.mark.parametrize("keep", [True, False])
+def test_another_size_is_kept_or_taken_back(bench, cloud, server, volume, keep):
     compute = cloud.compute
-    for call in (compute.stop, compute.start, compute.reboot, compute.console):
+    compute.resize(server.id, bench.larger)
+    bench.until(lambda: status(cloud, server) == "VERIFY_RESIZE")
+    assert compute.show(server.id).flavor == bench.larger
+    for call in (compute.stop, lambda id: compute.resize(id, bench.flavor)):
+        with pytest.raises(protocol.CloudConflict):
+            call(server.id)
+    (compute.confirm if keep else compute.revert)(server.id)
+    bench.until(lambda: status(cloud, server) == "ACTIVE")
+    seen = compute.show(server.id)
+    assert seen.flavor == (bench.larger if keep else bench.flavor)
+    assert seen.volumes == (volume.id,)
+    for call in (compute.confirm, compute.revert):
+        with pytest.raises(protocol.CloudConflict):
+            call(server.id)
+
+
+def test_a_server_that_is_off_stays_so_with_another_size(bench, cloud, server):
+    cloud.compute.stop(server.id)
+    bench.until(lambda: status(cloud, server) == "SHUTOFF")
+    cloud.compute.resize(server.id, bench.larger)
+    bench.until(lambda: status(cloud, server) == "VERIFY_RESIZE")
+    cloud.compute.confirm(server.id)
+    bench.until(lambda: status(cloud, server) == "SHUTOFF")
+
+
+@pytest.mark.parametrize("flavor", ["nobody's", "its own"])
+def test_no_size_that_is_not_there_and_not_the_same(bench, cloud, server, flavor):
+    with pytest.raises(protocol.Refused):
+        wanted = bench.flavor if flavor == "its own" else flavor
+        cloud.compute.resize(server.id, wanted)
+    assert cloud.compute.show(server.id).status == "ACTIVE"
+
+
+def test_what_is_not_there_cannot_be_turned(bench, cloud):
+    compute = cloud.compute
+
+    def resize(id):
+        compute.resize(id, bench.larger)
+
+    turns = (compute.stop, compute.start, compute.reboot, compute.console)
+    for call in (*turns, resize, compute.confirm, compute.revert):
         with pytest.raises(protocol.Refused) as refused:
             call(NOBODY)
         assert refused.value.status == 404

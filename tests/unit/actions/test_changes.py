@@ -25,13 +25,13 @@ def row(world: World, id: str) -> Instance:
         return found
 
 
-def reserved(world: World) -> int:
-    """GiB of volumes."""
+def reserved(world: World, what: str = "volumes") -> int:
+    """In GiB, or in MiB of RAM."""
     with world.database.reading() as tx:
         return sum(
             int(each["reserved"])
             for each in quotas.rows(tx, DEMO, {})
-            if each["resource"] == "volumes"
+            if each["resource"] == what
         )
 
 
@@ -90,6 +90,18 @@ def test_what_has_no_volume_has_none_to_grow(world: World) -> None:
     world.change(id, volume_size=None)
     with pytest.raises(errors.Invalid, match="no volume"):
         changes.resize_volume(world.services, MEMBER, id, DEMO, 9)
+
+
+def test_what_a_larger_flavor_has_more_of_is_reserved(world: World) -> None:
+    small, large = world.active(), world.active()
+    world.change(large, flavor_id="m1.big", ram=8192)
+    before = reserved(world, "ram")
+    changes.resize_flavor(world.services, MEMBER, small, DEMO, "2")
+    changes.resize_flavor(world.services, MEMBER, large, DEMO, "2")
+    assert reserved(world, "ram") == before + 1024 - 512
+    assert [row(world, id).ram_target for id in (small, large)] == [1024, 8192]
+    (made,) = [o for o in world.operations(large) if o.kind.endswith("resize_flavor")]
+    assert made.input["after"] == {"flavor": "2", "ram": 1024, "vcpus": 1}
 
 
 def test_other_rules_are_one_operation_that_knows_those_before(world: World) -> None:

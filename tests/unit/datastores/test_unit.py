@@ -38,6 +38,12 @@ def test_what_is_running(host, unit, state, up):
     assert unit.running is up
 
 
+def test_what_systemd_will_start_again_does_not_run(host, unit):
+    """It can be told nothing; what is written down counts when it starts."""
+    host.state, host.result = "activating", "exit-code"
+    assert not unit.running
+
+
 @pytest.mark.parametrize("action", ["start", "stop", "restart"])
 def test_a_failure_repeats_the_last_error_line(host, unit, action):
     host.broken = True

@@ -140,6 +140,14 @@ def resize_volume(ask: Ask) -> None:
     )
 
 
+def resize_flavor(ask: Ask) -> None:
+    """By an id, a number or a link."""
+    flavor = id_of(str(ask.body["resize"]["flavorRef"]))
+    changes.resize_flavor(
+        ask.services, ask.context, ask.ids["id"], ask.project, flavor, _token(ask)
+    )
+
+
 def reset_status(ask: Ask) -> None:
     instances.reset_status(ask.services, ask.context, ask.ids["id"], ask.project)
 
@@ -160,12 +168,7 @@ ACTIONS: dict[str, Action | tuple[Action, ...]] = {
     "restart": Action(restart, "instance:restart", EMPTY),
     "resize": (
         Action(resize_volume, "instance:resize_volume", RESIZE, when="volume"),
-        Action(
-            _later("Changing the flavor"),
-            "instance:resize_flavor",
-            RESIZE,
-            when="flavorRef",
-        ),
+        Action(resize_flavor, "instance:resize_flavor", RESIZE, when="flavorRef"),
     ),
     "promote_to_replica_source": Action(
         _later("Promoting a replica"), "instance:promote_to_replica_source", EMPTY

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The memory cloud's servers and flavors."""
 
+import dataclasses
+
 from trove import errors
 from trove.cloud import protocol
 from trove.cloud.memory.volumes import seen as volume_seen
@@ -73,11 +75,34 @@ class Compute(Part):
 
     @call
     def stop(self, id: str) -> None:
-        self._idle(id).status = "SHUTOFF"
+        self._turned(id, "SHUTOFF")
 
     @call
     def start(self, id: str) -> None:
-        self._idle(id).status = "ACTIVE"
+        self._turned(id, "ACTIVE")
+
+    @call
+    def resize(self, id: str, flavor: str) -> None:
+        server = self._idle(id)
+        if flavor not in self.world.flavors:
+            raise protocol.Refused(f"flavor {flavor} could not be found", status=404)
+        if server.status not in ("ACTIVE", "SHUTOFF"):
+            raise protocol.CloudConflict(f"server {id} is {server.status}")
+        if _flavor(server) == flavor:
+            raise protocol.Refused("the flavor must be another", status=400)
+        server.before = (_flavor(server), server.status)
+        self._sized(server, flavor, "VERIFY_RESIZE")
+
+    @call
+    def confirm(self, id: str) -> None:
+        server = self._verifying(id)
+        server.status, server.before = server.before[1], ("", "")
+
+    @call
+    def revert(self, id: str) -> None:
+        server = self._verifying(id)
+        before, server.before = server.before, ("", "")
+        self._sized(server, *before)
 
     @call
     def console(self, id: str, lines: int = 100) -> str:
@@ -91,6 +116,24 @@ class Compute(Part):
             raise protocol.CloudConflict(f"server {id} is {seen}")
         return server
 
+    def _turned(self, id: str, status: str) -> None:
+        server = self._idle(id)
+        if server.status == "VERIFY_RESIZE":
+            raise protocol.CloudConflict(f"server {id} is {server.status}")
+        server.status = status
+
+    def _verifying(self, id: str) -> Made:
+        server = self._idle(id)
+        if server.status != "VERIFY_RESIZE":
+            raise protocol.CloudConflict(f"server {id} is {server.status}")
+        return server
+
+    def _sized(self, server: Made, flavor: str, status: str) -> None:
+        if server.order:
+            server.order = dataclasses.replace(server.order, flavor=flavor)
+        server.status, server.passing = status, "RESIZE"
+        server.until = self.world.clock() + self.world.pace.resize
+
     def _seen(self, server: Made) -> protocol.Server:
         held = [t for t in self.world.made.values() if t.server == server.id]
         order = server.order
@@ -99,9 +142,13 @@ class Compute(Part):
             server.key,
             order.name if order else "",
             server.passing or server.status,
-            flavor=order.flavor if order else None,
+            flavor=_flavor(server) or None,
             fault=server.fault,
             volumes=tuple(t.id for t in held if t.kind == "volume"),
             addresses=tuple(a for t in held for a in t.addresses),
             host="memory",
         )
+
+
+def _flavor(server: Made) -> str:
+    return server.order.flavor if server.order else ""

@@ -38,6 +38,7 @@ class Pace:
     remove: float = 0.0
     create: float = 0.0
     extend: float = 0.0
+    resize: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -67,6 +68,8 @@ class Made:
     retained: str | None = None
     fault: str | None = None
     order: protocol.Boot | None = None
+    before: tuple[str, str] = ("", "")
+    """The flavor and the status of a server before the resize that is not confirmed."""
     server: str | None = None
     size: int = 0
     target: int = 0

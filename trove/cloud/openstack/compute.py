@@ -120,6 +120,21 @@ class Compute:
         """Asks for a server to be started; one that is, is left as it is."""
         self._turn("start", id, already="ACTIVE")
 
+    def resize(self, id: str, flavor: str) -> None:
+        """Asks for another size."""
+        with self._access.using("compute.resize") as clients:
+            clients.nova.servers.resize(faults.plain(id), flavor)
+
+    def confirm(self, id: str) -> None:
+        """Keeps the new size."""
+        with self._access.using("compute.confirm") as clients:
+            clients.nova.servers.confirm_resize(faults.plain(id))
+
+    def revert(self, id: str) -> None:
+        """Takes the size before."""
+        with self._access.using("compute.revert") as clients:
+            clients.nova.servers.revert_resize(faults.plain(id))
+
     def console(self, id: str, lines: int = 100) -> str:
         """The last lines of the console."""
         with self._access.using("compute.console") as clients:

@@ -64,6 +64,8 @@ class Instance(Record):
     """Once true, its data volume is never undone, only retained."""
     ram: orm.Mapped[int] = orm.mapped_column(default=0)
     """MiB, what it counts for in the quota."""
+    ram_target: orm.Mapped[int | None]
+    """While its flavor changes: the larger of the two, reserved beyond ``ram``."""
     vcpus: orm.Mapped[int | None]
     """The flavor's; unknown of instances that are older than this column."""
     server_number: orm.Mapped[int] = orm.mapped_column(sa.BigInteger())

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Another flavor: a larger or smaller server, and a database that is fitted to it.
+
+The database is stopped in good order before the cloud restarts the server. Only when it
+is healthy with its new memory is the new size confirmed; until then every failure
+leads back to the size before.
+"""
+
+import typing
+
+from sqlalchemy import orm
+
+from trove import errors
+from trove.cloud.protocol import Server
+from trove.db.queries import instances, quotas
+from trove.db.session import now
+from trove.db.tables import Instance
+from trove.flows import guestjobs, instance_configure
+from trove.flows.context import StepContext
+from trove.model import operations, states
+from trove.model.quotas import RAM
+from trove.workflow.flow import Flow, Settle, Step, Wait, minutes
+
+MOVING = ("BUILD", "REBOOT", "RESIZE")
+GIVEN_UP = minutes(15)
+"""Seconds of a guest's silence after which its database is not started as before."""
+
+Done = dict[str, typing.Any] | Wait
+
+
+class NotResized(errors.Upstream):
+    """The cloud did not do it."""
+
+    sentence = "The cloud did not resize the server: {why}."
+
+
+def stop_database(ctx: StepContext) -> dict[str, str] | Wait:
+    """In good order: the cloud gives a server a minute, a large database needs more."""
+    done = guestjobs.carry(ctx, "stop_database")
+    return done if isinstance(done, Wait) else {}
+
+
+def start_as_before(ctx: StepContext) -> Wait | None:
+    """The database runs as it did; what it cannot do, its guest reports."""
+    if _going(ctx):
+        return None
+    try:
+        done = _fit(ctx, asked(ctx).before, turn="back")
+        if not isinstance(done, Wait):
+            done = guestjobs.carry(ctx, "restart_database", turn="back")
+    except guestjobs.JobFailed:
+        return None
+    waits = isinstance(done, Wait) and not guestjobs.unheard(ctx, GIVEN_UP)
+    return typing.cast(Wait, done) if waits else None
+
+
+def resize_server(ctx: StepContext) -> dict[str, str] | Wait:
+    """The server has its new size, which is not confirmed yet."""
+    wanted, found = asked(ctx).after.flavor, _server(ctx)
+    if found.status in MOVING:
+        return Wait(2, f"server {found.id} is {found.status}")
+    if found.flavor != wanted:
+        if ctx.claim.steps["resize_server"].attempt:  # it was, and is as it was before
+            raise NotResized(why=found.fault or f"server {found.id} has its old size")
+        ctx.claim.guard(ctx.settings.call_timeout)
+        ctx.cloud.compute.resize(found.id, wanted)
+        ctx.claim.once("resize_server")
+        return Wait(2, f"server {found.id} is being resized")
+    if found.status == "SHUTOFF":  # as it was before; the database is to run
+        raise NotResized(why="it is off")
+    return {"server": found.id}
+
+
+def resize_back(ctx: StepContext) -> Wait | None:
+    """The server has the size before, whatever became of the new one."""
+    if _going(ctx):
+        return None
+    before, found = asked(ctx).before.flavor, _server(ctx)
+    if found.status in MOVING:
+        return Wait(2, f"server {found.id} is {found.status}")
+    if found.status != "VERIFY_RESIZE" and found.flavor == before:
+        return None
+    ctx.claim.guard(ctx.settings.call_timeout)
+    compute = ctx.cloud.compute
+    if found.status != "VERIFY_RESIZE":  # the cloud has confirmed it by itself
+        compute.resize(found.id, before)
+    elif found.flavor == before:
+        compute.confirm(found.id)
+    else:
+        compute.revert(found.id)
+    return Wait(2, f"server {found.id} gets its size back")
+
+
+def fit_database(ctx: StepContext) -> dict[str, str] | Wait:
+    """Its memory and threads as the new flavor has them."""
+    done = _fit(ctx, asked(ctx).after)
+    return done if isinstance(done, Wait) else {}
+
+
+def start_database(ctx: StepContext) -> dict[str, str] | Wait:
+    """It is healthy with them, or all of this is taken back."""
+    done = guestjobs.carry(ctx, "restart_database")
+    return done if isinstance(done, Wait) else {}
+
+
+def confirm_size(ctx: StepContext) -> dict[str, str] | Wait:
+    """There is no way back from here on."""
+    found = _server(ctx)
+    if found.status == "VERIFY_RESIZE":
+        ctx.claim.guard(ctx.settings.call_timeout)
+        ctx.cloud.compute.confirm(found.id)
+    elif found.status not in MOVING:
+        return {"server": found.id}
+    return Wait(1, f"server {found.id} is {found.status}")
+
+
+def settle(ctx: StepContext) -> Settle:
+    """RESIZING -> NONE, and the quota as it is used."""
+    after = asked(ctx).after
+
+    def work(tx: orm.Session) -> None:
+        row = instances.get(tx, ctx.object_id)
+        if row is None or row.ram_target is None:
+            return
+        quotas.settle(tx, row.project, {RAM: row.ram_target - row.ram})
+        quotas.give_back(tx, row.project, {RAM: row.ram_target - after.ram})
+        instances.move(tx, row.id, states.Task.NONE)
+        instances.changes(
+            tx,
+            row.id,
+            flavor_id=after.flavor,
+            ram=after.ram,
+            vcpus=after.vcpus,
+            ram_target=None,
+            restart_required=False,
+            fault=None,
+            updated=now(tx),
+        )
+
+    return Settle(work)
+
+
+def failed(ctx: StepContext, tx: orm.Session, fault: str) -> None:
+    """It has the flavor it had; the fault says what did not work."""
+    row = instances.get(tx, ctx.object_id)
+    if row is None:
+        return
+    if row.ram_target is not None:
+        quotas.release(tx, row.project, {RAM: row.ram_target - row.ram})
+    if row.task == states.Task.RESIZING:
+        instances.move(tx, ctx.object_id, states.Task.NONE)
+    instances.changes(
+        tx,
+        ctx.object_id,
+        ram_target=None,
+        fault=fault,
+        fault_at=now(tx),
+        updated=now(tx),
+    )
+
+
+def asked(ctx: StepContext) -> operations.ResizeFlavor:
+    """The size before and after."""
+    return operations.ResizeFlavor.from_dict(ctx.operation.input or {})
+
+
+def _going(ctx: StepContext) -> bool:
+    """Whether a delete waits for this to end: it takes a server of any size."""
+    return ctx.instance().task == states.Task.DELETING
+
+
+def _server(ctx: StepContext) -> Server:
+    instance: Instance = ctx.instance()
+    found = ctx.cloud.compute.show(str(instance.server_id))
+    if found is None:
+        raise NotResized(why=f"server {instance.server_id} is gone")
+    if found.status in ("ERROR", "UNKNOWN"):
+        raise NotResized(why=found.fault or f"server {found.id} is {found.status}")
+    return found
+
+
+def _fit(ctx: StepContext, size: operations.Size, turn: str = "") -> Done:
+    group = instance_configure.group(ctx, size.ram, size.vcpus)
+    return guestjobs.carry(ctx, "configure", turn=turn, group=group)
+
+
+FLOW = Flow(
+    operations.RESIZE_FLAVOR,
+    (
+        Step(stop_database, undo=start_as_before, within=minutes(20)),
+        Step(resize_server, undo=resize_back, within=minutes(60)),
+        Step(fit_database, within=minutes(10)),
+        Step(start_database, within=minutes(25)),
+        Step(confirm_size, within=minutes(30), pivot=True),
+        Step(settle),
+    ),
+    deadline=operations.DEADLINES[operations.RESIZE_FLAVOR],
+    failed=failed,
+)
