@@ -54,6 +54,7 @@ EXPECTED = {
     "instance:detail": READ,
     "instance:edit": WRITE,
     "instance:eject_replica_source": WRITE,
+    "instance:events": ONE,
     "instance:extension:database:create": WRITE,
     "instance:extension:database:delete": WRITE,
     "instance:extension:database:index": ONE,
@@ -99,6 +100,8 @@ EXPECTED = {
     "mgmt_instance:root": RULE,
     "mgmt_instance:show": RULE,
     "mgmt_instance:stop": RULE,
+    "operation:index": READ,
+    "operation:show": ONE,
     "quota:show": READ | {"stranger": 403},
     "quota:update": RULE,
 }
@@ -187,6 +190,8 @@ def test_who_may(world: World, route: Route, rule: str) -> None:
         }
         if "configurations/{id}" in route.path:
             ids["id"] = world.group()
+        if "operations/{id}" in route.path:
+            ids["id"] = world.operations(world.active())[0].id
         if "parameters/{name}" in route.path:
             ids["name"] = "max_connections"
         if route.resource.name == "flavor":

@@ -90,6 +90,7 @@ def open(
         input=input,
         deadline=operations.DEADLINES[kind],
         request_id=context.request_id,
+        user=context.user,
         client_token=token.key if token else None,
         body_hash=token.hash if token else None,
         after=after,

@@ -59,6 +59,13 @@ def _let_go(tx: orm.Session, instance_id: str, kind: str, fault: str) -> None:
     if kind == kinds.CREATE and not row.was_active:
         cost = costs.cost_of_instance(row.ram, row.volume_size)
         quotas.release(tx, row.project, cost)
+    for resource, wish, has in (
+        (costs.VOLUMES, row.volume_target, row.volume_size),
+        (costs.RAM, row.ram_target, row.ram),
+    ):
+        if wish is not None:
+            quotas.release(tx, row.project, {resource: wish - (has or 0)})
+    instances.changes(tx, instance_id, volume_target=None, ram_target=None)
     # one that is being deleted stays so: it may only be deleted again
     if row.task not in (Task.DELETING, Task.NONE, Task.FAILED):
         try:

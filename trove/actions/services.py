@@ -57,6 +57,12 @@ class Services:
         self.flavors = flavors or Flavors(cloud.compute, self.settings.flavor_cache)
         self._doorbell, self._guests = doorbell, guests
 
+    def rehearsing(self, database: Database) -> "Services":
+        """The same with another database, and nobody to tell or to ask."""
+        return Services(
+            database, self.cloud, lambda operation: None, self.settings, self.flavors
+        )
+
     def guest(self, instance: str, context: Context) -> typing.Any:
         """An instance's guest, as far as the API may ask it (``rpc.relay.Line``)."""
         if self._guests is None:

@@ -94,6 +94,8 @@ def _operation(route: Route) -> list[str]:
             root = route.resource.name if op.root is None else op.root
             lines += [_body_of(op, root), "", *_fields(op.body)]
     answer = "" if op.view else ", without a body"
+    if op.dry:
+        lines.append("* ``?dry_run=1``: what would be done, and nothing is")
     return [*lines, f"* Answers {op.status}{answer}", ""]
 
 

@@ -100,6 +100,8 @@ class Op:
     many: bool = False
     one: str | None = None
     optional: bool = False
+    dry: bool = False
+    """Whether ``?dry_run=1`` is understood: what it would do, without doing it."""
     status: int = 200
     deeds: Mapping[str, tuple[Action, ...]] = dataclasses.field(default_factory=dict)
     """The actions behind this one path, by the key of their body."""

@@ -15,10 +15,10 @@ import webob
 
 from trove import errors
 from trove.actions.services import Services
-from trove.api import paging, paths, schemas, wire
+from trove.api import dry, paging, paths, schemas, wire
 from trove.api.links import VERSION, Links
 from trove.api.policy import Policy
-from trove.api.resource import Action, Ask
+from trove.api.resource import Action, Ask, Deed
 from trove.api.table import Route, Table
 from trove.api.templateless import ExplicitPecan, pecan
 from trove.context import Context
@@ -88,23 +88,17 @@ class Root:
         stash: _Stash = request.environ[_STASH]
         op = stash.route.op
         ask = self._ask(request, stash)
-        if op.deeds:
-            ask, result = self._act(ask, stash)
-        else:
-            self._policy.authorize(ask.context, op.rule, ask.owner)
-            if op.body is not None:
-                ask = dataclasses.replace(ask, body=_body(stash))
-            result = typing.cast(typing.Any, op.do)(ask)
+        ask, do = self._act(ask, stash) if op.deeds else self._take(ask, stash)
         as_xml = wire.wants_xml(stash.accept)
-        seen = _viewed(stash.route, ask, result)
+        rehearsed = dry.asked(op, ask)
+        status = 200 if rehearsed else op.status
+        seen = (
+            dry.rehearse(ask, do) if rehearsed else _viewed(stash.route, ask, do(ask))
+        )
         return webob.Response(
-            status=op.status,
+            status=status,
             body=b"" if seen is None else wire.write(seen, as_xml),
-            content_type=None
-            if op.status == 204
-            else wire.XML
-            if as_xml
-            else wire.JSON,
+            content_type=None if status == 204 else wire.XML if as_xml else wire.JSON,
         )
 
     def _ask(self, request: webob.Request, stash: _Stash) -> Ask:
@@ -122,7 +116,14 @@ class Root:
             rates=environ.get(RATES, list),
         )
 
-    def _act(self, ask: Ask, stash: _Stash) -> tuple[Ask, typing.Any]:
+    def _take(self, ask: Ask, stash: _Stash) -> tuple[Ask, Deed]:
+        op = stash.route.op
+        self._policy.authorize(ask.context, op.rule, ask.owner)
+        if op.body is not None:
+            ask = dataclasses.replace(ask, body=_body(stash))
+        return ask, typing.cast(Deed, op.do)
+
+    def _act(self, ask: Ask, stash: _Stash) -> tuple[Ask, Deed]:
         deeds = stash.route.op.deeds
         schema = {
             "type": "object",
@@ -133,8 +134,7 @@ class Root:
         self._policy.authorize(ask.context, action.rule, ask.owner)
         key = next(iter(body))
         schemas.check(body, schemas.wrapped(key, action.body))
-        ask = dataclasses.replace(ask, body=body)
-        return ask, action.do(ask)
+        return dataclasses.replace(ask, body=body), action.do
 
 
 class Application(ExplicitPecan):

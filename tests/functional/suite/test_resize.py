@@ -30,7 +30,7 @@ def test_another_flavor_is_fitted_and_counted(deployment, client):
     assert client.show(made)["flavor"]["id"] == "3"
     jobs = ["prepare", "stop_database", "configure", "restart_database"]
     assert guest.done == jobs
-    server = deployment.world.made[guest.server]
+    server = deployment.cloud.made[guest.server]
     assert (server.status, server.order.flavor) == ("ACTIVE", "3")
     assert client.usage()["ram"] == (2048, 0)
     client.delete(made)

@@ -57,6 +57,20 @@ def test_a_build_fails_and_gives_its_reservation_back(database, instance, operat
     assert audit.look(database, None, None) == []
 
 
+def test_what_it_was_growing_to_is_given_back(database, instance, operation):
+    object_id = instance(task=Task.RESIZING, volume_target=9, ram_target=4096)
+    with database.transaction() as tx:
+        row = instances.load(tx, object_id)
+        more = {"volumes": 9 - row.volume_size, "ram": 4096 - row.ram}
+        quotas.reserve(tx, row.project, more, UNLIMITED)
+        project = row.project
+    abandon(database, operation(object_id, kind=kinds.RESIZE_VOLUME))
+    with database.reading() as tx:
+        held = instances.load(tx, object_id)
+        assert (held.task, held.volume_target, held.ram_target) == ("NONE", None, None)
+        assert all(row["reserved"] == 0 for row in quotas.rows(tx, project, UNLIMITED))
+
+
 def test_the_ledger_is_left_to_a_delete(database, instance, operation):
     object_id = instance(task=Task.REBOOTING)
     key = f"{object_id}.volume"

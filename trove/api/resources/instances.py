@@ -189,7 +189,7 @@ def _op(
     return Op(method, path, do, f"instance:{rule}", said=said, **about)
 
 
-_WRITE: Plain = {"who": MEMBER, "status": 202}
+_WRITE: Plain = {"who": MEMBER, "status": 202, "dry": True}
 
 RESOURCES = (
     Resource(
@@ -213,6 +213,7 @@ RESOURCES = (
                 "create",
                 "Create an instance.",
                 who=MEMBER,
+                dry=True,
                 body=CREATE,
                 view=detail,
             ),
@@ -261,6 +262,7 @@ RESOURCES = (
             *Op.actions(
                 "{id}/action",
                 ACTIONS,
+                dry=True,
                 said="Restart, resize, promote, eject or reset an instance.",
             ),
         ),

@@ -13,7 +13,7 @@ from sqlalchemy import orm
 from trove import errors
 from trove.db import dialects
 from trove.db.session import epoch_now
-from trove.db.tables import Operation, OperationStep
+from trove.db.tables import Event, GuestJob, Operation, OperationStep
 from trove.model.states import OperationState
 
 SHOWN = tuple(
@@ -45,6 +45,65 @@ def page(
     if object_id is not None:
         statement = statement.where(Operation.object_id == object_id)
     return [dict(row) for row in tx.execute(statement.limit(limit)).mappings()]
+
+
+def of_project(
+    tx: orm.Session,
+    project: str,
+    *,
+    object_id: str | None,
+    limit: int,
+    after: str | None,
+) -> list[dict[str, typing.Any]]:
+    """A project's operations, newest first, those after the one that ``after`` names.
+
+    Raises ``OperationNotFound`` for a marker that is none of the project's.
+    """
+    order = (Operation.created, Operation.id)
+    statement = sa.select(*SHOWN).where(Operation.project == project)
+    if object_id is not None:
+        statement = statement.where(Operation.object_id == object_id)
+    if after is not None:
+        mine = sa.select(*order).where(
+            Operation.project == project, Operation.id == after
+        )
+        last = tx.execute(mine).one_or_none()
+        if last is None:
+            raise errors.OperationNotFound(id=after)
+        statement = statement.where(
+            sa.or_(
+                Operation.created < last.created,
+                sa.and_(Operation.created == last.created, Operation.id < last.id),
+            )
+        )
+    newest = statement.order_by(*(column.desc() for column in order)).limit(limit)
+    return [dict(row) for row in tx.execute(newest).mappings()]
+
+
+def job(tx: orm.Session, id: str) -> dict[str, typing.Any] | None:
+    """What a guest last said of a job that it does for this operation."""
+    newest = (
+        sa.select(GuestJob.method, GuestJob.state, GuestJob.progress)
+        .where(GuestJob.id.startswith(f"{id}/", autoescape=True))
+        .order_by(GuestJob.updated.desc())
+        .limit(1)
+    )
+    found = tx.execute(newest).mappings().first()
+    return dict(found) if found else None
+
+
+def events(
+    tx: orm.Session, object_id: str, *, limit: int, after: int
+) -> list[dict[str, typing.Any]]:
+    """What happened to an object, in order, after the event of that number."""
+    columns = (Event.seq, Event.kind, Event.payload, Event.request_id, Event.at)
+    following = (
+        sa.select(*columns)
+        .where(Event.object_id == object_id, Event.seq > after)
+        .order_by(Event.seq)
+        .limit(limit)
+    )
+    return [dict(row) for row in tx.execute(following).mappings()]
 
 
 def show(tx: orm.Session, id: str) -> Shown:

@@ -33,6 +33,8 @@ class Operation(Record):
         sa.Index("ix_operations_state_due", "state", "due"),
         sa.Index("ix_operations_object", "object_type", "object_id"),
         sa.Index("ix_operations_after", "after"),
+        # a project's own, newest first
+        sa.Index("ix_operations_project_created_id", "project", "created", "id"),
         TABLE,
     )
 
@@ -44,6 +46,8 @@ class Operation(Record):
     version: orm.Mapped[int] = orm.mapped_column(default=1)
     input: orm.Mapped[typing.Any | None] = orm.mapped_column(Sealed())
     """Sealed, and wiped when the operation ends: it may hold passwords."""
+    user: orm.Mapped[str | None] = orm.mapped_column(sa.String(255))
+    """Who asked."""
     request_id: orm.Mapped[str | None] = orm.mapped_column(sa.String(64))
     client_token: orm.Mapped[str | None] = orm.mapped_column(sa.String(255))
     body_hash: orm.Mapped[str | None] = orm.mapped_column(sa.String(64))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sizes that an instance's volume and memory are growing to.
+"""What an instance is growing to, and who asked for an operation.
 
 Revision: 0004, after 0003
 """
@@ -12,14 +12,20 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
+PAGE = "ix_operations_project_created_id"
+
 
 def upgrade() -> None:
-    """Two columns more."""
+    """Three columns more, and the index of a list."""
     for name in ("volume_target", "ram_target"):
         op.add_column("instances", sa.Column(name, sa.Integer(), nullable=True))
+    op.add_column("operations", sa.Column("user", sa.String(255), nullable=True))
+    op.create_index(PAGE, "operations", ["project", "created", "id"])
 
 
 def downgrade() -> None:
     """A resize that is under way is not known any more."""
+    op.drop_index(PAGE, "operations")
+    op.drop_column("operations", "user")
     for name in ("volume_target", "ram_target"):
         op.drop_column("instances", name)

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``?dry_run=1`` tells what would be done, refuses what would be, and does nothing."""
+
+import typing
+
+import pytest
+
+from tests.api.test_attacks_projects import _fill, _rows
+from tests.api.test_policy_matrix import BODIES
+from tests.api.world import World
+from trove.api import policy
+from trove.api.resources import TABLE
+from trove.api.table import Route
+
+
+def rehearsed(
+    world: World, method: str, path: str, body: typing.Any = None
+) -> typing.Any:
+    before, rung = _rows(world), len(world.rung)
+    answer = world.ask(method, f"{path}?dry_run=1", body)
+    assert answer.status_int == 200, answer.text
+    assert _rows(world) == before, "it was done"
+    assert len(world.rung) == rung
+    return answer.json["dry_run"]
+
+
+def test_a_create(world: World) -> None:
+    body = {"instance": {"name": "db", "flavorRef": "2", "volume": {"size": 3}}}
+    assert rehearsed(world, "POST", "instances", body) == {
+        "operations": [{"type": "instance.create", "outage": "none"}],
+        "quota": [
+            {"resource": "instances", "reserved": 1, "returned": 0},
+            {"resource": "ram", "reserved": 1024, "returned": 0},
+            {"resource": "volumes", "reserved": 3, "returned": 0},
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    "action, kind, outage, quota, changes",
+    [
+        ({"restart": {}}, "restart", "database", [], {}),
+        (
+            {"resize": {"volume": {"size": 4}}},
+            "resize_volume",
+            "none",
+            [{"resource": "volumes", "reserved": 3, "returned": 0}],
+            {"volume_size": {"before": 1, "after": 4}},
+        ),
+        (
+            {"resize": {"flavorRef": "2"}},
+            "resize_flavor",
+            "server",
+            [{"resource": "ram", "reserved": 512, "returned": 0}],
+            {"flavor": {"before": "1", "after": "2"}},
+        ),
+    ],
+)
+def test_an_action(
+    world: World,
+    action: typing.Any,
+    kind: str,
+    outage: str,
+    quota: typing.Any,
+    changes: typing.Any,
+) -> None:
+    id = world.active()
+    said = rehearsed(world, "POST", f"instances/{id}/action", action)
+    operation = {"type": f"instance.{kind}", "outage": outage, "instance_id": id}
+    assert said["operations"] == [operation]
+    assert said["quota"] == quota
+    assert said.get("changes", {}) == changes
+
+
+def test_a_smaller_flavor_and_a_delete_return_what_they_free(world: World) -> None:
+    id = world.active()
+    world.change(id, flavor_id="m1.big", ram=8192)
+    path = f"instances/{id}"
+    said = rehearsed(world, "POST", f"{path}/action", {"resize": {"flavorRef": "2"}})
+    assert said["quota"] == [{"resource": "ram", "reserved": 0, "returned": 7168}]
+    said = rehearsed(world, "DELETE", path)
+    assert said["operations"][0]["outage"] == "gone"
+    returned = {each["resource"]: each["returned"] for each in said["quota"]}
+    assert returned == {"instances": 1, "ram": 8192, "volumes": 1}
+
+
+def test_a_group_says_which_of_its_values_wait(world: World) -> None:
+    id = world.active()
+    group = world.group(wait_timeout=60, performance_schema=True)
+    body = {"instance": {"configuration": group, "name": "renamed"}}
+    said = rehearsed(world, "PUT", f"instances/{id}", body)
+    (operation,) = said["operations"]
+    assert operation["restart_required"] == ["performance_schema"]
+    assert said["changes"] == {
+        "configuration": {"after": group},
+        "name": {"before": "db", "after": "renamed"},
+    }
+
+
+def test_a_name_alone_is_no_operation(world: World) -> None:
+    id = world.active()
+    said = rehearsed(world, "PUT", f"instances/{id}", {"instance": {"name": "new"}})
+    assert said == {
+        "operations": [],
+        "quota": [],
+        "changes": {"name": {"before": "db", "after": "new"}},
+    }
+
+
+@pytest.mark.parametrize(
+    "body, status",
+    [
+        ({"resize": {"volume": {"size": 1}}}, 400),
+        ({"resize": {"volume": {"size": 500}}}, 413),
+        ({"restart": {}, "resize": {}}, 400),
+    ],
+)
+def test_what_would_be_refused_is(world: World, body: typing.Any, status: int) -> None:
+    path = f"instances/{world.active()}/action"
+    for query in ("", "?dry_run=1"):
+        assert world.ask("POST", path + query, body).status_int == status
+
+
+def test_a_busy_instance_and_anothers_are_refused(world: World) -> None:
+    id = world.active()
+    path = f"instances/{id}/action"
+    theirs = world.ask("POST", f"{path}?dry_run=1", {"restart": {}}, caller="stranger")
+    assert theirs.status_int == 404
+    assert world.ask("POST", path, {"restart": {}}).status_int == 202
+    assert world.ask("POST", f"{path}?dry_run=1", {"restart": {}}).status_int == 422
+
+
+def test_in_xml_too(world: World) -> None:
+    path = f"instances/{world.active()}/action?dry_run=true"
+    answer = world.ask("POST", path, {"restart": {}}, xml=True)
+    assert answer.status_int == 200
+    assert b"<dry_run" in answer.body and b"instance.restart" in answer.body
+
+
+@pytest.mark.parametrize("given", ["2", "yes", ""])
+def test_what_is_neither_is_refused(world: World, given: str) -> None:
+    id = world.active()
+    answer = world.ask("DELETE", f"instances/{id}?dry_run={given}")
+    assert answer.status_int == 400
+    assert world.ask("DELETE", f"instances/{id}?dry_run=0").status_int == 202
+
+
+@pytest.mark.parametrize(
+    "route, rule",
+    [
+        (route, rule)
+        for route in TABLE.routes
+        if route.op.method != "GET"
+        for rule, _ in policy.rules_of(route.op)
+    ],
+    ids=lambda it: it.shown if isinstance(it, Route) else it,
+)
+def test_no_request_does_anything(world: World, route: Route, rule: str) -> None:
+    """It is told, or refused; and where there is no dry run, it says so."""
+    ids = {"id": world.furnished()}
+    if "configurations/{id}" in route.path:
+        ids["id"] = world.group()
+    path = _fill(world, route, ids)
+    before = _rows(world)
+    asked = len(world.desks.asked)
+    answer = world.ask(
+        route.op.method, f"{path}?dry_run=1", BODIES.get(rule), caller="admin"
+    )
+    assert _rows(world) == before
+    assert world.desks.asked[asked:] == []
+    if not route.op.dry:
+        assert answer.status_int == 400 and "no dry run" in answer.text
+    else:
+        assert answer.status_int in (200, 400, 404, 501), answer.text

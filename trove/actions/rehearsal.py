@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a request would do: the real thing, in a transaction that is taken back.
+
+Everything is checked as it would be, by the same code: the state of the instance, the
+quota, the names. Nothing is kept, nobody is told, and no guest is asked.
+"""
+
+import contextlib
+import dataclasses
+import typing
+
+import sqlalchemy as sa
+from sqlalchemy import orm
+
+from trove.actions.services import Services
+from trove.context import Context
+from trove.datastores import registry
+from trove.db.queries import configurations, instances, quotas
+from trove.db.session import Database
+from trove.db.tables import DatastoreVersion, Instance, Operation
+from trove.model import operations as kinds
+
+T = typing.TypeVar("T")
+Row = dict[str, typing.Any]
+
+SHOWN = ("name", "flavor_id", "volume_size", "access", "configuration_id")
+"""What of an instance may become another."""
+
+OUT = {
+    kinds.RESTART: "database",
+    kinds.RESIZE_FLAVOR: "server",
+    kinds.DELETE: "gone",
+}
+"""What is out of reach while it is carried out; of the others, nothing is."""
+
+
+@dataclasses.dataclass(slots=True)
+class Outcome:
+    """``quota`` is by resource, in its own unit; ``changes`` by name: before, after."""
+
+    operations: list[Row] = dataclasses.field(default_factory=list)
+    reserved: dict[str, int] = dataclasses.field(default_factory=dict)
+    returned: dict[str, int] = dataclasses.field(default_factory=dict)
+    changes: dict[str, tuple[typing.Any, typing.Any]] = dataclasses.field(
+        default_factory=dict
+    )
+
+
+class Rehearsed(Exception):
+    """An operation would have been accepted: the rest would only wait for it."""
+
+
+class _TakenBack(Exception):
+    """Ends a transaction, whose work was ``done``."""
+
+    def __init__(self, done: typing.Any) -> None:
+        super().__init__("nothing is kept")
+        self.done = done
+
+
+class Rehearsal:
+    """A ``Database`` to actions, as far as they know one; it keeps nothing."""
+
+    def __init__(
+        self, services: Services, context: Context, owner: str, instance: str | None
+    ) -> None:
+        self._database = services.database
+        self._context, self._owner, self._instance = context, owner, instance
+        self.outcome = Outcome()
+        self.services = services.rehearsing(typing.cast(Database, self))
+
+    def reading(self) -> contextlib.AbstractContextManager[orm.Session]:
+        """What is there is there."""
+        return self._database.reading()
+
+    def run(self, work: typing.Callable[[orm.Session], T], attempts: int = 5) -> T:
+        """Its answer; raises ``Rehearsed`` when it would have begun an operation."""
+
+        def played(tx: orm.Session) -> typing.NoReturn:
+            before = self._look(tx)
+            done = work(tx)
+            tx.flush()
+            self._note(tx, before, self._look(tx))
+            raise _TakenBack(done)
+
+        try:
+            self._database.run(played, attempts)
+        except _TakenBack as over:
+            if self.outcome.operations:
+                raise Rehearsed() from None
+            return typing.cast(T, over.done)
+        raise AssertionError("a rehearsal was kept")
+
+    # -- before and after
+
+    def _look(self, tx: orm.Session) -> tuple[Row, dict[str, int]]:
+        tx.expire_all()
+        row = instances.get(tx, self._instance) if self._instance else None
+        project = row.project if row else self._owner
+        reserved = {
+            str(each["resource"]): int(each["reserved"])
+            for each in quotas.rows(tx, project, {})
+        }
+        facts = {name: getattr(row, name) for name in SHOWN} if row else {}
+        return facts, reserved
+
+    def _note(
+        self,
+        tx: orm.Session,
+        before: tuple[Row, dict[str, int]],
+        after: tuple[Row, dict[str, int]],
+    ) -> None:
+        said = self.outcome
+        for name, value in after[0].items():
+            if before[0].get(name) != value:
+                said.changes[name] = (before[0].get(name), value)
+        for resource, amount in after[1].items():
+            if more := amount - before[1].get(resource, 0):
+                said.reserved[resource] = said.reserved.get(resource, 0) + more
+        mine = Operation.request_id == self._context.request_id
+        for operation in tx.scalars(sa.select(Operation).where(mine)):
+            self._operation(tx, operation)
+
+    def _operation(self, tx: orm.Session, operation: Operation) -> None:
+        said, input = self.outcome, operation.input or {}
+        about: Row = {"type": operation.kind, "outage": OUT.get(operation.kind, "none")}
+        if self._instance is not None:
+            about["instance_id"] = operation.object_id
+        row = instances.get(tx, operation.object_id)
+        if operation.kind == kinds.RESIZE_FLAVOR:
+            size = kinds.ResizeFlavor.from_dict(input)
+            said.changes["flavor_id"] = (size.before.flavor, size.after.flavor)
+            if size.after.ram < size.before.ram:
+                said.returned["ram"] = size.before.ram - size.after.ram
+        elif operation.kind == kinds.RESIZE_VOLUME and row:
+            said.changes["volume_size"] = (row.volume_size, row.volume_target)
+        elif operation.kind == kinds.DELETE:
+            said.returned = dict(kinds.DeleteInstance.from_dict(input).cost)
+        elif operation.kind == kinds.CONFIGURE and row:
+            about["restart_required"] = _slow(tx, row, input["before"])
+        said.operations.append(about)
+
+
+def _slow(tx: orm.Session, row: Instance, before: str | None) -> list[str]:
+    """The parameters that change, and that the engine takes at a restart only."""
+    old = configurations.settings(tx, before)
+    new = configurations.settings(tx, row.configuration_id)
+    changed = [name for name in {*old, *new} if old.get(name) != new.get(name)]
+    version = tx.get_one(DatastoreVersion, row.version_id)
+    rules = registry.get(version.manager).parameters
+    return sorted(name for name in changed if rules[name]["restart_required"])
