@@ -58,6 +58,32 @@ def delete_while_resizing(world: World) -> None:
     world.when("volumes.extend", world.delete)
 
 
+def reboot(world: World) -> None:
+    _quietly_created(world)
+    world.reboot()
+
+
+def delete_while_rebooting(world: World) -> None:
+    """The delete comes when the server was asked to reboot."""
+    _quietly_created(world)
+    world.reboot()
+    world.when("compute.reboot", world.delete)
+
+
+def reboot_of_a_server_that_is_off(world: World) -> None:
+    """It cannot be asked."""
+    _quietly_created(world)
+    world.reboot()
+    for made in world.cloud.world.made.values():
+        if made.kind == "server":
+            made.status = "SHUTOFF"
+
+
+def stop(world: World) -> None:
+    _quietly_created(world)
+    world.stop()
+
+
 def resize_flavor(world: World) -> None:
     _quietly_created(world)
     world.resize_flavor()
@@ -103,6 +129,10 @@ FLOWS = {
         delete_while_configuring,
         resize_volume,
         delete_while_resizing,
+        reboot,
+        delete_while_rebooting,
+        reboot_of_a_server_that_is_off,
+        stop,
         resize_flavor,
         resize_flavor_in_vain,
         delete_while_resizing_flavor,

@@ -176,7 +176,7 @@ class Guests:
                 world.conductor.heartbeat(
                     context,
                     Report(
-                        boot=1,
+                        boot=server.boots,
                         seq=next(world.seq),
                         service=Service.HEALTHY if done else Service.NEW,
                         jobs=tuple(
@@ -227,7 +227,7 @@ class World:
         self.cloud = MemoryCloud(
             deployment=SETTINGS.deployment,
             clock=self.now,
-            pace=Pace(boot=3, create=2, remove=1, resize=3),
+            pace=Pace(boot=3, create=2, remove=1, resize=3, reboot=4),
             visible_after=visible_after,
             before=lambda name, said: self.before(name),
             after=lambda name, said, answer: self.after(name),
@@ -463,6 +463,14 @@ class World:
         """An accepted resize, from 2 GiB to 3."""
         self._ask(operations.RESIZE_VOLUME, Task.RESIZING)
 
+    def reboot(self) -> None:
+        """An accepted reboot of the server."""
+        self._ask(operations.REBOOT, Task.REBOOTING)
+
+    def stop(self) -> None:
+        """An accepted stop of the database."""
+        self._ask(operations.STOP, Task.UPDATING)
+
     def resize_flavor(self) -> None:
         """An accepted change of the flavor, from 1 GiB of memory to 2."""
         before, after = operations.Size("2", 1024, 1), operations.Size("3", 2048, 2)
@@ -539,11 +547,14 @@ class World:
             assert row.volume_target is None or not alive, "INV-5: a wish outlived it"
             assert row.ram_target is None or not alive, "INV-5: a wish outlived it"
             servers = {
-                (made.status, made.order.flavor if made.order else "")
+                (
+                    made.status != "VERIFY_RESIZE",
+                    made.order.flavor if made.order else "",
+                )
                 for made in self.cloud.world.made.values()
                 if made.kind == "server"
             }
-            want_servers = {("ACTIVE", row.flavor_id)} if alive else set()
+            want_servers = {(True, row.flavor_id)} if alive else set()
             assert servers == want_servers, "a server of another flavor"
             assert row.ram == {"2": 1024, "3": 2048}[row.flavor_id]
             cidrs = {

@@ -64,6 +64,11 @@ def demo(deployment: Deployment) -> User:
 
 
 @pytest.fixture(scope="package")
+def admin(deployment: Deployment) -> User:
+    return User(deployment, "admin")
+
+
+@pytest.fixture(scope="package")
 def other(deployment: Deployment) -> User:
     return User(deployment, "other")
 

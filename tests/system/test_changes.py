@@ -105,6 +105,39 @@ def test_a_flavor_that_its_database_cannot_run_in_is_taken_back(
     assert (found.status, found.flavor) == ("ACTIVE", had)
 
 
+def test_an_administrator_stops_a_database_and_reboots_a_server(
+    deployment, demo, admin, served
+):
+    id = served["id"]
+
+    def boot():
+        told = "SELECT boot FROM guest_reports WHERE instance_id = ?"
+        return deployment.rows(told, id)[0][0]
+
+    def act(deed, status=202):
+        answer = admin.ask("POST", f"/mgmt/instances/{id}/action", {deed: {}})
+        assert answer.status_code == status, answer.text
+
+    before = boot()
+    act("reboot")
+    assert demo.show(id)["status"] == "REBOOT"
+    act("reboot", 422)
+    shown = demo.wait(id)
+    assert boot() > before and not shown.get("fault")
+    with enter(demo, shown) as line:
+        assert ask(line, "SELECT n FROM kept")[0][0] == 7
+    act("stop")
+    until("it is stopped", lambda: demo.show(id)["operating_status"] == "SHUTDOWN")
+    with pytest.raises(REFUSED):
+        enter(demo, shown).close()
+    act("reboot")
+    until("it is rebooted", lambda: demo.show(id)["status"] == "ACTIVE")
+    assert demo.show(id)["operating_status"] == "SHUTDOWN", "a boot starts it not"
+    answer = demo.ask("POST", f"/instances/{id}/action", {"restart": {}})
+    assert answer.status_code == 202, answer.text
+    demo.wait(id)
+
+
 def test_who_may_reach_the_port_is_changed_and_changed_back(demo, served):
     id = served["id"]
 

@@ -11,7 +11,7 @@ from sqlalchemy import orm
 from trove import errors
 from trove.actions import begin
 from trove.actions.begin import Token
-from trove.actions.instances import flavor_of, refuse_unable
+from trove.actions.instances import flavor_of, refuse_busy, refuse_unable
 from trove.actions.services import Services
 from trove.context import Context
 from trove.db.queries import instances, quotas
@@ -34,6 +34,32 @@ def restart(
         refuse_unable(services, seen)
         instances.move(tx, id, Task.REBOOTING)
         kind, owner = operations.RESTART, seen.instance.project
+        return begin.open(tx, context, kind, owner, id, {}, token), id
+
+    begin.begin(services, context, context.project or "", token, work)
+
+
+def stop(services: Services, context: Context, id: str, token: Token | None) -> None:
+    """NONE -> UPDATING: the database is stopped, until it is restarted."""
+
+    def work(tx: orm.Session) -> tuple[str, str]:
+        seen = instances.seen(tx, id)
+        refuse_unable(services, seen)
+        instances.move(tx, id, Task.UPDATING)
+        kind, owner = operations.STOP, seen.instance.project
+        return begin.open(tx, context, kind, owner, id, {}, token), id
+
+    begin.begin(services, context, context.project or "", token, work)
+
+
+def reboot(services: Services, context: Context, id: str, token: Token | None) -> None:
+    """NONE -> REBOOTING, of a server whose guest may be silent: that is what for."""
+
+    def work(tx: orm.Session) -> tuple[str, str]:
+        seen = instances.seen(tx, id)
+        refuse_busy(services, seen)
+        instances.move(tx, id, Task.REBOOTING)
+        kind, owner = operations.REBOOT, seen.instance.project
         return begin.open(tx, context, kind, owner, id, {}, token), id
 
     begin.begin(services, context, context.project or "", token, work)

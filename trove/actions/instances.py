@@ -248,13 +248,19 @@ def rename(
 
 def refuse_unable(services: Services, seen: Seen) -> None:
     """Raises for one that is busy, or whose database no action can be asked of."""
+    refuse_busy(services, seen)
     shown, operating = status(services, seen)
-    if seen.instance.task != Task.NONE:
-        raise errors.InstanceBusy(instance=seen.instance.id, task=shown)
     if operating not in ABLE:
         raise errors.InstanceNotReady(
             instance=seen.instance.id, status=operating or shown
         )
+
+
+def refuse_busy(services: Services, seen: Seen) -> None:
+    """Raises for one that something is done to."""
+    if seen.instance.task != Task.NONE:
+        shown, _ = status(services, seen)
+        raise errors.InstanceBusy(instance=seen.instance.id, task=shown)
 
 
 def reset_status(

@@ -28,6 +28,8 @@ SHOWN = ("name", "flavor_id", "volume_size", "access", "configuration_id")
 
 OUT = {
     kinds.RESTART: "database",
+    kinds.STOP: "database",
+    kinds.REBOOT: "server",
     kinds.RESIZE_FLAVOR: "server",
     kinds.DELETE: "gone",
 }

@@ -6,9 +6,11 @@ from trove.flows import (
     instance_configure,
     instance_create,
     instance_delete,
+    instance_reboot,
     instance_resize_flavor,
     instance_resize_volume,
     instance_restart,
+    instance_stop,
 )
 from trove.workflow.flow import Flow
 
@@ -19,6 +21,8 @@ FLOWS: dict[str, Flow] = {
         instance_configure.FLOW,
         instance_access.FLOW,
         instance_restart.FLOW,
+        instance_reboot.FLOW,
+        instance_stop.FLOW,
         instance_resize_flavor.FLOW,
         instance_resize_volume.FLOW,
         instance_delete.FLOW,

@@ -8,7 +8,7 @@ from sqlalchemy import orm
 from trove import errors
 from trove.db.queries import instances
 from trove.db.session import now
-from trove.flows import things
+from trove.flows import ends, things
 from trove.flows.context import StepContext
 from trove.model import operations, states
 from trove.workflow.flow import Flow, Settle, Step, minutes
@@ -47,12 +47,7 @@ def _have(ctx: StepContext, access: dict[str, typing.Any] | None) -> dict[str, s
 
 def settle(ctx: StepContext) -> Settle:
     """UPDATING -> NONE."""
-
-    def work(tx: orm.Session) -> None:
-        instances.move(tx, ctx.object_id, states.Task.NONE)
-        instances.changes(tx, ctx.object_id, fault=None, updated=now(tx))
-
-    return Settle(work)
+    return ends.at_rest(ctx)
 
 
 def failed(ctx: StepContext, tx: orm.Session, fault: str) -> None:

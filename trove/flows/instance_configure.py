@@ -5,7 +5,7 @@ from sqlalchemy import orm
 
 from trove.db.queries import configurations, instances
 from trove.db.session import now
-from trove.flows import guestjobs
+from trove.flows import ends, guestjobs
 from trove.flows.context import StepContext
 from trove.model import operations, states
 from trove.rpc.messages import Group
@@ -40,14 +40,7 @@ def apply_group(ctx: StepContext) -> Waiting | Wait:
 def settle(ctx: StepContext) -> Settle:
     """UPDATING -> NONE; RESTART_REQUIRED while the engine says so."""
     waiting = bool(ctx.output(apply_group)["restart"])
-
-    def work(tx: orm.Session) -> None:
-        instances.move(tx, ctx.object_id, states.Task.NONE)
-        instances.changes(
-            tx, ctx.object_id, restart_required=waiting, fault=None, updated=now(tx)
-        )
-
-    return Settle(work)
+    return ends.at_rest(ctx, restart_required=waiting)
 
 
 def failed(ctx: StepContext, tx: orm.Session, fault: str) -> None:

@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Restart of the database, on a machine that stays."""
 
-from sqlalchemy import orm
-
-from trove.db.queries import instances
-from trove.db.session import now
-from trove.flows import guestjobs, instance_configure
+from trove.flows import ends, guestjobs, instance_configure
 from trove.flows.context import StepContext
-from trove.model import operations, states
+from trove.model import operations
+from trove.model.states import Task
 from trove.workflow.flow import Flow, Settle, Step, Wait, minutes
 
 
@@ -27,24 +24,7 @@ def restart_database(ctx: StepContext) -> dict[str, str] | Wait:
 
 def settle(ctx: StepContext) -> Settle:
     """REBOOTING -> NONE; what needed a restart has had it."""
-
-    def work(tx: orm.Session) -> None:
-        instances.move(tx, ctx.object_id, states.Task.NONE)
-        instances.changes(
-            tx, ctx.object_id, restart_required=False, fault=None, updated=now(tx)
-        )
-
-    return Settle(work)
-
-
-def failed(ctx: StepContext, tx: orm.Session, fault: str) -> None:
-    """The database is as its guest reports it; the fault says what did not work."""
-    row = instances.get(tx, ctx.object_id)
-    if row is None:
-        return
-    if row.task == states.Task.REBOOTING:
-        instances.move(tx, ctx.object_id, states.Task.NONE)
-    instances.changes(tx, ctx.object_id, fault=fault, fault_at=now(tx), updated=now(tx))
+    return ends.at_rest(ctx, restart_required=False)
 
 
 FLOW = Flow(
@@ -55,5 +35,5 @@ FLOW = Flow(
         Step(settle),
     ),
     deadline=operations.DEADLINES[operations.RESTART],
-    failed=failed,
+    failed=ends.failed(Task.REBOOTING),
 )

@@ -15,6 +15,8 @@ INSTANCE = "instance"
 CREATE = "instance.create"
 DELETE = "instance.delete"
 RESTART = "instance.restart"
+REBOOT = "instance.reboot"
+STOP = "instance.stop"
 CONFIGURE = "instance.configure"
 RESIZE_VOLUME = "instance.resize_volume"
 RESIZE_FLAVOR = "instance.resize_flavor"
@@ -24,6 +26,8 @@ DEADLINES = {
     CREATE: 75 * 60.0,
     DELETE: 24 * 3600.0,
     RESTART: 30 * 60.0,
+    REBOOT: 60 * 60.0,
+    STOP: 30 * 60.0,
     CONFIGURE: 20 * 60.0,
     RESIZE_VOLUME: 90 * 60.0,
     RESIZE_FLAVOR: 150 * 60.0,

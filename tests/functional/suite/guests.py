@@ -51,7 +51,6 @@ class Guest:
     user: str
     password: str
     datastore: str
-    boot: int = 1
     service: str = Service.NEW
     databases: list[str] = dataclasses.field(default_factory=list)
     accounts: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -208,7 +207,7 @@ class Fleet:
         assert guest.ledger is not None and guest.conductor is not None
         guest.conductor.heartbeat(
             Report(
-                boot=guest.boot,
+                boot=self._world.made[guest.server].boots,
                 seq=next(guest.seq),
                 service=guest.service,
                 version="1.0",

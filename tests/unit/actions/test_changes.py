@@ -59,6 +59,17 @@ def test_no_restart_of_what_does_not_answer(world: World) -> None:
     assert row(world, id).task == Task.NONE
 
 
+def test_a_server_whose_guest_is_silent_can_be_rebooted(world: World) -> None:
+    id = world.active()
+    world.clock += 3600
+    with pytest.raises(errors.InstanceNotReady):
+        changes.stop(world.services, MEMBER, id, None)
+    changes.reboot(world.services, MEMBER, id, None)
+    assert row(world, id).task == Task.REBOOTING
+    with pytest.raises(errors.InstanceBusy):
+        changes.reboot(world.services, MEMBER, id, None)
+
+
 def test_a_larger_volume_is_reserved_when_it_is_accepted(world: World) -> None:
     id = world.active()
     before, size = reserved(world), row(world, id).volume_size or 0

@@ -61,7 +61,7 @@ RESET: Plain = {
 }
 
 
-def _token(ask: Ask) -> Token | None:
+def token(ask: Ask) -> Token | None:
     return None if ask.key is None else Token(ask.key, ask.said)
 
 
@@ -128,7 +128,7 @@ def delete(ask: Ask) -> None:
 
 
 def restart(ask: Ask) -> None:
-    changes.restart(ask.services, ask.context, ask.ids["id"], ask.project, _token(ask))
+    changes.restart(ask.services, ask.context, ask.ids["id"], ask.project, token(ask))
 
 
 def resize_volume(ask: Ask) -> None:
@@ -136,7 +136,7 @@ def resize_volume(ask: Ask) -> None:
     asked = ask.body["resize"]["volume"]
     size = int(asked["size"] if isinstance(asked, dict) else asked)
     changes.resize_volume(
-        ask.services, ask.context, ask.ids["id"], ask.project, size, _token(ask)
+        ask.services, ask.context, ask.ids["id"], ask.project, size, token(ask)
     )
 
 
@@ -144,7 +144,7 @@ def resize_flavor(ask: Ask) -> None:
     """By an id, a number or a link."""
     flavor = id_of(str(ask.body["resize"]["flavorRef"]))
     changes.resize_flavor(
-        ask.services, ask.context, ask.ids["id"], ask.project, flavor, _token(ask)
+        ask.services, ask.context, ask.ids["id"], ask.project, flavor, token(ask)
     )
 
 

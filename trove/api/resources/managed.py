@@ -4,11 +4,11 @@
 import typing
 
 from trove import errors
-from trove.actions import managed
+from trove.actions import changes, managed
 from trove.api import paging
 from trove.api.dates import shown
 from trove.api.resource import ADMIN, EMPTY, Action, Ask, Op, Plain, Resource
-from trove.api.resources.instances import delete, reset_status
+from trove.api.resources.instances import delete, reset_status, token
 from trove.api.resources.instanceviews import GIGABYTE, detail
 from trove.model import health
 from trove.model.states import Task
@@ -135,14 +135,21 @@ def _later(what: str) -> typing.Callable[[Ask], typing.Any]:
     return refuse
 
 
+def _deed(do: typing.Any) -> typing.Callable[[Ask], None]:
+    def act(ask: Ask) -> None:
+        do(ask.services, ask.context, ask.ids["id"], token(ask))
+
+    return act
+
+
 def _action(do: typing.Any, rule: str, body: Plain = EMPTY) -> Action:
     return Action(do, f"mgmt_instance:{rule}", body, who=ADMIN)
 
 
 ACTIONS: dict[str, Action | tuple[Action, ...]] = {
     "reset-task-status": _action(reset_status, "reset_task_status"),
-    "stop": _action(_later("Stopping a database"), "stop"),
-    "reboot": _action(_later("Rebooting a server"), "reboot"),
+    "stop": _action(_deed(changes.stop), "stop"),
+    "reboot": _action(_deed(changes.reboot), "reboot"),
     "migrate": _action(_later("Migrating a server"), "migrate", MIGRATE),
     "rebuild": _action(_later("Rebuilding a server"), "rebuild", REBUILD),
 }
@@ -177,6 +184,7 @@ RESOURCES = (
                 delete,
                 "mgmt_instance:delete",
                 who=ADMIN,
+                dry=True,
                 status=202,
                 said="Delete an instance, whoever's it is.",
             ),
@@ -184,6 +192,7 @@ RESOURCES = (
                 "{id}/action",
                 ACTIONS,
                 who=ADMIN,
+                dry=True,
                 said="Reset, stop, reboot, migrate or rebuild an instance.",
             ),
         ),

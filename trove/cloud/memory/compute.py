@@ -47,7 +47,7 @@ class Compute(Part):
                 raise protocol.Refused(f"volume {volume.id} is in use", status=400)
             held.append(volume)
         server = self._new("server", key)
-        server.order, server.status = order, "ACTIVE"
+        server.order, server.status, server.boots = order, "ACTIVE", 1
         server.passing, server.until = "BUILD", server.made + world.pace.boot
         world.add(server)
         for thing in held:
@@ -71,6 +71,7 @@ class Compute(Part):
         if not hard and server.status != "ACTIVE":
             raise protocol.CloudConflict(f"server {id} is {server.status}")
         server.status, server.passing = "ACTIVE", "REBOOT"
+        server.boots += 1
         server.until = self.world.clock() + self.world.pace.reboot
 
     @call
@@ -120,6 +121,7 @@ class Compute(Part):
         server = self._idle(id)
         if server.status == "VERIFY_RESIZE":
             raise protocol.CloudConflict(f"server {id} is {server.status}")
+        server.boots += server.status != status == "ACTIVE"
         server.status = status
 
     def _verifying(self, id: str) -> Made:
@@ -132,6 +134,7 @@ class Compute(Part):
         if server.order:
             server.order = dataclasses.replace(server.order, flavor=flavor)
         server.status, server.passing = status, "RESIZE"
+        server.boots += 1
         server.until = self.world.clock() + self.world.pace.resize
 
     def _seen(self, server: Made) -> protocol.Server:

@@ -68,6 +68,8 @@ class Made:
     retained: str | None = None
     fault: str | None = None
     order: protocol.Boot | None = None
+    boots: int = 0
+    """How often a server has been started."""
     before: tuple[str, str] = ("", "")
     """The flavor and the status of a server before the resize that is not confirmed."""
     server: str | None = None
