@@ -40,3 +40,29 @@ def test_who_is_root_is_told(world: World, enabled: bool) -> None:
     shown = answer.json["instance"]
     assert (shown["root_enabled"] is not None) == enabled
     assert shown["root_enabled_by"] == ("user-of-demo0000" if enabled else None)
+
+
+@pytest.mark.parametrize("noun", ["hwinfo", "diagnostics", "rpc_ping"])
+def test_a_guest_that_does_not_hear_is_told_as_such(world: World, noun: str) -> None:
+    id = world.active()
+    world.desks.silent.add(id)
+    answer = world.ask("GET", f"mgmt/instances/{id}/{noun}", caller="admin")
+    assert answer.status_int == 503 and id in answer.text
+
+
+def test_what_a_guest_says_of_its_machine(world: World) -> None:
+    id = world.active()
+    path = f"mgmt/instances/{id}"
+    hardware = world.ask("GET", f"{path}/hwinfo", caller="admin").json["hwinfo"]
+    assert hardware["num_cpus"] >= 1 and hardware["mem_total"] > 100
+    own = world.ask("GET", f"{path}/diagnostics", caller="admin").json["diagnostics"]
+    assert set(own) == {
+        "version",
+        "threads",
+        "fdSize",
+        "vmSize",
+        "vmPeak",
+        "vmRss",
+        "vmHwm",
+    }
+    assert 0 < own["vmRss"] <= own["vmHwm"]

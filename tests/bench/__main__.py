@@ -122,7 +122,14 @@ def enter(asked: argparse.Namespace, results: Results) -> str:
             for name, value in moments.items()
         )
 
-    login.measure(asked.runs or 5, note)
+    def crowded(datastore: str, moments: login.Moments) -> None:
+        for name, value in moments.items():
+            print(f"{datastore}, {name}: {value:.2f} s", flush=True)
+            results.append(
+                {"run": 0, "target": datastore, "measure": name, "value": value}
+            )
+
+    login.measure(asked.runs or 5, note, crowded)
     shown = report.rst if asked.rst else report.text
     return "\n\n".join(
         f"{datastore}\n{shown(login.table(walks[datastore]))}" for datastore in walks

@@ -2,11 +2,12 @@
 """From a POST to a user who is logged in over TLS, and where the seconds go.
 
 ``python -m tests.bench --login [--runs N]``. The quickstart's cloud under a layout of
-its own, real guests, one instance at a time of each datastore in turn. The moments are
-those that the control plane and the guest wrote down themselves: the operation's steps,
-and the journal of the guest.
+its own, real guests, one at a time of each datastore in turn, then ten at once. The
+moments are those that the control plane and the guest wrote down themselves: the
+operation's steps, and the journal of the guest.
 """
 
+import concurrent.futures
 import contextlib
 import os
 import pathlib
@@ -22,6 +23,7 @@ from trove.localcloud.layout import Layout
 
 USER, PASSWORD, DATABASE = "ada", "correct horse", "shop"
 WITHIN = 120.0
+CROWD = 10
 LOOK = 0.05
 """Seconds between two tries to log in."""
 LOGIN = "a login over TLS as the user, with a query"
@@ -82,6 +84,34 @@ def walk(deployment: Deployment, demo: User, datastore: str) -> Moments:
     return moments
 
 
+def crowd(demo: User, datastore: str) -> Moments:
+    """``CROWD`` of them at once: made, each logged in to, and deleted."""
+    users = [
+        {"name": USER, "password": PASSWORD, "databases": [{"name": DATABASE}]},
+    ]
+    begun = time.time()
+
+    def one(number: int) -> tuple[str, float]:
+        id = demo.create(datastore, f"crowd-{datastore}-{number}", users, [DATABASE])
+        shown = until("it has an address", lambda: _addressed(demo, id))
+        return id, _enter(demo, shown) - begun
+
+    with concurrent.futures.ThreadPoolExecutor(CROWD) as pool:
+        entered = sorted(pool.map(one, range(CROWD)), key=lambda pair: pair[1])
+    for id, _ in entered:
+        demo.wait(id)
+    asked = time.time()
+    for id, _ in entered:
+        demo.delete(id)
+    for id, _ in entered:
+        demo.gone(id)
+    return {
+        f"{CROWD} at once: the first login": entered[0][1],
+        f"{CROWD} at once: the last login": entered[-1][1],
+        f"{CROWD} at once: all deleted, in": time.time() - asked,
+    }
+
+
 def _addressed(demo: User, id: str) -> dict[str, typing.Any] | None:
     shown = demo.show(id) or {}
     return shown if shown.get("ip") else None
@@ -135,8 +165,12 @@ def _journal(deployment: Deployment, id: str, begun: float) -> Moments:
     return found
 
 
-def measure(runs: int, note: typing.Callable[[str, int, Moments], None]) -> None:
-    """All of it: each datastore in turn, ``runs`` times."""
+def measure(
+    runs: int,
+    note: typing.Callable[[str, int, Moments], None],
+    crowded: typing.Callable[[str, Moments], None],
+) -> None:
+    """All of it: each datastore in turn, ``runs`` times; then each by the crowd."""
     with stand() as deployment:
         demo = User(deployment, "demo")
         for datastore in VERSIONS:  # each token, each first import
@@ -144,6 +178,12 @@ def measure(runs: int, note: typing.Callable[[str, int, Moments], None]) -> None
         for run in range(runs):
             for datastore in VERSIONS:
                 note(datastore, run, walk(deployment, demo, datastore))
+        admin = User(deployment, "admin")
+        quota = {"quotas": {"instances": 2 * CROWD, "volumes": 2 * CROWD}}
+        project = demo.api.get_project_id()
+        assert admin.ask("PUT", f"/mgmt/quotas/{project}", quota).status_code == 200
+        for datastore in VERSIONS:
+            crowded(datastore, crowd(demo, datastore))
         assert deployment.audit() == []
 
 

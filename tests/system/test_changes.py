@@ -118,6 +118,9 @@ def test_an_administrator_stops_a_database_and_reboots_a_server(
         answer = admin.ask("POST", f"/mgmt/instances/{id}/action", {deed: {}})
         assert answer.status_code == status, answer.text
 
+    told = admin.ask("GET", f"/mgmt/instances/{id}/hwinfo").json()["hwinfo"]
+    assert told["num_cpus"] >= 1 and 0 < told["mem_total"]
+    assert admin.ask("GET", f"/mgmt/instances/{id}/rpc_ping").status_code == 204
     before = boot()
     act("reboot")
     assert demo.show(id)["status"] == "REBOOT"

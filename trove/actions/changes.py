@@ -9,12 +9,13 @@ import typing
 from sqlalchemy import orm
 
 from trove import errors
-from trove.actions import begin
+from trove.actions import begin, offers
 from trove.actions.begin import Token
-from trove.actions.instances import flavor_of, refuse_busy, refuse_unable
+from trove.actions.instances import refuse_busy, refuse_unable
 from trove.actions.services import Services
 from trove.context import Context
 from trove.db.queries import instances, quotas
+from trove.db.tables import DatastoreVersion
 from trove.model import operations
 from trove.model import quotas as costs
 from trove.model.states import Task
@@ -108,7 +109,10 @@ def resize_flavor(
     token: Token | None = None,
 ) -> None:
     """NONE -> RESIZING, with what the new flavor has more of reserved."""
-    wanted = flavor_of(services, flavor)
+    with services.database.reading() as tx:
+        row = instances.load(tx, id, project)
+        version = tx.get_one(DatastoreVersion, row.version_id)
+    wanted = offers.flavor(services, version, flavor)
 
     def work(tx: orm.Session) -> tuple[str, str]:
         seen = instances.seen(tx, id, project)

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Datastores and their versions, as a user or an admin may see them."""
 
-import typing
-
 from trove import errors
 from trove.actions.services import Services
 from trove.db.queries import datastores
@@ -49,9 +47,3 @@ def version_by_id(services: Services, id: str, inactive: bool) -> Version:
     """One by its id alone."""
     with services.database.reading() as tx:
         return datastores.version_by_id(tx, id, inactive=inactive)
-
-
-def flavors(services: Services, which: str, name: str, inactive: bool) -> typing.Any:
-    """The flavors a version may have: all of the cloud's."""
-    version(services, which, name, inactive)
-    return services.flavors.all()

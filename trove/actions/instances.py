@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from trove import errors
-from trove.actions import begin, orders
+from trove.actions import begin, offers, orders
 from trove.actions.begin import Begun, Token
 from trove.actions.orders import Order
 from trove.actions.services import Services
@@ -101,9 +101,10 @@ def create(
     spec = registry.get(version.manager)
     orders.check_volume(order, spec, services.settings.max_volume_size)
     orders.check_accounts(order, spec)
-    flavor = flavor_of(services, order.flavor)
+    flavor = offers.flavor(services, version, order.flavor)
+    offers.check_volume_type(services, version, order.volume_type)
     _check_network(services, order)
-    image = _image(services, version)
+    image = services.images.image(version)
     id = str(uuid.uuid4())
     cost = costs.cost_of_instance(flavor.ram, order.volume_size)
 
@@ -146,32 +147,10 @@ def _version(services: Services, order: Order) -> tuple[Datastore, DatastoreVers
         )
 
 
-def flavor_of(services: Services, id: str) -> Flavor:
-    """The flavor a request names; one that is not there is the request's fault."""
-    try:
-        return services.flavors.find(id)
-    except errors.FlavorNotFound as missing:
-        raise errors.Invalid(missing.message) from None
-
-
 def _check_network(services: Services, order: Order) -> None:
     network = (order.nic or {}).get("network")
     if network and services.cloud.network.network(network) is None:
         raise errors.Invalid(f"Network {network} cannot be found.")
-
-
-def _image(services: Services, version: DatastoreVersion) -> str:
-    images = services.cloud.images
-    image = None
-    if version.image_id:
-        image = images.show(version.image_id)
-    elif version.image_tags:
-        image = images.newest(tuple(version.image_tags))
-    if image is None:
-        raise errors.Invalid(
-            f"There is no image for the datastore version {version.name}."
-        )
-    return image.id
 
 
 def _row(

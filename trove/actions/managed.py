@@ -7,10 +7,12 @@ the cloud says of it now, as far as it answers.
 
 import dataclasses
 import logging
+import typing
 
 from trove import errors
 from trove.actions.services import Services
 from trove.cloud import protocol
+from trove.context import Context
 from trove.db.queries import instances, root
 from trove.db.queries.instances import Seen
 from trove.db.tables import RootDeed
@@ -68,6 +70,23 @@ def show(services: Services, id: str, deleted: bool = False) -> Whole:
         LOG.warning("instance %s: the cloud does not tell of it", id, exc_info=True)
         silent = True
     return Whole(seen, server, volume, silent, enabled, enabling)
+
+
+def ping(services: Services, context: Context, id: str) -> None:
+    """Raises ``GuestSilent`` for one that does not answer."""
+    _guest(services, context, id).ping()
+
+
+def machine(services: Services, context: Context, id: str) -> dict[str, typing.Any]:
+    """What a guest says of its machine and its agent (``rpc.guest.Guest.machine``)."""
+    found: dict[str, typing.Any] = _guest(services, context, id).machine()
+    return found
+
+
+def _guest(services: Services, context: Context, id: str) -> typing.Any:
+    with services.database.reading() as tx:
+        instances.load(tx, id)
+    return services.guest(id, context)
 
 
 def _offset(marker: str | None) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 from trove import errors
 from trove.actions.flavors import Flavors
+from trove.actions.images import Chosen
 from trove.cloud.protocol import Cloud
 from trove.context import Context
 from trove.db.session import Database
@@ -50,17 +51,24 @@ class Services:
         settings: Settings | None = None,
         flavors: Flavors | None = None,
         guests: Guests | None = None,
+        images: Chosen | None = None,
     ) -> None:
         self.database = database
         self.cloud = cloud
         self.settings = settings or Settings()
         self.flavors = flavors or Flavors(cloud.compute, self.settings.flavor_cache)
+        self.images = images or Chosen(cloud.images)
         self._doorbell, self._guests = doorbell, guests
 
     def rehearsing(self, database: Database) -> "Services":
         """The same with another database, and nobody to tell or to ask."""
         return Services(
-            database, self.cloud, lambda operation: None, self.settings, self.flavors
+            database,
+            self.cloud,
+            lambda operation: None,
+            self.settings,
+            self.flavors,
+            images=self.images,
         )
 
     def guest(self, instance: str, context: Context) -> typing.Any:

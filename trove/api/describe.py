@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is derived from the declarations: the sample policy file and the api-ref.
+"""What is derived from the declarations: the sample policy file, the api-ref, OpenAPI.
 
-``python -m trove.api.describe DIRECTORY`` writes both below a source tree.
+``python -m trove.api.describe DIRECTORY`` writes them below a source tree.
 """
 
 import argparse
+import json
 import pathlib
 import sys
 import textwrap
@@ -14,12 +15,14 @@ from collections.abc import Mapping
 from oslo_policy import policy as oslo
 
 from trove.api import policy
+from trove.api.openapi import document
 from trove.api.resource import Action, Op
 from trove.api.resources import RESOURCES, TABLE
 from trove.api.table import TENANT, Route
 
 POLICY = "etc/trove/policy.yaml.sample"
 REFERENCE = "doc/api-ref/index.rst"
+OPENAPI = "doc/api-ref/openapi.json"
 WIDTH = 88
 
 WHO = {
@@ -139,8 +142,10 @@ def _kind(schema: Mapping[str, typing.Any]) -> str:
 
 
 def write(tree: pathlib.Path) -> None:
-    """Both files, below a source tree."""
-    for name, text in ((POLICY, sample_policy()), (REFERENCE, reference())):
+    """The files, below a source tree."""
+    described = json.dumps(document(TABLE.routes), indent=1) + "\n"
+    texts = {POLICY: sample_policy(), REFERENCE: reference(), OPENAPI: described}
+    for name, text in texts.items():
         path = tree / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

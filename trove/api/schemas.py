@@ -64,9 +64,9 @@ IPV4 = {
 }
 CIDR = {
     "type": "string",
-    "pattern": r"\A((25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(25[0-5]|2[0-4]\d|1?\d?\d)"
-    r"(/(3[0-2]|[12]?\d))?\Z",
-    "maxLength": 18,
+    # what it means, IPv4 or IPv6, is looked at by who takes it
+    "pattern": r"\A[0-9A-Fa-f.:]{2,45}(/[0-9]{1,3})?\Z",
+    "maxLength": 49,
 }
 ACCESS = {
     "type": "object",

@@ -129,6 +129,16 @@ class Volume:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class VolumeType:
+    """A kind of volume."""
+
+    id: str
+    name: str
+    is_public: bool = True
+    description: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Server:
     """A machine.
 
@@ -200,6 +210,8 @@ class Compute(typing.Protocol):
 
 class Volumes(typing.Protocol):
     """Block storage (Cinder)."""
+
+    def types(self) -> list[VolumeType]: ...
 
     def find(self, key: str) -> list[Volume]: ...
 

@@ -14,6 +14,7 @@ from trove.db.queries import datastores
 
 Nouns = typing.Any
 MISSING = 3
+OFFERS = ("flavors", "volume_types")
 
 
 def add_to(nouns: Nouns) -> None:
@@ -111,6 +112,51 @@ def _datastores(parser: argparse.ArgumentParser) -> None:
         "--default", action="store_true", help="make it the datastore's default version"
     )
     command.set_defaults(do=register_version)
+    for what in OFFERS:
+        _offer(verbs, what)
+
+
+def _offer(verbs: Nouns, what: str) -> None:
+    """``datastore version flavors``, and the same of volume types."""
+    plural = what.replace("_", " ")
+    command = verbs.add_parser(
+        what.replace("_", "-"),
+        help=f"the {plural} that instances of a version may have; none said: all",
+    )
+    command.add_argument("datastore", help="its name or id")
+    command.add_argument("name", help="the version's name or id")
+    command.add_argument(
+        "--add", nargs="+", default=[], metavar="ID", help="it may have these too"
+    )
+    command.add_argument(
+        "--remove", nargs="+", default=[], metavar="ID", help="it may not have these"
+    )
+    command.set_defaults(do=offer, offers=what)
+
+
+def offer(manage: typing.Any) -> None:
+    """trove-manage datastore version flavors|volume-types
+
+    Instances that have another already keep it.
+    """
+    asked = manage.asked
+    strange = set(asked.add) & set(asked.remove)
+    if strange:
+        raise errors.Invalid(f"{', '.join(sorted(strange))}: to be added and removed.")
+
+    def work(tx: orm.Session) -> list[str]:
+        _, row = datastores.version(tx, asked.datastore, asked.name, inactive=True)
+        had = set(getattr(row, asked.offers) or ())
+        if missing := set(asked.remove) - had:
+            raise errors.Invalid(f"{', '.join(sorted(missing))}: not among them.")
+        has = sorted((had | set(asked.add)) - set(asked.remove))
+        if asked.add or asked.remove:
+            setattr(row, asked.offers, has or None)
+        return has
+
+    has = manage.database().run(work)
+    told = ", ".join(has) or "all"
+    manage.out.say(f"{asked.offers.replace('_', ' ')}: {told}", **{asked.offers: has})
 
 
 def list_datastores(manage: typing.Any) -> None:

@@ -22,6 +22,7 @@ from trove.model.quotas import RAM
 from trove.workflow.flow import Flow, Settle, Step, Wait, minutes
 
 MOVING = ("BUILD", "REBOOT", "RESIZE")
+LOST = ("ERROR", "UNKNOWN")
 GIVEN_UP = minutes(15)
 """Seconds of a guest's silence after which its database is not started as before."""
 
@@ -73,9 +74,10 @@ def resize_server(ctx: StepContext) -> dict[str, str] | Wait:
 
 def resize_back(ctx: StepContext) -> Wait | None:
     """The server has the size before, whatever became of the new one."""
-    if _going(ctx):
-        return None
-    before, found = asked(ctx).before.flavor, _server(ctx)
+    before = asked(ctx).before.flavor
+    found = ctx.cloud.compute.show(str(ctx.instance().server_id))
+    if _going(ctx) or found is None or found.status in LOST:
+        return None  # it is not ours to mend: the fault says what the cloud said
     if found.status in MOVING:
         return Wait(2, f"server {found.id} is {found.status}")
     if found.status != "VERIFY_RESIZE" and found.flavor == before:
@@ -174,7 +176,7 @@ def _server(ctx: StepContext) -> Server:
     found = ctx.cloud.compute.show(str(instance.server_id))
     if found is None:
         raise NotResized(why=f"server {instance.server_id} is gone")
-    if found.status in ("ERROR", "UNKNOWN"):
+    if found.status in LOST:
         raise NotResized(why=found.fault or f"server {found.id} is {found.status}")
     return found
 

@@ -7,7 +7,6 @@ not a broker is to be found. Then the watch over it, then the link to the contro
 
 import dataclasses
 import functools
-import importlib.metadata
 import logging
 import typing
 
@@ -19,6 +18,7 @@ from trove.guestagent.host import Host
 from trove.guestagent.jobs import Jobs
 from trove.guestagent.ledger import OWN, Ledger
 from trove.guestagent.link import Broker, Link
+from trove.guestagent.machine import version
 from trove.guestagent.manager import Manager
 from trove.guestagent.places import Places
 from trove.guestagent.renewal import Renewals
@@ -39,14 +39,6 @@ class Contact:
     user: str
     ca_file: str
     bootstrap: str = dataclasses.field(default="", repr=False)
-
-
-def version() -> str:
-    """The agent's version, as it was installed."""
-    try:
-        return importlib.metadata.version("trove-dbaas")
-    except importlib.metadata.PackageNotFoundError:
-        return "unknown"
 
 
 class Agent:

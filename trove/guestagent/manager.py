@@ -6,6 +6,7 @@ import typing
 
 from trove import errors
 from trove.context import Context
+from trove.guestagent import machine
 from trove.guestagent.accounts import Desk
 from trove.guestagent.jobs import Jobs
 from trove.guestagent.ledger import OWN, Ledger
@@ -65,6 +66,13 @@ class Manager:
         if found.over:
             self._ledger.acknowledge(found.id)
         return found.report()
+
+    def ping(self, context: Context) -> None:
+        """That it is answered is the answer."""
+
+    def machine(self, context: Context) -> dict[str, typing.Any]:
+        """The machine, the agent's process, and its version."""
+        return {**machine.machine(), "version": machine.version()}
 
     def _submit(self, id: str, method: str, arguments: dict[str, typing.Any]) -> None:
         self._jobs.submit(_checked(id), method, arguments)

@@ -56,6 +56,14 @@ class Guest(Interface):
     def defaults(self, memory: int, vcpus: int) -> dict[str, typing.Any]:
         """What the engine is configured with where no group says otherwise."""
 
+    @call(since="1.2", timeout=10)
+    def ping(self) -> None:
+        """It hears, and answers."""
+
+    @call(since="1.2", timeout=10)
+    def machine(self) -> dict[str, typing.Any]:
+        """Its machine's memory (kB) and processors, and what its own process has."""
+
     # -- databases, users, grants, root: what a guest is asked while a user waits
 
     @call(since="1.1", timeout=10)

@@ -24,8 +24,8 @@ EVERY = 2.0
 """Seconds between two looks, in memory, at who is suspected."""
 GRACE = 25.0
 """Seconds that a queue must have been seen without one. The broker tells of a new one's
-leader with its first statistics, after up to 5; when hundreds are declared at once, with
-processors for none of it, after 12 and more (measured)."""
+leader with its first statistics, after up to 5; when hundreds are declared at once on
+two processors, after 12 and more (measured)."""
 
 _QUEUE = re.compile(
     r"(?:guestagent\.|reply_guest-)([0-9A-Za-z_-]{1,64})(?:[.:][0-9A-Za-z_.:-]*)?"

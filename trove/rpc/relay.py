@@ -21,7 +21,15 @@ from trove.rpc.guest import Guest
 from trove.rpc.messages import Question
 
 LOOKS = frozenset(
-    {"list_databases", "has_database", "list_users", "show_user", "defaults"}
+    {
+        "list_databases",
+        "has_database",
+        "list_users",
+        "show_user",
+        "defaults",
+        "ping",
+        "machine",
+    }
 )
 CHANGES = frozenset(
     {

@@ -17,6 +17,11 @@ def test_a_volume_is_found_by_key_and_by_id(cloud, volume):
     assert cloud.volumes.show(volume.id) == volume
 
 
+def test_its_types_are_named(cloud):
+    types = cloud.volumes.types()
+    assert types and all(each.id and each.name for each in types)
+
+
 def test_what_nobody_made_is_not_there(cloud):
     assert cloud.volumes.find("x.volume") == []
     assert cloud.volumes.owned() == []

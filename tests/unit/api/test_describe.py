@@ -8,10 +8,11 @@ import yaml
 
 from trove.api import describe
 
+NAMES = [describe.POLICY, describe.REFERENCE, describe.OPENAPI]
 ROOT = pathlib.Path(__file__).parents[3]
 
 
-@pytest.mark.parametrize("name", [describe.POLICY, describe.REFERENCE])
+@pytest.mark.parametrize("name", NAMES)
 def test_the_committed_copy_is_current(name: str, tmp_path: pathlib.Path) -> None:
     assert describe.main([str(tmp_path)]) == 0
     made = (tmp_path / name).read_text()

@@ -136,6 +136,25 @@ def test_a_version_that_cannot_work_is_refused(synced, words, says):
     assert json.loads(synced("--json", "datastore", "list")[1]) == []
 
 
+@pytest.mark.parametrize("what", ["flavors", "volume-types"])
+def test_what_a_version_may_have(synced, what):
+    synced("datastore", "version", "register", "postgresql", "15", "--image", "x")
+
+    def offer(*words):
+        words = ("datastore", "version", what, "postgresql", "15", *words)
+        code, out, err = synced("--json", *words)
+        return code, json.loads(out)[what.replace("-", "_")] if code == 0 else err
+
+    assert offer() == (0, [])
+    assert offer("--add", "b", "a") == (0, ["a", "b"])
+    assert offer("--remove", "b", "--add", "c") == (0, ["a", "c"])
+    assert offer() == (0, ["a", "c"])
+    code, said = offer("--remove", "b")
+    assert code == 1 and "b: not among them" in said
+    assert offer("--remove", "a", "--add", "a")[0] == 1
+    assert offer("--remove", "a", "c") == (0, [])
+
+
 def test_quotas_are_set_and_shown(synced):
     code, out, _ = synced("--json", "quota", "set", "p1", "ram=2048")
     limits = {row["resource"]: row["limit"] for row in json.loads(out)}

@@ -162,3 +162,14 @@ def test_tls(tmp_path, backend):
     finally:
         server.end()
     assert server.process.returncode == 0
+
+
+def test_an_answer_of_two_packets_does_not_wait_for_an_acknowledgement():
+    """Accepted connections have it from their listener, on Linux."""
+    with (
+        wsgiserver.Listen(port=0).socket() as listener,
+        socket.create_connection(listener.getsockname()),
+    ):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

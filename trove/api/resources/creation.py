@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The body of an instance's create: its schema, and what it means."""
 
+import ipaddress
 import typing
 
 from trove import errors
@@ -131,10 +132,13 @@ def access(body: Plain | None) -> Plain | None:
     clients that only say ``is_public`` expect."""
     if body is None:
         return None
-    return {
-        "is_public": body.get("is_public", False),
-        "allowed_cidrs": body.get("allowed_cidrs", []),
-    }
+    cidrs = body.get("allowed_cidrs", [])
+    for cidr in cidrs:
+        try:
+            ipaddress.ip_network(cidr, strict=False)
+        except ValueError:
+            raise errors.Invalid(f"{cidr} is no range of addresses.") from None
+    return {"is_public": body.get("is_public", False), "allowed_cidrs": cidrs}
 
 
 def _refuse_contradictions(body: Plain) -> None:

@@ -3,7 +3,7 @@
 
 import typing
 
-from trove.actions import datastores
+from trove.actions import datastores, offers
 from trove.actions import versions as keeping
 from trove.api.resource import ADMIN, ANYONE, Ask, Op, Plain, Resource
 from trove.api.resources import flavors
@@ -34,9 +34,24 @@ def version_by_id(ask: Ask) -> typing.Any:
 
 
 def version_flavors(ask: Ask) -> typing.Any:
-    return datastores.flavors(
+    return offers.flavors(
         ask.services, ask.ids["id"], ask.ids["version"], ask.context.is_admin
     )
+
+
+def version_volume_types(ask: Ask) -> typing.Any:
+    return offers.volume_types(
+        ask.services, ask.ids["id"], ask.ids["version"], ask.context.is_admin
+    )
+
+
+def volume_type(ask: Ask, each: typing.Any) -> Plain:
+    return {
+        "id": each.id,
+        "name": each.name,
+        "is_public": each.is_public,
+        "description": each.description,
+    }
 
 
 def delete(ask: Ask) -> None:
@@ -133,6 +148,15 @@ RESOURCES = (
                 view=flavors.view,
                 many=True,
                 wrap="flavors",
+            ),
+            _get(
+                "{id}/versions/{version}/volume-types",
+                version_volume_types,
+                "list_associated_volume_types",
+                "List the volume types that a version may have.",
+                view=volume_type,
+                many=True,
+                wrap="volume_types",
             ),
         ),
     ),

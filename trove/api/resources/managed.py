@@ -117,6 +117,33 @@ def _disk(report: typing.Any) -> Plain:
     }
 
 
+def ping(ask: Ask) -> None:
+    managed.ping(ask.services, ask.context, ask.ids["id"])
+
+
+def machine(ask: Ask) -> Plain:
+    return managed.machine(ask.services, ask.context, ask.ids["id"])
+
+
+def hardware(ask: Ask, found: Plain) -> Plain:
+    """``mem_total`` in MiB."""
+    return {"mem_total": found["memory"] // 1024, "num_cpus": found["cpus"]}
+
+
+def diagnostics(ask: Ask, found: Plain) -> Plain:
+    """Of the agent's process; sizes in kB, under the names that clients know."""
+    own = found["process"]
+    return {
+        "version": found["version"],
+        "threads": own.get("Threads"),
+        "fdSize": own.get("FDSize"),
+        "vmSize": own.get("VmSize"),
+        "vmPeak": own.get("VmPeak"),
+        "vmRss": own.get("VmRSS"),
+        "vmHwm": own.get("VmHWM"),
+    }
+
+
 def _truth(ask: Ask, name: str) -> bool | None:
     given = ask.query.get(name)
     if given is None:
@@ -153,6 +180,13 @@ ACTIONS: dict[str, Action | tuple[Action, ...]] = {
     "migrate": _action(_later("Migrating a server"), "migrate", MIGRATE),
     "rebuild": _action(_later("Rebuilding a server"), "rebuild", REBUILD),
 }
+
+
+def _asked(noun: str, do: typing.Any, said: str, **about: typing.Any) -> Resource:
+    """What a guest is asked, at a path of its own."""
+    op = Op("GET", "", do, f"mgmt_instance:{noun}", who=ADMIN, said=said, **about)
+    return Resource(noun, noun, (op,), path=f"mgmt/instances/{{id}}/{noun}")
+
 
 RESOURCES = (
     Resource(
@@ -198,4 +232,9 @@ RESOURCES = (
         ),
         path="mgmt/instances",
     ),
+    _asked("hwinfo", machine, "Ask a guest for its machine's size.", view=hardware),
+    _asked(
+        "diagnostics", machine, "Ask a guest for its agent's process.", view=diagnostics
+    ),
+    _asked("rpc_ping", ping, "Ask a guest whether it hears.", status=204),
 )

@@ -24,6 +24,10 @@ class Volumes(Part):
     noun = "volumes"
 
     @call
+    def types(self) -> list[protocol.VolumeType]:
+        return list(self.world.volume_types)
+
+    @call
     def find(self, key: str) -> list[protocol.Volume]:
         return [seen(t) for t in self._keyed("volume", key)]
 

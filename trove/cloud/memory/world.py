@@ -26,6 +26,10 @@ FLAVORS = tuple(
     )
 )
 IMAGES = (protocol.Image("image-1", "guest", ("trove", "guest")),)
+VOLUME_TYPES = (
+    protocol.VolumeType("type-1", "lvm", True, "Plain disks"),
+    protocol.VolumeType("type-2", "fast"),
+)
 NETWORKS = (protocol.Network("net-1", "guests", ("10.9.0.0/16",)),)
 
 
@@ -108,6 +112,7 @@ class World:
         self.images = {image.id: image for image in images}
         """In the order of their age: the last one is the newest."""
         self.networks = {network.id: network for network in networks}
+        self.volume_types = VOLUME_TYPES
         self.lock = threading.RLock()
         self.made: dict[str, Made] = {}
 

@@ -33,6 +33,20 @@ class Volumes:
     def __init__(self, access: Access) -> None:
         self._access = access
 
+    def types(self) -> list[protocol.VolumeType]:
+        """Every volume type that the service's project may use."""
+        with self._access.using("volumes.types") as clients:
+            told = [each.to_dict() for each in clients.cinder.volume_types.list()]
+        return [
+            protocol.VolumeType(
+                str(each["id"]),
+                each["name"],
+                bool(each.get("is_public", True)),
+                each.get("description"),
+            )
+            for each in told
+        ]
+
     def find(self, key: str) -> list[protocol.Volume]:
         """Volumes of this deployment with this key, oldest first."""
         return self._marked({KEY: key, DEPLOYMENT: self._access.settings.deployment})

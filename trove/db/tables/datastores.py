@@ -42,6 +42,10 @@ class DatastoreVersion(Record):
     packages: orm.Mapped[list[str]] = orm.mapped_column(sa.JSON(), default=list)
     registry_ext: orm.Mapped[str | None] = orm.mapped_column(sa.String(255))
     repl_strategy: orm.Mapped[str | None] = orm.mapped_column(sa.String(255))
+    flavors: orm.Mapped[list[str] | None] = orm.mapped_column(sa.JSON())
+    """The ids of those that it may have; none said: all."""
+    volume_types: orm.Mapped[list[str] | None] = orm.mapped_column(sa.JSON())
+    """Their ids or names; none said: all."""
     active: orm.Mapped[bool] = orm.mapped_column(default=True)
     created: orm.Mapped[Moment]
     updated: orm.Mapped[Moment]
