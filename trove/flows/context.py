@@ -19,6 +19,9 @@ from trove.workflow.claims import Claim
 from trove.workflow.flow import Wait
 from trove.workflow.ledger import Ledger, MayHaveLanded
 
+SOONEST, LATEST = 0.2, 2.0
+"""Seconds between two looks at what a cloud is making."""
+
 
 class GuestUsers(typing.Protocol):
     """The broker's users, one a guest (``rpc/broker.py``)."""
@@ -138,6 +141,19 @@ class StepContext:
     def write(self, work: typing.Callable[[orm.Session], None]) -> None:
         """One fenced transaction."""
         self.claim.write(work)
+
+    def soon(self, why: str) -> Wait:
+        """A cloud makes something and tells nobody: it is looked at often at first.
+
+        A thing that is made in no time costs no second, and one that takes minutes no
+        more calls than it did.
+        """
+        begun = max(
+            (row.begun_at for row in self.claim.steps.values()),
+            default=self.claim.now(),
+        )
+        waited = max(self.claim.now() - begun, 0.0)
+        return Wait(min(max(waited / 2, SOONEST), LATEST), why)
 
     # -- things outside ------------------------------------------------------------
 

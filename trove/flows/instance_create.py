@@ -44,7 +44,7 @@ def make_ports(ctx: StepContext) -> Settle | Wait:
         return made
     port = ctx.cloud.network.show_port(made[things.PORT])
     if port is None or not port.addresses:
-        return Wait(1, "the port has no address yet")
+        return ctx.soon("the port has no address yet")
     addresses = [
         {"address": address, "type": "private", "network": port.network}
         for address in port.addresses

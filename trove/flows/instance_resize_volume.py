@@ -37,7 +37,7 @@ def extend_volume(ctx: StepContext) -> dict[str, int] | Wait:
             return {"size": found.size}
         ctx.claim.guard(ctx.settings.call_timeout)
         volumes.extend(id, size)
-    return Wait(1, f"volume {id} is {found.status}")
+    return ctx.soon(f"volume {id} is {found.status}")
 
 
 def take_stock(ctx: StepContext) -> Wait | None:

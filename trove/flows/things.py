@@ -179,7 +179,7 @@ def volume(ctx: StepContext, instance: Instance) -> str | Wait:
         if found is not None and found.status in ("available", "in-use"):
             return id
         if found is not None and found.status != "error":
-            return Wait(1, f"volume {id} is {found.status}")
+            return ctx.soon(f"volume {id} is {found.status}")
         wait = ctx.absent(key, volumes.find, volumes.delete, volumes.show)
         if wait is not None:
             return wait
@@ -232,7 +232,7 @@ def server(ctx: StepContext, instance: Instance, order: "Order") -> str | Wait:
         if found is not None and found.status == "ACTIVE":
             return id
         if found is not None and found.status not in ("ERROR", "UNKNOWN"):
-            return Wait(1, f"server {id} is {found.status}")
+            return ctx.soon(f"server {id} is {found.status}")
         fault = found.fault if found is not None else "it vanished"
         wait = ctx.absent(key, compute.find, compute.delete, compute.show)
         if wait is not None:

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each kind has one flow, and each fault of the outside has its class."""
 
+import types
+
 import pytest
 
 from trove import errors
 from trove.cloud import protocol
 from trove.flows import FLOWS
-from trove.flows.context import passing
+from trove.flows.context import StepContext, passing
 from trove.model import operations
+from trove.workflow.claims import StepRow
 
 
 def test_each_kind_has_one_flow():
@@ -47,3 +50,17 @@ def test_what_is_made_can_be_taken_back_before_the_pivot(kind):
 )
 def test_what_is_tried_again_and_when(fault, seconds):
     assert passing(fault) == seconds
+
+
+@pytest.mark.parametrize(
+    ("waited", "seconds"), [(0.0, 0.2), (0.3, 0.2), (1.0, 0.5), (60.0, 2.0)]
+)
+def test_what_a_cloud_makes_is_looked_at_often_at_first(waited, seconds):
+    """Neither a second for what takes none, nor five calls a second for minutes."""
+    begun = {"make_ports": 10.0, "make_volume": 50.0}
+    rows = {name: StepRow(name, "intent", at, None) for name, at in begun.items()}
+    claim = types.SimpleNamespace(steps=rows, now=lambda: 50.0 + waited)
+    settings = types.SimpleNamespace(grace=20.0, call_timeout=20.0)
+    around = types.SimpleNamespace(cloud=None, users=None, settings=settings)
+    wait = StepContext(claim, around).soon("the volume is creating")
+    assert (wait.seconds, wait.why) == (seconds, "the volume is creating")

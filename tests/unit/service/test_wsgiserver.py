@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from trove.service import wsgiserver
+
 SERVER = """
 import sys
 from trove.service import concurrency
