@@ -18,7 +18,7 @@ from tests.chaos.world import SETTINGS, World
 from trove.cloud.memory import world as memory
 from trove.db.tables import Record
 from trove.db.types import Sealed
-from trove.flows import guestjobs, instance_delete
+from trove.flows import context, guestjobs, instance_delete, instance_reboot
 
 YOUNG = 280.0
 """Seconds in which no deadline, and no ``within`` of five minutes or more, can end."""
@@ -73,6 +73,9 @@ MARKED = MARKS | {
     if isinstance(column.type, Sealed)
 }
 
+LOOKED_AT = {"make_ports", "make_volume", "boot_server", "extend_volume"}
+"""Steps whose waits are the shorter, the younger they are (``StepContext.soon``)."""
+
 CLOCKS = {"lease_until", "due", "deadline", "begun_at"}
 
 COUNTED = {
@@ -98,6 +101,7 @@ class State:
     done: dict[str, list[str]]
     service: dict[str, tuple[str, int]]
     planned: dict[str, typing.Callable[[], None]]
+    cannot: tuple[str, ...] = ()
 
     def key(self) -> bytes:
         """The same for states that nobody could tell apart by what comes next."""
@@ -109,6 +113,7 @@ class State:
                 list(self.done.items()),
                 self.service,
                 sorted(self.planned),
+                self.cannot,
             )
         )
         names: dict[str, str] = {}
@@ -151,6 +156,10 @@ class State:
         if instance_delete.stop_database.__name__ in row:
             patience = instance_delete.PATIENCE
             return "old" if patience < age <= SHORT else age
+        if instance_reboot.reboot_server.__name__ in row and "intent" in row:
+            return "old" if instance_reboot.PATIENCE < age <= YOUNG else age
+        if "intent" in row and LOOKED_AT.intersection(row) and age <= YOUNG:
+            return min(age, 2 * context.LATEST)
         return "young" if age <= YOUNG else age
 
     def _age(self, moment: float) -> float:
@@ -162,7 +171,8 @@ class State:
         if thing.gone_at is not None:
             told["gone_at"] = -self._age(thing.gone_at)
         if thing.order is not None:
-            told["order"] = (thing.order.ports, thing.order.volume)
+            order = thing.order
+            told["order"] = (order.ports, order.volume, order.flavor)
         return told
 
     def same(self, other: "State") -> bool:
@@ -175,6 +185,7 @@ class State:
             and self.done == other.done
             and self.service == other.service
             and self.planned.keys() == other.planned.keys()
+            and self.cannot == other.cannot
         )
 
 
@@ -192,6 +203,7 @@ def take(world: World, later: float = 0.0) -> State:
         copy.deepcopy(world.guests.done),
         dict(world.reports._service),
         dict(world.planned),
+        world.guests.cannot,
     )
 
 
@@ -225,6 +237,7 @@ def put_back(world: World, state: State) -> None:
     world.guests.done = copy.deepcopy(state.done)
     world.reports._service = dict(state.service)
     world.planned = dict(state.planned)
+    world.guests.cannot = state.cannot
     raw = world.database.engine.raw_connection()
     cursor = raw.cursor()
     cursor.execute("BEGIN IMMEDIATE")

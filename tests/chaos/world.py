@@ -163,6 +163,7 @@ class Guests:
     def speak(self) -> None:
         """Every guest whose server is ACTIVE enrols, beats, and repeats its results."""
         world = self._world
+        world.cloud.world.pass_time()  # a reboot ends whether anybody looks or not
         for server in world.cloud.world.made.values():
             if server.kind != "server" or server.status not in UP or server.passing:
                 continue
