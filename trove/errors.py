@@ -169,6 +169,14 @@ class NotSupported(Unsupported):
     sentence = "Datastore {datastore} does not support {what}."
 
 
+class ClusterNotFound(NotFound):
+    sentence = "Cluster {id} cannot be found."
+
+
+class ClustersNotSupported(Unsupported):
+    sentence = "Clusters not supported for {datastore}-{version}."
+
+
 class GuestSilent(Unavailable):
     sentence = "The guest of instance {instance} does not answer; try again later."
 

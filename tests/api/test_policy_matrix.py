@@ -27,7 +27,22 @@ WRITE = ONE | {"reader": 403}
 RULE = READ | {"reader": 403, "member": 403, "stranger": 403}
 OPEN = READ | {"roleless": "ok"}
 
+NEVER = dict.fromkeys(READ, 404) | {"roleless": 403}
+CHANGED = NEVER | {"reader": 403}
+RULED = CHANGED | {"member": 403, "stranger": 403}
+"""Of what nobody has: clusters."""
+
 EXPECTED = {
+    "cluster:action": CHANGED,
+    "cluster:create": READ | {"reader": 403},
+    "cluster:delete": CHANGED,
+    "cluster:extension:root:create": CHANGED,
+    "cluster:extension:root:index": NEVER,
+    "cluster:force_delete": CHANGED,
+    "cluster:index": READ,
+    "cluster:reset-status": RULED,
+    "cluster:show": NEVER,
+    "cluster:show_instance": NEVER,
     "configuration-parameter:index": READ,
     "configuration-parameter:index_by_version": READ,
     "configuration-parameter:show": READ,
@@ -82,6 +97,9 @@ EXPECTED = {
     "instance:show": ONE,
     "instance:update": WRITE,
     "limits:index": READ,
+    "mgmt_cluster:index": RULE,
+    "mgmt_cluster:reset_task": RULED,
+    "mgmt_cluster:show": RULED,
     "mgmt_configuration_parameter:create": RULE,
     "mgmt_configuration_parameter:delete": RULE,
     "mgmt_configuration_parameter:index": RULE,
@@ -118,7 +136,18 @@ PARAMETER = {
     }
 }
 
+CLUSTER = {
+    "name": "a",
+    "datastore": {"type": "mariadb"},
+    "instances": [{"flavorRef": "1", "volume": {"size": 1}}],
+}
+
 BODIES: dict[str, typing.Any] = {
+    "cluster:action": {"restart": {}},
+    "cluster:create": {"cluster": CLUSTER},
+    "cluster:force_delete": {"reset-status": {"force_delete": 1}},
+    "cluster:reset-status": {"reset-status": {}},
+    "mgmt_cluster:reset_task": {"reset-task": {}},
     "configuration:create": {"configuration": {"name": "a", "values": {}}},
     "configuration:edit": {"configuration": {"values": {"wait_timeout": 60}}},
     "configuration:update": {"configuration": {"values": {"wait_timeout": 60}}},
@@ -191,6 +220,7 @@ def test_who_may(world: World, route: Route, rule: str) -> None:
             "user": "ann",
             "version": world.versions["mariadb-10.11"],
             "project": DEMO,
+            "instance": "i",
         }
         if "configurations/{id}" in route.path:
             ids["id"] = world.group()

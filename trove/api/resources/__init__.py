@@ -2,6 +2,7 @@
 """All resources of the API, and the route table made of them."""
 
 from trove.api.resources import (
+    clusters,
     configurations,
     databases,
     datastores,
@@ -29,6 +30,7 @@ RESOURCES = (
     *versions.RESOURCES,
     *configurations.RESOURCES,
     *parameters.RESOURCES,
+    *clusters.RESOURCES,
     *flavors.RESOURCES,
     *limits.RESOURCES,
     *quotas.RESOURCES,
