@@ -19,6 +19,7 @@ from trove.localcloud import (
     layers,
     layout,
     machines,
+    objects,
     programs,
     servers,
     store,
@@ -91,7 +92,8 @@ class LocalCloud:
             wires_of(place, host),
         )
         self.keeper = keeper.Keeper(workshop, workers)
-        self._serving: server.Server | None = None
+        self._objects: objects.Objects | None = None
+        self._serving: list[server.Server] = []
 
     def start(self) -> None:
         """What should run runs, and requests are answered."""
@@ -105,17 +107,24 @@ class LocalCloud:
             endpoint=f"http://127.0.0.1:{place.cloud_port}",
         )
         self.keeper.start()
-        self._serving = server.make(cloud, place)
-        threading.Thread(
-            target=self._serving.serve_forever, name="http", daemon=True
-        ).start()
+        self._objects = objects.Objects(place.cloud / "objects")
+        self._serving = [
+            server.make(cloud, place),
+            server.objects(self._objects, place),
+        ]
+        for serving in self._serving:
+            threading.Thread(
+                target=serving.serve_forever, name="http", daemon=True
+            ).start()
 
     def stop(self, within: float) -> bool:
         """No more requests; what was begun is finished; servers keep running."""
-        if self._serving is not None:
-            self._serving.shutdown()
-            self._serving.server_close()
+        for serving in self._serving:
+            serving.shutdown()
+            serving.server_close()
         self.keeper.stop()
+        if self._objects is not None:
+            self._objects.close()
         self.store.close()
         return True
 

@@ -122,12 +122,14 @@ def passwords(place: layout.Layout) -> dict[str, str]:
 def services(place: layout.Layout) -> dict[str, tuple[str, str]]:
     """The catalogue: each service's name and address, by its type."""
     cloud = f"http://127.0.0.1:{place.cloud_port}"
+    objects = f"http://{place.host_address}:{place.object_port}"
     api = f"http://127.0.0.1:{place.api_port}"
     return {
         "compute": ("nova", f"{cloud}/compute/v2.1"),
         "block-storage": ("cinder", f"{cloud}/volume/v3/%(project_id)s"),
         "network": ("neutron", f"{cloud}/network"),
         "image": ("glance", f"{cloud}/image"),
+        "object-store": ("swift", f"{objects}/v1/AUTH_%(project_id)s"),
         "database": ("trove", f"{api}/v1.0/%(project_id)s"),
     }
 

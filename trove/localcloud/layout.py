@@ -51,6 +51,11 @@ class Layout:
         return self.ports + 74
 
     @property
+    def object_port(self) -> int:
+        """Swift (the bridge's address: guests bring their logs there)."""
+        return self.ports + 80
+
+    @property
     def amqp_port(self) -> int:
         """The broker for the control plane (loopback, TLS)."""
         return self.ports + 72

@@ -81,6 +81,7 @@ def options(place: Layout) -> dict[str, Sections]:
             "taskmanager": {
                 "management_network": bootstrap.NETWORK,
                 "signing_key": place.etc / "signing-key",
+                "object_stores": f"{place.host_address}:{place.object_port}",
             },
         },
         "localcloud": {

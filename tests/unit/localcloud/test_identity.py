@@ -44,7 +44,14 @@ def test_no_secret_is_an_argument(place):
 
 def test_the_catalogue_has_what_a_database_service_needs(place):
     types = identity.services(place)
-    wanted = {"compute", "block-storage", "network", "image", "database"}
+    wanted = {
+        "compute",
+        "block-storage",
+        "network",
+        "image",
+        "object-store",
+        "database",
+    }
     assert set(types) == wanted
     assert types["compute"][1] == "http://127.0.0.1:18174/compute/v2.1"
 

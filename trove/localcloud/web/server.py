@@ -2,6 +2,7 @@
 """The HTTP server: a thread for each request, behind Keystone's middleware."""
 
 import logging
+import re
 import socketserver
 import typing
 import wsgiref.simple_server
@@ -9,9 +10,11 @@ import wsgiref.simple_server
 from keystonemiddleware import auth_token
 
 from trove.localcloud import identity, layout
-from trove.localcloud.web import app, calls, versions
+from trove.localcloud.objects import Objects
+from trove.localcloud.web import app, calls, swift, versions
 
 LOG = logging.getLogger(__name__)
+QUERY = re.compile(r"\?\S*")
 IDLE = 120
 """Seconds after which a client that says nothing is let go."""
 
@@ -22,7 +25,8 @@ class _Handler(wsgiref.simple_server.WSGIRequestHandler):
     timeout = IDLE
 
     def log_message(self, format: str, *args: typing.Any) -> None:
-        LOG.debug(format, *args)
+        # a query may hold the signature of a URL that is good for a while
+        LOG.debug(format, *(QUERY.sub("?", str(each)) for each in args))
 
 
 class Server(socketserver.ThreadingMixIn, wsgiref.simple_server.WSGIServer):
@@ -42,6 +46,20 @@ class Server(socketserver.ThreadingMixIn, wsgiref.simple_server.WSGIServer):
 
 def guarded(application: app.Application, place: layout.Layout) -> typing.Any:
     """The application behind Keystone's middleware; version documents need no token."""
+    behind = _asking(application, place, delay_auth_decision=False)
+    endpoint = f"http://127.0.0.1:{place.cloud_port}"
+
+    def front(environ: dict[str, typing.Any], start_response: typing.Any) -> typing.Any:
+        document = versions.document(environ, endpoint)
+        return (document or behind)(environ, start_response)
+
+    return front
+
+
+def _asking(
+    application: typing.Any, place: layout.Layout, **about: typing.Any
+) -> typing.Any:
+    """Keystone's middleware before an application."""
     conf = {
         "auth_type": "password",
         "auth_url": identity.url(place),
@@ -53,19 +71,18 @@ def guarded(application: app.Application, place: layout.Layout) -> typing.Any:
         "project_domain_name": "Default",
         "region_name": identity.REGION,
         "include_service_catalog": False,
-        "delay_auth_decision": False,
+        **about,
     }
-    behind = auth_token.AuthProtocol(application, conf)
-    endpoint = f"http://127.0.0.1:{place.cloud_port}"
-
-    def front(environ: dict[str, typing.Any], start_response: typing.Any) -> typing.Any:
-        document = versions.document(environ, endpoint)
-        return (document or behind)(environ, start_response)
-
-    return front
+    return auth_token.AuthProtocol(application, conf)
 
 
 def make(cloud: calls.Cloud, place: layout.Layout) -> Server:
     """The server of a deployment, bound to its port."""
     application = guarded(app.Application(cloud), place)
     return Server("127.0.0.1", place.cloud_port, application)
+
+
+def objects(store: Objects, place: layout.Layout) -> Server:
+    """The object store's, on the guests' network: a signed URL needs no token."""
+    application = _asking(swift.Application(store), place, delay_auth_decision=True)
+    return Server(place.host_address, place.object_port, application)
