@@ -5,13 +5,18 @@ The agent's own desk and manager stand over ``tests.tenants``; both ends of the 
 are the real ones.
 """
 
+import pathlib
 import typing
 
 from tests.tenants import Engine
 from trove import errors
 from trove.datastores import registry
+from trove.datastores.protocol import Source
 from trove.guestagent.accounts import Desk, unsealer
+from trove.guestagent.host import Host
+from trove.guestagent.logs import Logs
 from trove.guestagent.manager import Manager
+from trove.guestagent.places import Places
 from trove.rpc import sealing
 from trove.rpc.relay import Line, Relay
 
@@ -40,7 +45,10 @@ class _Proxy:
 class Desks:
     """All guests of a test."""
 
-    def __init__(self) -> None:
+    def __init__(self, home: pathlib.Path | None = None) -> None:
+        self.home = home
+        """Where guests have their logs; without it they have none."""
+        self.engines: dict[str, Engine] = {}
         self.asked: list[str] = []
         """The methods that guests were asked."""
         self.silent: set[str] = set()
@@ -57,7 +65,23 @@ class Desks:
         engine = Engine(registry.get(datastore).naming)
         desk = Desk(lambda: engine, unsealer(lambda: private), lambda: True)
         nothing: Any = None
-        self.managers[instance] = Manager(nothing, nothing, accounts=desk)
+        logs = None
+        if self.home is not None:
+            home = self.home / instance
+            home.mkdir(parents=True, exist_ok=True)
+            engine.sources = {
+                log.name: Source(path=str(home / f"{log.name}.log"))
+                for log in registry.get(datastore).logs
+            }
+            logs = Logs(
+                Places(state=home / "state"),
+                Host(),
+                lambda: engine,
+                desk.tickets,
+                unsealer(lambda: private),
+            )
+        self.engines[instance] = engine
+        self.managers[instance] = Manager(nothing, nothing, accounts=desk, logs=logs)
         self.accounts[instance] = engine.accounts
         return public
 

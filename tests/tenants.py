@@ -7,6 +7,7 @@
 import dataclasses
 
 from trove import errors
+from trove.datastores.protocol import Source
 from trove.datastores.spec import Naming
 
 
@@ -130,6 +131,17 @@ class Engine:
 
     def __init__(self, naming: Naming) -> None:
         self.accounts = Tenants(naming)
+        self.sources: dict[str, Source] = {}
+        self.switched: dict[str, bool] = {}
+
+    def logs(self):
+        return self.sources
+
+    def set_log(self, name, on):
+        self.switched[name] = on
+
+    def reopen_log(self, name):
+        pass
 
     def defaults(self, sizing):
         return {"max_connections": sizing.memory // 8, "port": 3306, "ssl": True}

@@ -70,6 +70,7 @@ def _fill(world: World, route: Route, ids: dict[str, str]) -> str:
         "project": DEMO,
         "name": "max_connections" if "parameters" in route.path else "shop",
         "user": "ann",
+        "instance": "i",
     }
     return route.path.format(**{**known, **ids})
 

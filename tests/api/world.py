@@ -113,7 +113,7 @@ class World:
             networks=(protocol.Network("net-1", "private", ("10.1.0.0/24",)),),
         )
         self.rung: list[str] = []
-        self.desks = Desks()
+        self.desks = Desks(directory / "guests")
         self.services = Services(
             self.database,
             self.cloud,
@@ -276,7 +276,14 @@ class World:
 
 
 def to_xml(body: dict[str, typing.Any]) -> bytes:
-    """Scalars as attributes, the rest as children."""
+    """Scalars as attributes, the rest as children.
+
+    A body that has no root key in JSON has one in XML all the same, of any name.
+    """
+    if len(body) != 1 or not isinstance(
+        next(iter(body.values())), (dict, list, type(None))
+    ):
+        body = {"body": body}
     ((name, value),) = body.items()
     root = etree.Element(name, xmlns="http://docs.openstack.org/database/api/v1.0")
     root.set("xmlns:xsi", "http://www.w3.org/2001/XMLSchema-instance")

@@ -33,6 +33,14 @@ class Settings:
     """Seconds that a caller waits for guests whose configuration he changes."""
     page_sizes: Mapping[str, int] = dataclasses.field(default_factory=dict)
     quotas: Mapping[str, int] = dataclasses.field(default_factory=lambda: QUOTAS)
+    exposed_logs: frozenset[str] = frozenset({"general", "slow_query"})
+    """The logs that others than administrators see."""
+    interface: str = "public"
+    """Which of the catalogue's addresses of the object store is used."""
+    guests_object_store: str | None = None
+    """``scheme://host:port`` of it for guests, where theirs is another."""
+    verify: bool | str = True
+    """How the certificates of the cloud's services are checked (requests')."""
 
     def page_size(self, plural: str) -> int:
         """The most of these in one page."""

@@ -45,6 +45,9 @@ class Ask:
     rates: Callable[[], list[Plain]] = list
     """The project's rate limits and what is left of them."""
 
+    object_store: Callable[[], typing.Any] = lambda: None
+    """Opens the object store of the caller's project, with his token."""
+
     @property
     def said(self) -> list[typing.Any]:
         """What an Idempotency-Key stands for: where, and what."""

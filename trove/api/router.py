@@ -6,6 +6,7 @@ one path the body says which it is, so it is read before the policy is asked.
 """
 
 import dataclasses
+import functools
 import io
 import typing
 import urllib.parse
@@ -15,7 +16,7 @@ import webob
 
 from trove import errors
 from trove.actions.services import Services
-from trove.api import dry, paging, paths, schemas, wire
+from trove.api import dry, objectstore, paging, paths, schemas, wire
 from trove.api.links import VERSION, Links
 from trove.api.policy import Policy
 from trove.api.resource import Action, Ask, Deed
@@ -114,6 +115,9 @@ class Root:
             query=_query(stash.query),
             key=_key(environ.get("HTTP_IDEMPOTENCY_KEY")),
             rates=environ.get(RATES, list),
+            object_store=functools.partial(
+                objectstore.opened, environ, self._services.settings
+            ),
         )
 
     def _take(self, ask: Ask, stash: _Stash) -> tuple[Ask, Deed]:

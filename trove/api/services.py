@@ -31,4 +31,8 @@ def settings(conf: cfg.ConfigOpts) -> Settings:
         heartbeat_expiry=float(group.heartbeat_expiry),
         page_sizes={name: group[f"{name}_page_size"] for name in PAGES},
         quotas=quota.defaults(conf),
+        exposed_logs=frozenset(group.exposed_logs),
+        interface=group.object_store_interface,
+        guests_object_store=group.guests_object_store,
+        verify=False if conf.cloud.insecure else conf.cloud.cafile or True,
     )

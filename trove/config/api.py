@@ -64,6 +64,23 @@ OPTS = [
         max=30,
         help="Seconds that the health check waits for the broker.",
     ),
+    cfg.ListOpt(
+        "exposed_logs",
+        default=["general", "slow_query"],
+        help="The logs of databases that others than administrators see and publish.",
+    ),
+    cfg.StrOpt(
+        "object_store_interface",
+        default="public",
+        choices=["public", "internal", "admin"],
+        help="Which of the catalogue's addresses of the object store (Swift) is used, "
+        "with the caller's token, when logs are published.",
+    ),
+    cfg.StrOpt(
+        "guests_object_store",
+        help="scheme://host:port at which guests reach the object store, where it is "
+        "not the one of the catalogue. [taskmanager] object_stores lets them.",
+    ),
     _page("instances"),
     _page("databases"),
     _page("users"),

@@ -70,6 +70,13 @@ OPTS = [
         "management_network",
         help="Name or id of the network on which guests reach the broker.",
     ),
+    cfg.ListOpt(
+        "object_stores",
+        default=[],
+        help="Where guests bring their logs, each as address:port: beside the broker "
+        "the only places that a new guest may open a connection to. A bare port, "
+        "':443', is that port anywhere.",
+    ),
     cfg.IntOpt(
         "heartbeat_interval",
         default=10,
@@ -109,11 +116,15 @@ OPTS = [
 def of_flows(conf: cfg.ConfigOpts) -> dict[str, typing.Any]:
     """What ``flows.context.Settings`` takes, but for the broker's CA."""
     group = conf.taskmanager
+    stores = [entry.strip().rpartition(":") for entry in group.object_stores]
     hosts = [entry.strip().rpartition(":") for entry in conf.rpc.guest_hosts]
     return {
         "deployment": conf.cloud.deployment,
         "management_network": group.management_network or "",
         "brokers": tuple((host.strip("[]"), int(port)) for host, _, port in hosts),
+        "object_stores": tuple(
+            (host.strip("[]"), int(port)) for host, _, port in stores
+        ),
         "heartbeat_interval": group.heartbeat_interval,
         "grace": group.visibility_grace,
         "call_timeout": group.call_timeout,

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """An engine's configuration in layers: one file each, of which a later one wins.
 
-Engine, flavor, service, group, forced, guard. A group can name nothing that a service
-or forced layer says: only its datastore's parameters.
+Engine, flavor, service, group, logs, forced, guard. A group can name nothing that a
+service or forced layer says: only its datastore's parameters.
 """
 
 import dataclasses
@@ -14,6 +14,8 @@ from trove.datastores.protocol import Host
 
 WRITTEN = ("00-engine", "10-flavor", "20-service", "50-group", "90-forced")
 GROUP = WRITTEN[3]
+LOGS = "70-logs"
+"""Which logs are written: a user's word, through the logs of an instance."""
 GUARD = "95-guard"
 """The agent's own: what the full disk asks for. It outlives a configuration."""
 
@@ -85,9 +87,23 @@ class Layers:
             self._host.write_file(self.path(name), text)
         if not self._host.exists(self.path(GUARD)):
             self.guard({})
+        self._write_logs(self.logs())
+
+    def logs(self) -> Settings:
+        """What the logs' layer says."""
+        return self._kept("logs") or {}
+
+    def note_logs(self, settings: Settings) -> None:
+        """The logs' layer says this beside what it said."""
+        wanted = self.logs() | settings
+        self._keep("logs", wanted)
+        self._write_logs(wanted)
+
+    def _write_logs(self, settings: Settings) -> None:
+        self._host.write_file(self.path(LOGS), self._grammar.render(settings))
         index = [
             self._grammar.include.format(path=self.path(name))
-            for name in (*WRITTEN, GUARD)
+            for name in (*WRITTEN[:-1], LOGS, WRITTEN[-1], GUARD)
         ]
         self._host.write_file(self.main, "".join(index))
 

@@ -150,6 +150,14 @@ class Health:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Source:
+    """Where the lines of a log are: in a file, or in the journal of a unit."""
+
+    path: str | None = None
+    unit: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Change:
     """What of an account becomes another; None: it stays."""
 
@@ -253,6 +261,15 @@ class Engine(typing.Protocol):
 
     def health(self) -> Health:
         """Bounded in time (3 s at the most); never raises for a sick engine."""
+
+    def logs(self) -> dict[str, Source]:
+        """Where the lines of each log are, by the names of the datastore's spec."""
+
+    def set_log(self, name: str, on: bool) -> None:
+        """Has a log of type USER be written from now on, also after a restart."""
+
+    def reopen_log(self, name: str) -> None:
+        """A log's file was moved away: the engine begins another."""
 
     def set_read_only(self, on: bool) -> None:
         """The full-disk guard: refuse writes, or allow them again."""

@@ -12,12 +12,14 @@ import typing
 from trove import errors
 from trove.datastores.layers import Layers, Settings
 from trove.datastores.places import Places
-from trove.datastores.protocol import Health, Host, Sizing, Tls
+from trove.datastores.protocol import Health, Host, Sizing, Source, Tls
 from trove.datastores.pulse import Pulse
 from trove.datastores.unit import Unit, scrub
 
 GROUP = 3
 """Which of the layers is the group's."""
+AGENT = "trove-guestagent.service"
+"""The unit of the agent itself, whose log every guest has."""
 MAKE_TIMEOUT = 300.0
 """Seconds for a new data directory."""
 
@@ -97,13 +99,14 @@ class Server(abc.ABC):
         self._layers.write(texts)
         if not self._unit.running:
             return ()
-        lower = {k: v for layer in settings[:GROUP] for k, v in layer.items()}
+        logs = self._layers.logs()  # which win over a group's
+        lower = {k: v for layer in settings[:GROUP] for k, v in layer.items()} | logs
         try:
-            waiting = self._take_group(settings[GROUP], lower)
+            waiting = self._take_group(_without(settings[GROUP], logs), lower)
         except errors.TroveError:
             before = self._layers.retreat()
             if before is not None:
-                self._take_group(before, lower)
+                self._take_group(_without(before, logs), lower)
             raise
         if not waiting:
             self.keep_group()
@@ -158,6 +161,18 @@ class Server(abc.ABC):
         if self._unit.running:
             self._take_certificate()
 
+    def logs(self) -> dict[str, Source]:
+        """Where the lines of each log are."""
+        return {"guest": Source(unit=AGENT)}
+
+    def set_log(self, name: str, on: bool) -> None:
+        """Has a log be written from now on, also after a restart, or no more."""
+        raise errors.NotSupported(datastore="This engine", what=f"the log {name}")
+
+    def reopen_log(self, name: str) -> None:
+        """Its file was moved away: the engine begins another."""
+        raise errors.NotSupported(datastore="This engine", what=f"a file for {name}")
+
     @contextlib.contextmanager
     def _made_whole(self) -> typing.Iterator[str | None]:
         """Where to make the data directory; None when it is there.
@@ -194,3 +209,7 @@ class Server(abc.ABC):
                 name = target.rpartition("/")[2]
                 raise errors.EngineFailed(why=f"there is no {name} to serve with")
             self._host.write_file(target, text, mode=0o600, owner=self._user)
+
+
+def _without(group: Settings, logs: Settings) -> Settings:
+    return {name: value for name, value in group.items() if name not in logs}

@@ -141,6 +141,18 @@ class Naming:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Log:
+    """A log of an engine: one that a user may switch on and off, or the system's."""
+
+    name: str
+    system: bool = False
+
+
+GUEST_LOG = Log("guest", system=True)
+"""The agent's own, which every guest has."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Datastore:
     """One kind of database: what the control plane must know of it.
 
@@ -159,6 +171,7 @@ class Datastore:
     default_fstype: str = "xfs"
     character_sets: frozenset[str] = frozenset()
     """Empty: whatever the engine itself accepts."""
+    logs: tuple[Log, ...] = (GUEST_LOG,)
 
 
 def parameters(package: str) -> dict[str, typing.Any]:

@@ -53,6 +53,8 @@ class Settings:
     brokers: tuple[tuple[str, int], ...]
     guests_vhost: str
     broker_ca: str
+    object_stores: tuple[tuple[str, int], ...] = ()
+    """``(address, port)`` of where guests bring their logs; no address: anywhere."""
     heartbeat_interval: int = 10
     grace: float = 20.0
     call_timeout: float = 20.0

@@ -70,13 +70,13 @@ def no_user(ctx: StepContext) -> Wait | None:
 def rules(
     ctx: StepContext, instance: Instance, access: dict[str, typing.Any] | None
 ) -> tuple[Rule, ...]:
-    """The database's port from outside; outwards the broker, and nothing else."""
+    """The database's port from outside; outwards the broker, and where logs go."""
     port = ctx.datastore(instance).port
     cidrs = (access or {}).get("allowed_cidrs") or ["0.0.0.0/0"]
     inward = [Rule("ingress", "tcp", port, cidr) for cidr in cidrs]
     outward = [
-        Rule("egress", "tcp", number, f"{address}/32")
-        for address, number in ctx.settings.brokers
+        Rule("egress", "tcp", number, f"{address}/32" if address else "0.0.0.0/0")
+        for address, number in (*ctx.settings.brokers, *ctx.settings.object_stores)
     ]
     return (*inward, *outward)
 

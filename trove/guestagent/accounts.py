@@ -92,11 +92,15 @@ class Desk:
         self._one = threading.Lock()
         self.tickets = Tickets(clock)
 
-    @property
-    def _engine(self) -> Accounts:
+    def engine(self) -> Engine:
+        """The engine of a guest that was prepared."""
         if not self._ready():
             raise errors.Conflict("the guest has not been prepared yet")
-        return self._make().accounts
+        return self._make()
+
+    @property
+    def _engine(self) -> Accounts:
+        return self.engine().accounts
 
     @contextlib.contextmanager
     def _changing(self, ticket: str) -> typing.Iterator[Accounts]:

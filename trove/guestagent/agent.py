@@ -18,6 +18,7 @@ from trove.guestagent.host import Host
 from trove.guestagent.jobs import Jobs
 from trove.guestagent.ledger import OWN, Ledger
 from trove.guestagent.link import Broker, Link
+from trove.guestagent.logs import Logs
 from trove.guestagent.machine import version
 from trove.guestagent.manager import Manager
 from trove.guestagent.places import Places
@@ -58,7 +59,7 @@ class Agent:
         self.boot = state.next_boot(places)
         state.save_guest(places, guest)
         self._who = identity.ensure(places, host, guest.instance)
-        self._places = places
+        self._places, self._host = places, host
         load_engine = functools.partial(deeds.load_engine, guest.agent, host)
         self.ledger = Ledger(places.jobs)
         self.jobs = Jobs(places, self.ledger, host, changed=self._changed)
@@ -101,12 +102,26 @@ class Agent:
             accounts.unsealer(lambda: identity.load(self._places).private_key),
             ready=lambda: self.reporter.course.prepared,
         )
-        return Manager(self.ledger, self.jobs, self._ring, desk)
+        self.logs = Logs(
+            self._places,
+            self._host,
+            desk.engine,
+            desk.tickets,
+            accounts.unsealer(lambda: identity.load(self._places).private_key),
+        )
+        return Manager(self.ledger, self.jobs, self._ring, desk, self.logs)
 
     @property
     def parts(self) -> list[Part]:
         """In the order they start; the heartbeat begins when the link is up."""
-        return [self.jobs, self.watch, self.link, self.renewals, self.heartbeat]
+        return [
+            self.jobs,
+            self.watch,
+            self.link,
+            self.renewals,
+            self.logs,
+            self.heartbeat,
+        ]
 
     def _take_up(self) -> None:
         """The first job of a start: the volume mounted, the engine running."""

@@ -10,11 +10,13 @@ from trove.guestagent import machine
 from trove.guestagent.accounts import Desk
 from trove.guestagent.jobs import Jobs
 from trove.guestagent.ledger import OWN, Ledger
+from trove.guestagent.logs import Logs
 from trove.rpc import codec
 from trove.rpc.messages import (
     DatabaseOrder,
     Group,
     JobReport,
+    LogShown,
     Plan,
     Sealed,
     UserShown,
@@ -32,10 +34,11 @@ class Manager:
         jobs: Jobs,
         rang: typing.Callable[[], object] = lambda: None,
         accounts: Desk | None = None,
+        logs: Logs | None = None,
     ) -> None:
         self._ledger = ledger
         self._jobs = jobs
-        self._desk = accounts
+        self._desk, self._logs = accounts, logs
         self._rang = rang
 
     def prepare(self, context: Context, job: str, plan: Plan) -> None:
@@ -150,6 +153,28 @@ class Manager:
 
     def disable_root(self, context: Context, ticket: str) -> None:
         self._accounts.disable_root(ticket)
+
+    # -- logs
+
+    @property
+    def _book(self) -> Logs:
+        if self._logs is None:
+            raise errors.Unsupported(what="Asking this guest for its logs")
+        return self._logs
+
+    def list_logs(self, context: Context) -> tuple[LogShown, ...]:
+        return self._book.shown()
+
+    def set_log(self, context: Context, ticket: str, name: str, on: bool) -> None:
+        self._book.switch(ticket, name, on)
+
+    def publish_log(
+        self, context: Context, ticket: str, name: str, sealed: Sealed
+    ) -> None:
+        self._book.publish(ticket, name, sealed)
+
+    def forget_log(self, context: Context, ticket: str, name: str) -> None:
+        self._book.forget(ticket, name)
 
 
 def _checked(id: str) -> str:

@@ -62,6 +62,11 @@ class Places:
         return self.state / "course.json"
 
     @property
+    def logs(self) -> pathlib.Path:
+        """How much of each log was published, and copies of what is in the journal."""
+        return self.state / "logs"
+
+    @property
     def tls(self) -> pathlib.Path:
         """The server's key, certificate and CA, as the agent keeps them."""
         return self.state / "tls"

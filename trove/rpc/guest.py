@@ -15,6 +15,7 @@ from trove.rpc.messages import (
     DatabaseOrder,
     Group,
     JobReport,
+    LogShown,
     Plan,
     Sealed,
     UserShown,
@@ -25,7 +26,7 @@ class Guest(Interface):
     """Topic ``guestagent.<instance>``, on the guests' vhost."""
 
     topic = "guestagent"
-    version = "1.2"
+    version = "1.3"
     own_topic = True
 
     @cast(since="1.0")
@@ -129,3 +130,24 @@ class Guest(Interface):
     @call(since="1.1", timeout=30)
     def disable_root(self, ticket: str) -> None:
         """Nobody is root from now on, and who was is sent away."""
+
+    # -- logs
+
+    @call(since="1.3", timeout=20)
+    def list_logs(self) -> tuple[LogShown, ...]:
+        """Every log there is, those that only an administrator sees too."""
+
+    @call(since="1.3", timeout=30)
+    def set_log(self, ticket: str, name: str, on: bool) -> None:
+        """It is written from now on, or no more; what is written stays."""
+
+    @call(since="1.3", timeout=40)
+    def publish_log(self, ticket: str, name: str, sealed: Sealed) -> None:
+        """``{"url", "query", "metafile", "switch"}``: what is new, to that prefix.
+
+        What takes too long stays for another time.
+        """
+
+    @call(since="1.3", timeout=20)
+    def forget_log(self, ticket: str, name: str) -> None:
+        """As if nothing of it had been published."""

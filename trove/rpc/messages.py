@@ -134,6 +134,17 @@ class UserShown:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class LogShown:
+    """A log as a guest finds it; ``published`` and ``pending`` are bytes of the file
+    that is written now. ``status`` is one of the contract's words, section 13."""
+
+    name: str
+    status: str
+    published: int
+    pending: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Sealed:
     """``rpc.sealing.seal`` of what nobody on the way may read: new passwords."""
 

@@ -29,6 +29,7 @@ LOOKS = frozenset(
         "defaults",
         "ping",
         "machine",
+        "list_logs",
     }
 )
 CHANGES = frozenset(
@@ -42,6 +43,9 @@ CHANGES = frozenset(
         "revoke",
         "enable_root",
         "disable_root",
+        "set_log",
+        "publish_log",
+        "forget_log",
     }
 )
 

@@ -121,7 +121,9 @@ def _op(
 
 
 def _root(method: str, rule: str, said: str, **about: typing.Any) -> Op:
-    return _op(method, "{id}/root", one, f"cluster:extension:root:{rule}", said, **about)
+    return _op(
+        method, "{id}/root", one, f"cluster:extension:root:{rule}", said, **about
+    )
 
 
 RESOURCES = (

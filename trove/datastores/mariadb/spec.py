@@ -1,7 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the control plane must know of MariaDB."""
 
-from trove.datastores.spec import Budget, Can, Datastore, Naming, parameters
+from trove.datastores.spec import (
+    GUEST_LOG,
+    Budget,
+    Can,
+    Datastore,
+    Log,
+    Naming,
+    parameters,
+)
 
 CHARACTER_SETS = (
     "armscii8 ascii big5 binary cp1250 cp1251 cp1256 cp1257 cp850 cp852 cp866 cp932 "
@@ -48,4 +56,5 @@ DATASTORE = Datastore(
     agent="trove.datastores.mariadb.agent",
     parameters=parameters(__package__),
     character_sets=frozenset(CHARACTER_SETS.split()),
+    logs=(Log("general"), Log("slow_query"), Log("error", system=True), GUEST_LOG),
 )

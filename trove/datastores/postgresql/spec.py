@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the control plane must know of PostgreSQL."""
 
-from trove.datastores.spec import Can, Datastore, Naming, parameters
+from trove.datastores.spec import GUEST_LOG, Can, Datastore, Log, Naming, parameters
 
 CHARACTER_SETS = (
     "utf8 utf-8 unicode sql_ascii latin1 latin2 latin3 latin4 latin5 latin6 latin7 "
@@ -35,4 +35,5 @@ DATASTORE = Datastore(
     agent="trove.datastores.postgresql.agent",
     parameters=parameters(__package__),
     character_sets=frozenset(CHARACTER_SETS.split()),
+    logs=(Log("general"), GUEST_LOG),
 )

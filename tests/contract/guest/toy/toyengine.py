@@ -14,7 +14,7 @@ import time
 import urllib.parse
 
 from trove import errors
-from trove.datastores.protocol import Health
+from trove.datastores.protocol import Health, Source
 
 
 class Engine:
@@ -78,6 +78,15 @@ class Engine:
     def _group(self):
         path = self._data / "group.json"
         return json.loads(path.read_text()) if path.exists() else {}
+
+    def logs(self):
+        return {"general": Source(path=str(self._home / "general.log"))}
+
+    def set_log(self, name, on):
+        self._enter(f"set_log:{name}:{on}")
+
+    def reopen_log(self, name):
+        self._enter(f"reopen_log:{name}")
 
     def start(self):
         self._enter("start")

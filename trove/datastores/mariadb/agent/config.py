@@ -20,6 +20,10 @@ GRAMMAR = Grammar(
     head="[mariadbd]\n",
 )
 
+LOGS = {"general": "general_log", "slow_query": "slow_query_log"}
+"""What switches a log on; its file's name is another variable."""
+FLUSHED = {"general": "GENERAL", "slow_query": "SLOW"}
+
 OVERHEAD = 320
 """MiB of a guest that are not the buffer pool's: the system, the agent, the server."""
 

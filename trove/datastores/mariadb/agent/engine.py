@@ -10,11 +10,11 @@ from trove.datastores.layers import GROUP, Layers, Settings
 from trove.datastores.mariadb.agent import config
 from trove.datastores.mariadb.agent.health import Probe
 from trove.datastores.mariadb.agent.places import places
-from trove.datastores.mariadb.agent.sql import talk
+from trove.datastores.mariadb.agent.sql import literal, talk
 from trove.datastores.mariadb.agent.tenants import Tenants
 from trove.datastores.mariadb.agent.variables import Variables
 from trove.datastores.mariadb.spec import DATASTORE
-from trove.datastores.protocol import Host, Sizing, Tls
+from trove.datastores.protocol import Host, Sizing, Source, Tls
 from trove.datastores.pulse import Pulse
 from trove.datastores.server import Server
 from trove.datastores.unit import Unit
@@ -96,6 +96,34 @@ class MariaDB(Server):
                         conversation.rows(f"KILL {int(number)}", READ_ONLY_TIMEOUT)
                 conversation.rows(switch, READ_ONLY_TIMEOUT)
 
+    def logs(self) -> dict[str, Source]:
+        """What users may have written, and what the engine itself complains of."""
+        files = {
+            name: Source(path=f"{self._places.logs}/{name}.log") for name in config.LOGS
+        }
+        return {**files, "error": Source(unit=UNIT), **super().logs()}
+
+    def set_log(self, name: str, on: bool) -> None:
+        """Switches it in the running engine, and in its files."""
+        if name not in config.LOGS:
+            super().set_log(name, on)
+        switch = config.LOGS[name]
+        self._make_directories()
+        path = f"{self._places.logs}/{name}.log"
+        self._layers.note_logs({switch: on, f"{switch}_file": path})
+        with talk(self._places.socket) as conversation:
+            statement = f"SET GLOBAL {switch}_file = {literal(path)}"
+            conversation.rows(statement, RELOAD_TIMEOUT)
+            conversation.rows(
+                f"SET GLOBAL {switch} = {'ON' if on else 'OFF'}", RELOAD_TIMEOUT
+            )
+
+    def reopen_log(self, name: str) -> None:
+        """A flush closes the file and opens it by its name."""
+        with talk(self._places.socket) as conversation:
+            kind = config.FLUSHED[name]
+            conversation.rows(f"FLUSH LOCAL {kind} LOGS", RELOAD_TIMEOUT)
+
     def _answer(self) -> None:
         # systemd saw its READY=1, so the first try succeeds.
         with talk(self._places.socket) as conversation:
@@ -116,7 +144,7 @@ class MariaDB(Server):
     def _make_directories(self) -> None:
         here = self._places
         self._host.make_directory(here.volume)
-        for path in (here.temporary, here.binlogs, here.files):
+        for path in (here.temporary, here.binlogs, here.files, here.logs):
             self._host.make_directory(path, mode=0o700, owner=DATASTORE.user)
 
     def _settings(

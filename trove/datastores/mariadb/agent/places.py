@@ -27,6 +27,11 @@ class Places(shared.Places):
         return f"{self.volume}/files"
 
     @property
+    def logs(self) -> str:
+        """What users have written down: on the volume, for the root disk is small."""
+        return f"{self.volume}/log"
+
+    @property
     def socket(self) -> str:
         """Where it answers on this machine."""
         return f"{self.runtime}/mysqld.sock"

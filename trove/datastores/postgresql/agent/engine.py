@@ -13,7 +13,7 @@ from trove.datastores.postgresql.agent.places import PROGRAMS, places
 from trove.datastores.postgresql.agent.sql import Talk, talk
 from trove.datastores.postgresql.agent.tenants import Tenants
 from trove.datastores.postgresql.spec import DATASTORE
-from trove.datastores.protocol import Host, Sizing, Tls
+from trove.datastores.protocol import Host, Sizing, Source, Tls
 from trove.datastores.pulse import Pulse
 from trove.datastores.server import Server
 from trove.datastores.unit import Unit
@@ -99,6 +99,17 @@ class PostgreSQL(Server):
             # A transaction stays what it was when it began.
             with self._open() as conversation:
                 conversation.rows(END_TRANSACTIONS, 5.0)
+
+    def logs(self) -> dict[str, Source]:
+        """The server's one log; ``general`` also has each statement, when it is on."""
+        return {"general": Source(unit=UNIT), **super().logs()}
+
+    def set_log(self, name: str, on: bool) -> None:
+        """Switches it in the files, and has the server read them."""
+        if name != "general":
+            super().set_log(name, on)
+        self._layers.note_logs({"log_statement": "all" if on else "none"})
+        self._read_files()
 
     def _open(
         self, database: str = "postgres"

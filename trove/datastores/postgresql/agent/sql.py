@@ -22,7 +22,10 @@ OPTIONS = (
     "-c search_path=pg_catalog -c client_min_messages=error -c lock_timeout=20s "
     "-c statement_timeout=0 -c idle_session_timeout=0 "
     "-c idle_in_transaction_session_timeout=0 "
-    "-c default_transaction_isolation=read\\ committed"
+    "-c default_transaction_isolation=read\\ committed "
+    # what the agent does is nobody's to read, and not a tenant's work
+    "-c log_statement=none -c log_min_duration_statement=-1 "
+    "-c log_min_error_statement=panic"
 )
 
 # A failed log-in carries no code, only what the server said; it says it in English, for

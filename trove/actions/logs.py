@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The logs of an instance: shown, switched, and published to its project's own Swift.
+
+The caller's token makes the container and signs for the guest, which gets a URL that is
+good for writing below the log's own prefix, for minutes. No token goes to a guest.
+"""
+
+import contextlib
+import dataclasses
+import typing
+
+from trove import errors
+from trove.actions.accounts import Running
+from trove.actions.services import Services
+from trove.context import Context
+from trove.datastores.spec import Log
+from trove.rpc.messages import LogShown
+from trove.storage.swift import Swift
+from trove.workflow import journal
+
+CONTAINER = "database_logs"
+SIGNED = 600
+"""Seconds for which a guest may write."""
+
+Store = typing.Callable[[], Swift]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Deeds:
+    """What is to be done with a log; nothing: it is shown."""
+
+    enable: bool = False
+    disable: bool = False
+    publish: bool = False
+    discard: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Shown:
+    """A log, and where it is published."""
+
+    log: Log
+    found: LogShown
+    container: str
+    prefix: str
+    metafile: str
+
+
+def page(services: Services, running: Running, admin: bool) -> list[Shown]:
+    """Those that the caller may see, in the datastore's order."""
+    found = {each.name: each for each in running.guest.list_logs()}
+    return [
+        _shown(running, log, found[log.name])
+        for log in _visible(services, running, admin)
+        if log.name in found
+    ]
+
+
+def act(
+    services: Services,
+    context: Context,
+    running: Running,
+    name: str,
+    wanted: Deeds,
+    store: Store,
+) -> Shown:
+    """One log, after what was to be done with it."""
+    log = _one(services, running, context.is_admin, name)
+    if wanted.enable and wanted.disable:
+        raise errors.Invalid("A log cannot be enabled and disabled at once.")
+    if (wanted.enable or wanted.disable) and log.system:
+        raise errors.Invalid(f"The log {name} is the system's: it is always on.")
+    if wanted.enable or wanted.disable:
+        running.guest.set_log(name, wanted.enable)
+        _noted(services, context, running.id, name, on=wanted.enable)
+    if wanted.discard:
+        with _opened(store) as swift:
+            _discard(running, name, swift)
+    if wanted.publish:
+        with _opened(store) as swift:
+            _publish(running, log, swift)
+        _noted(services, context, running.id, name, published=True)
+    found = {each.name: each for each in running.guest.list_logs()}
+    if name not in found:
+        raise errors.NotFound(what="Log", id=name)
+    return _shown(running, log, found[name])
+
+
+def _publish(running: Running, log: Log, swift: Swift) -> None:
+    """To publish a log that its user has not switched on switches it on."""
+    base = _base(running, log.name)
+    key = swift.ensure(CONTAINER)
+    url, query = swift.signed(CONTAINER, base, key, SIGNED)
+    sealed = running.sealed(
+        {
+            "url": f"{url}/",
+            "query": query,
+            "metafile": f"{url}_metafile",
+            "switch": not log.system,
+        }
+    )
+    running.guest.publish_log(log.name, sealed)
+
+
+def _discard(running: Running, name: str, swift: Swift) -> None:
+    """The guest forgets first: what it publishes meanwhile is not lost, but twice."""
+    base = _base(running, name)
+    running.guest.forget_log(name)
+    swift.delete(CONTAINER, (f"{base}/", f"{base}_metafile"))
+
+
+def _visible(services: Services, running: Running, admin: bool) -> list[Log]:
+    exposed = services.settings.exposed_logs
+    return [log for log in running.datastore.logs if admin or log.name in exposed]
+
+
+def _one(services: Services, running: Running, admin: bool, name: str) -> Log:
+    for log in _visible(services, running, admin):
+        if log.name == name:
+            return log
+    raise errors.NotFound(what="Log", id=name)
+
+
+def _base(running: Running, name: str) -> str:
+    """``INSTANCE/DATASTORE-LOG``, where clients look (contract, section 13)."""
+    return f"{running.id}/{running.datastore.name}-{name}"
+
+
+def _shown(running: Running, log: Log, found: LogShown) -> Shown:
+    if not found.published:
+        # in these words: clients compare with this text
+        return Shown(log, found, "None", "None", "None")
+    base = _base(running, log.name)
+    return Shown(log, found, CONTAINER, f"{base}/", f"{base}_metafile")
+
+
+@contextlib.contextmanager
+def _opened(store: Store) -> typing.Iterator[Swift]:
+    with contextlib.closing(store()) as swift:
+        yield swift
+
+
+def _noted(
+    services: Services, context: Context, id: str, name: str, **about: bool
+) -> None:
+    def work(tx: journal.Transaction) -> None:
+        payload = {"log": name, "user": context.user, **about}
+        journal.event(tx, id, "instance.log", payload, context.request_id)
+
+    services.database.run(work)

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bringing bytes to an object store, by a URL that is signed for a while.
+
+The guest has no token: what it holds is good for one prefix, for writing, for minutes.
+"""
+
+import dataclasses
+import http.client
+import typing
+import urllib.parse
+
+from trove import errors
+
+TIMEOUT = 10.0
+"""Seconds for a connection, and for each answer."""
+KEPT = 30 * 24 * 3600
+"""Seconds after which the store lets a piece of a log go."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Target:
+    """A prefix of objects: its URL, and the signature that is good below it."""
+
+    url: str
+    query: str = dataclasses.field(repr=False)
+
+
+def put(target: Target, name: str, data: bytes) -> None:
+    """One object; raises ``errors.Upstream`` unless the store says that it has it."""
+    there = urllib.parse.urlsplit(target.url + urllib.parse.quote(name))
+    kinds: dict[str, typing.Callable[..., http.client.HTTPConnection]] = {
+        "http": http.client.HTTPConnection,
+        "https": http.client.HTTPSConnection,
+    }
+    if there.scheme not in kinds or not there.hostname:
+        raise errors.Invalid(why="that is no address of an object store")
+    connection = kinds[there.scheme](there.hostname, there.port, timeout=TIMEOUT)
+    try:
+        connection.request(
+            "PUT",
+            f"{there.path}?{target.query}",
+            body=data,
+            headers={
+                "Content-Type": "text/plain; charset=utf-8",
+                "X-Object-Meta-Lines": str(data.count(b"\n")),
+                "X-Delete-After": str(KEPT),
+            },
+        )
+        status = connection.getresponse().status
+    except (OSError, http.client.HTTPException) as error:
+        raise errors.Upstream(
+            why=f"the object store at {there.hostname} does not answer "
+            f"({type(error).__name__})"
+        ) from None
+    finally:
+        connection.close()
+    if status != 201:
+        raise errors.Upstream(why=f"the object store answered {status}")
