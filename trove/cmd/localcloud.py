@@ -22,9 +22,9 @@ from trove.localcloud import (
 from trove.service import process
 
 DESCRIPTION = """\
-A cloud of one machine: the HTTP of Nova, Cinder, Neutron and Glance beside a real
-Keystone. Its servers are LXC system containers. For development and test: a container
-is not a security boundary."""
+A cloud of one machine: the HTTP of Nova, Cinder, Neutron, Glance and Swift beside a
+real Keystone. Its servers are LXC system containers. For development and test: a
+container is not a security boundary."""
 
 COMMANDS = {
     "serve": "run the cloud until SIGTERM; servers keep running after it",

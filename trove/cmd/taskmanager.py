@@ -38,9 +38,6 @@ def parts(conf: "cfg.ConfigOpts") -> "list[Part]":
     from trove.flows.context import StepContext, passing
     from trove.rpc import transport
     from trove.rpc.taskmanager import TaskManager
-    from trove.service.periodic import Periodic
-    from trove.taskmanager.housekeeping import Housekeeping
-    from trove.taskmanager.reaper import Reaper
     from trove.taskmanager.worker import Worker
     from trove.workflow.claims import Claims
     from trove.workflow.engine import Engine
@@ -63,18 +60,36 @@ def parts(conf: "cfg.ConfigOpts") -> "list[Part]":
     worker = Worker(claims, engine, threads=group.workers, poll=group.poll_interval)
     kind = importutils.import_class(conf.taskmanager_manager)
     manager = kind(worker, around.guests)
-    reaper = Reaper(store, around.cloud, around.users)
-    house = Housekeeping(
-        store, silent_after=group.guest_silence, keep=group.keep_operations
-    )
     control = transport.control(conf)
     bell = transport.server(control, TaskManager, manager, socket.gethostname())
     return [
         worker,
-        Periodic("reaper", reaper.reap, group.reaper_interval),
-        Periodic("housekeeping", house.round, group.housekeeping_interval),
+        *rounds(conf, store, around),
         daemon.mender(conf),
         bell,
+    ]
+
+
+def rounds(
+    conf: "cfg.ConfigOpts", store: "Database", around: "Surroundings"
+) -> "list[Part]":
+    """What is done again and again, whoever asks for it."""
+    from trove.rpc.notices import Notices
+    from trove.service.periodic import Periodic
+    from trove.taskmanager.housekeeping import Housekeeping
+    from trove.taskmanager.outbox import Outbox
+    from trove.taskmanager.reaper import Reaper
+
+    group = conf.taskmanager
+    reaper = Reaper(store, around.cloud, around.users)
+    house = Housekeeping(
+        store, silent_after=group.guest_silence, keep=group.keep_operations
+    )
+    outbox = Outbox(store, Notices(conf, f"taskmanager.{socket.gethostname()}"))
+    return [
+        Periodic("reaper", reaper.reap, group.reaper_interval),
+        Periodic("housekeeping", house.round, group.housekeeping_interval),
+        Periodic("outbox", outbox.round, group.outbox_interval),
     ]
 
 

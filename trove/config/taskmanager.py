@@ -59,6 +59,14 @@ OPTS = [
         max=3600,
         help="Seconds without a report after which a guest counts as silent.",
     ),
+    cfg.FloatOpt(
+        "outbox_interval",
+        default=2,
+        min=0.1,
+        max=600,
+        help="Seconds between two looks for events that were not told to who listens "
+        "to notifications ([oslo_messaging_notifications] driver; none by default).",
+    ),
     cfg.StrOpt(
         "signing_key",
         help="File with the key that signs commands to guests (trove-manage key "

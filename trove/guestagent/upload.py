@@ -5,7 +5,6 @@ The guest has no token: what it holds is good for one prefix, for writing, for m
 """
 
 import dataclasses
-import http.client
 import typing
 import urllib.parse
 
@@ -28,6 +27,8 @@ class Target:
 def put(target: Target, name: str, data: bytes) -> None:
     """One object; raises ``errors.Upstream`` unless the store says that it has it."""
     there = urllib.parse.urlsplit(target.url + urllib.parse.quote(name))
+    import http.client  # only here: it stays out of an agent that publishes nothing
+
     kinds: dict[str, typing.Callable[..., http.client.HTTPConnection]] = {
         "http": http.client.HTTPConnection,
         "https": http.client.HTTPSConnection,

@@ -70,6 +70,17 @@ def guests(conf: cfg.ConfigOpts) -> typing.Any:
     return _of_the_control_plane(conf, conf.rpc.guests_url, "guests_url")
 
 
+def notices(conf: cfg.ConfigOpts) -> typing.Any:
+    """Where notifications go: a broker of their own, or the control plane's."""
+    import oslo_messaging
+
+    own = conf.oslo_messaging_notifications.transport_url
+    if own:
+        # another service's broker: its TLS is what its URL says
+        return oslo_messaging.get_notification_transport(conf, own)
+    return _of_the_control_plane(conf, conf.rpc.control_url, "control_url")
+
+
 def _of_the_control_plane(
     conf: cfg.ConfigOpts, text: str | None, option: str
 ) -> typing.Any:

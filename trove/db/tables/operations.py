@@ -137,3 +137,6 @@ class Event(Record):
     request_id: orm.Mapped[str | None] = orm.mapped_column(sa.String(64))
     at: orm.Mapped[Moment]
     sent: orm.Mapped[bool] = orm.mapped_column(default=False)
+    """Whether it was told to who listens to notifications."""
+    claimed: orm.Mapped[Moment | None]
+    """Until when somebody is about to tell it."""
