@@ -49,6 +49,8 @@ class Desks:
         self.home = home
         """Where guests have their logs; without it they have none."""
         self.engines: dict[str, Engine] = {}
+        self.certificates: dict[str, str] = {}
+        """What guests serve with, PEM."""
         self.asked: list[str] = []
         """The methods that guests were asked."""
         self.silent: set[str] = set()
@@ -81,7 +83,13 @@ class Desks:
                 unsealer(lambda: private),
             )
         self.engines[instance] = engine
-        self.managers[instance] = Manager(nothing, nothing, accounts=desk, logs=logs)
+        self.managers[instance] = Manager(
+            nothing,
+            nothing,
+            accounts=desk,
+            logs=logs,
+            certificate=lambda: self.certificates.get(instance),
+        )
         self.accounts[instance] = engine.accounts
         return public
 

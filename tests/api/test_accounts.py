@@ -8,7 +8,7 @@ import pytest
 
 from tests.api.test_lists import Counted
 from tests.api.test_policy_matrix import BODIES
-from tests.api.world import World
+from tests.api.world import DEMO, World
 from trove.api.resources import TABLE
 
 NAMES = [
@@ -126,8 +126,8 @@ def test_a_list_costs_the_same_however_long(world: World, plural: str) -> None:
     assert costs[0] == costs[1] == costs[2] <= (3, 2)
 
 
-OURS = ("root", "events")
-"""What is read from the control database alone."""
+OURS = [("GET", "root"), ("GET", "events"), ("POST", "ssl")]
+"""What asks no guest: it is read from the control database alone, or refused."""
 
 
 def _asking() -> list[typing.Any]:
@@ -135,8 +135,7 @@ def _asking() -> list[typing.Any]:
         pytest.param(route, id=route.shown)
         for route in TABLE.routes
         if route.path.startswith("instances/{id}/") and not route.op.deeds
-        if (route.op.method, route.path.rpartition("/")[2])
-        not in [("GET", name) for name in OURS]
+        if (route.op.method, route.path.rpartition("/")[2]) not in OURS
     ]
 
 
@@ -170,3 +169,31 @@ def test_a_refused_name_never_reaches_the_guest(world: World) -> None:
         body = {"users": [{"name": name, "password": "p"}]}
         assert world.ask("POST", f"instances/{id}/users", body).status_int == 400, name
     assert world.desks.asked == []
+
+
+def test_who_changed_what_is_in_the_history_of_the_instance(world: World) -> None:
+    id = world.furnished()
+    for method, path, body in (
+        ("POST", "databases", {"databases": [{"name": "new"}]}),
+        ("POST", "users", {"users": [{"name": "bob", "password": "s3cret-word"}]}),
+        ("PUT", "users/bob/databases", {"databases": [{"name": "new"}]}),
+        ("PUT", "users/bob", {"user": {"password": "an0ther-word"}}),
+        ("DELETE", "users/bob/databases/new", None),
+        ("DELETE", "users/bob", None),
+        ("DELETE", "databases/new", None),
+    ):
+        answer = world.ask(method, f"instances/{id}/{path}", body)
+        assert answer.status_int == 202, answer.text
+    refused = world.ask("DELETE", f"instances/{id}/databases/none")
+    assert refused.status_int == 404
+    answer = world.ask("GET", f"instances/{id}/events")
+    told = {each["type"]: each.get("details") for each in answer.json["events"]}
+    who = {"user": f"user-of-{DEMO}"}
+    assert told["instance.databases_create"] == {"databases": ["new"], **who}
+    assert told["instance.users_create"] == {"users": ["bob"], **who}
+    assert told["instance.user_grant"]["of"] == "bob@%"
+    assert told["instance.users_change"] == {"users": ["bob@%"], **who}
+    assert told["instance.user_revoke"]["databases"] == ["new"]
+    assert told["instance.user_delete"] == {"of": "bob@%", **who}
+    assert told["instance.database_delete"] == {"database": "new", **who}
+    assert "word" not in answer.text

@@ -19,6 +19,7 @@ from trove.db.tables import Guest
 from trove.model.operations import NewDatabase, NewUser
 from trove.rpc import sealing
 from trove.rpc.messages import DatabaseOrder, Sealed, UserShown
+from trove.workflow import journal
 
 RUNNING = frozenset({"HEALTHY", "ACTIVE", "BLOCKED"})
 """Of a database, by its ``operating_status``, that can be asked for its accounts."""
@@ -27,6 +28,8 @@ ROUNDS = 4
 """How often a guest is asked for one page: long names may not fit into one message."""
 
 LONGEST_HOST = 255
+MOST_TOLD = 20
+"""Names in one event."""
 
 Item = typing.TypeVar("Item")
 User = UserShown
@@ -52,7 +55,17 @@ class Running:
         self._ram, self._vcpus = seen.instance.ram, seen.instance.vcpus or 1
         self.datastore = registry.get(seen.version.manager)
         self.guest = services.guest(id, context)
-        self._services = services
+        self._services, self._context = services, context
+
+    def noted(self, kind: str, **about: typing.Any) -> None:
+        """An event of the instance: what was done, and who asked for it."""
+        context = self._context
+
+        def work(tx: journal.Transaction) -> None:
+            payload = {"user": context.user, **about}
+            journal.event(tx, self.id, f"instance.{kind}", payload, context.request_id)
+
+        self._services.database.run(work)
 
     def defaults(self) -> dict[str, typing.Any]:
         """What it is configured with where no group says otherwise."""
@@ -89,11 +102,13 @@ class Running:
             raise errors.Invalid(
                 "The database engine refused this character set or collation."
             ) from None
+        self.noted("databases_create", databases=_told(d.name for d in databases))
 
     def delete_database(self, name: str) -> None:
         """With all that is in it."""
         self._check_database(name)
         self.guest.delete_database(name)
+        self.noted("database_delete", database=name)
 
     # -- users
 
@@ -127,6 +142,7 @@ class Running:
                 for user in users
             ]
             self.guest.create_users(self.sealed({"users": made}))
+            self.noted("users_create", users=_told(u.name for u in users))
 
     def change_passwords(self, users: typing.Sequence[NewUser]) -> None:
         """Of all of these users, or of none."""
@@ -165,7 +181,9 @@ class Running:
 
     def delete_user(self, given: str) -> None:
         """The account; what it made stays."""
-        self.guest.delete_user(*self._who(given))
+        who = self._who(given)
+        self.guest.delete_user(*who)
+        self.noted("user_delete", of="@".join(who))
 
     # -- grants
 
@@ -175,12 +193,14 @@ class Running:
         for name in databases:
             self._check_database(name)
         self.guest.grant(*who, tuple(dict.fromkeys(databases)))
+        self.noted("user_grant", of="@".join(who), databases=_told(databases))
 
     def revoke(self, given: str, database: str) -> None:
         """This database."""
         who = self._who(given)
         self._check_database(database)
         self.guest.revoke(*who, database)
+        self.noted("user_revoke", of="@".join(who), databases=[database])
 
     # -- what they share
 
@@ -198,6 +218,7 @@ class Running:
             {"name": name, "host": host, "new": new} for (name, host), new in changes
         ]
         self.guest.change_users(self.sealed({"users": users}))
+        self.noted("users_change", users=_told("@".join(who) for who, _ in changes))
 
     def _can(self, what: str) -> None:
         if not getattr(self.datastore.can, what):
@@ -218,6 +239,11 @@ class Running:
         if len(host) > LONGEST_HOST or not host.isprintable():
             raise errors.Invalid("The host of a user cannot be that.")
         return name, host or "%"
+
+
+def _told(names: typing.Iterable[str]) -> list[str]:
+    """So many as a line of history holds; an order may have a thousand."""
+    return list(itertools.islice(names, MOST_TOLD))
 
 
 def _identity(user: UserShown) -> str:

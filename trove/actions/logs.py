@@ -16,7 +16,6 @@ from trove.context import Context
 from trove.datastores.spec import Log
 from trove.rpc.messages import LogShown
 from trove.storage.swift import Swift
-from trove.workflow import journal
 
 CONTAINER = "database_logs"
 SIGNED = 600
@@ -72,14 +71,14 @@ def act(
         raise errors.Invalid(f"The log {name} is the system's: it is always on.")
     if wanted.enable or wanted.disable:
         running.guest.set_log(name, wanted.enable)
-        _noted(services, context, running.id, name, on=wanted.enable)
+        running.noted("log", log=name, on=wanted.enable)
     if wanted.discard:
         with _opened(store) as swift:
             _discard(running, name, swift)
     if wanted.publish:
         with _opened(store) as swift:
             _publish(running, log, swift)
-        _noted(services, context, running.id, name, published=True)
+        running.noted("log", log=name, published=True)
     found = {each.name: each for each in running.guest.list_logs()}
     if name not in found:
         raise errors.NotFound(what="Log", id=name)
@@ -138,13 +137,3 @@ def _shown(running: Running, log: Log, found: LogShown) -> Shown:
 def _opened(store: Store) -> typing.Iterator[Swift]:
     with contextlib.closing(store()) as swift:
         yield swift
-
-
-def _noted(
-    services: Services, context: Context, id: str, name: str, **about: bool
-) -> None:
-    def work(tx: journal.Transaction) -> None:
-        payload = {"log": name, "user": context.user, **about}
-        journal.event(tx, id, "instance.log", payload, context.request_id)
-
-    services.database.run(work)

@@ -109,7 +109,10 @@ class Agent:
             desk.tickets,
             accounts.unsealer(lambda: identity.load(self._places).private_key),
         )
-        return Manager(self.ledger, self.jobs, self._ring, desk, self.logs)
+        return Manager(
+            *(self.ledger, self.jobs, self._ring, desk, self.logs),
+            certificate=lambda: identity.shown(self._places),
+        )
 
     @property
     def parts(self) -> list[Part]:

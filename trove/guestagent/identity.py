@@ -24,6 +24,9 @@ PAIR, CA = "server.pem", "ca.crt"
 """The server's key and certificate are one file: replaced in one move, they are never
 those of two different days, whenever the machine dies."""
 
+CERTIFICATE = "-----BEGIN CERTIFICATE-----"
+"""Where the key, which comes first, has ended."""
+
 NEXT_KEY, NEXT_CSR, NEXT_CA = "next.key", "next.csr", "next.ca"
 """What is asked for: a fresh key, and the request that was made with it."""
 
@@ -180,6 +183,12 @@ def hand_out(places: Places, host: Host, user: str) -> Tls:
         content = files.read(places.tls / name)
         host.write_file(target / name, content, mode=0o640, owner=owner)
     return Tls(str(target / PAIR), str(target / CA))
+
+
+def shown(places: Places) -> str | None:
+    """The server's certificate without its key, PEM; None without one."""
+    text = files.text(places.tls / PAIR)
+    return None if text is None else text[text.index(CERTIFICATE) :]
 
 
 def certificate(places: Places, host: Host) -> Certificate | None:

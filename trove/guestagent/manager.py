@@ -35,10 +35,12 @@ class Manager:
         rang: typing.Callable[[], object] = lambda: None,
         accounts: Desk | None = None,
         logs: Logs | None = None,
+        certificate: typing.Callable[[], str | None] = lambda: None,
     ) -> None:
         self._ledger = ledger
         self._jobs = jobs
         self._desk, self._logs = accounts, logs
+        self._certificate = certificate
         self._rang = rang
 
     def prepare(self, context: Context, job: str, plan: Plan) -> None:
@@ -76,6 +78,10 @@ class Manager:
     def machine(self, context: Context) -> dict[str, typing.Any]:
         """The machine, the agent's process, and its version."""
         return {**machine.machine(), "version": machine.version()}
+
+    def certificate(self, context: Context) -> str | None:
+        """What the server shows to clients."""
+        return self._certificate()
 
     def _submit(self, id: str, method: str, arguments: dict[str, typing.Any]) -> None:
         self._jobs.submit(_checked(id), method, arguments)

@@ -131,6 +131,10 @@ class Guest(Interface):
     def disable_root(self, ticket: str) -> None:
         """Nobody is root from now on, and who was is sent away."""
 
+    @call(since="1.3", timeout=10)
+    def certificate(self) -> str | None:
+        """What the server shows to clients, PEM."""
+
     # -- logs
 
     @call(since="1.3", timeout=20)

@@ -30,6 +30,7 @@ LOOKS = frozenset(
         "ping",
         "machine",
         "list_logs",
+        "certificate",
     }
 )
 CHANGES = frozenset(

@@ -15,6 +15,7 @@ from trove.api.resources import (
     parameters,
     quotas,
     root,
+    ssl,
     users,
     versions,
 )
@@ -26,6 +27,7 @@ RESOURCES = (
     *users.RESOURCES,
     *root.RESOURCES,
     *logs.RESOURCES,
+    *ssl.RESOURCES,
     *history.RESOURCES,
     *managed.RESOURCES,
     *datastores.RESOURCES,
