@@ -303,3 +303,32 @@ def test_an_administrator_sees_all_instances(world: World, url: str) -> None:
     assert keeper.mgmt_instances.index(deleted=True) == []
     assert keeper.mgmt_instances.show(id).task_description.startswith("No tasks")
     keeper.mgmt_instances.reset_task_status(id)
+
+
+def test_logs(world: World, trove: typing.Any) -> None:
+    id = world.active()
+    listed = {log.name: log for log in trove.instances.log_list(id)}
+    assert set(listed) == {"general", "slow_query"}
+    assert (listed["general"].type, listed["general"].status) == ("USER", "Disabled")
+    assert trove.instances.log_action(id, "general", enable=True).status == "Enabled"
+    assert trove.instances.log_show(id, "general").container == "None"
+    with pytest.raises(exceptions.ClientException, match="not be found|cannot"):
+        trove.instances.log_show(id, "nonsense")
+
+
+def test_there_are_no_clusters(trove: typing.Any) -> None:
+    assert list(trove.clusters.list()) == []
+    with pytest.raises(exceptions.ClientException, match="Clusters not supported"):
+        trove.clusters.create(
+            "c",
+            "mariadb",
+            "10.11",
+            instances=[{"flavorRef": "1", "volume": {"size": 1}}],
+        )
+    for deed in (
+        lambda: trove.clusters.get("c"),
+        lambda: trove.clusters.delete("c"),
+        lambda: trove.clusters.grow("c", [{"flavorRef": "1"}]),
+    ):
+        with pytest.raises(exceptions.NotFound):
+            deed()
