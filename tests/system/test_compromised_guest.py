@@ -58,8 +58,8 @@ def listening(instance=None, pair=None):
 # -- the network -----------------------------------------------------------------------
 
 
-def test_a_guest_finds_the_broker_and_nothing_else(pair):
-    """Reach other guests, API, database, hypervisor: only the broker's port answers.
+def test_a_guest_finds_broker_and_object_store_and_nothing_else(pair):
+    """Reach other guests, API, database, hypervisor: only those two ports answer.
 
     Scanned: each port that is listened to on the host, the well known, ours; on each of
     the host's addresses, the other guest, the metadata address.
@@ -78,8 +78,45 @@ def test_a_guest_finds_the_broker_and_nothing_else(pair):
         others[out.getsockname()[0]] = ports
     (found,) = pair.lines("scan.py", others)
     answers = {where: all for where, all in found.items() if any(all.values())}
-    expected = {"open": [place.guests_amqp_port], "refused": []}
-    assert answers == {place.host_address: expected}
+    expected = [place.guests_amqp_port, place.object_port]
+    assert answers == {place.host_address: {"open": expected, "refused": []}}
+
+
+def test_the_object_store_tells_a_guest_nothing_without_a_url(pair):
+    """Read or write anybody's logs: with no token, forged headers, a made up signature.
+
+    The victim's log is published first, so there is something to be found.
+    """
+    place = pair.deployment.place
+    answer = pair.demo.ask(
+        "POST", f"/instances/{pair.victim}/log", {"name": "general", "publish": 1}
+    )
+    assert answer.status_code == 200, answer.text
+    project = pair.demo.api.get_project_id()
+    account = f"/v1/AUTH_{project}"
+    prefix = f"{account}/database_logs/{pair.victim}/"
+    forged = "?temp_url_expires=9999999999&temp_url_sig="
+    claims = {
+        "X-Identity-Status": "Confirmed",
+        "X-Project-Id": project,
+        "X-Roles": "admin",
+        "X-Auth-Token": "gAAAAA",
+    }
+    orders = {
+        "store": [place.host_address, place.object_port],
+        "headers": [{}, claims],
+        "paths": [
+            account,
+            f"{account}/database_logs",
+            f"{account}/database_logs?prefix={pair.victim}",
+            f"{prefix}mariadb-general/log-1",
+            f"{prefix}mariadb-general/log-1{forged}{'0' * 64}",
+            f"{prefix}log-1{forged}{'0' * 64}&temp_url_prefix={pair.victim}",
+        ],
+    }
+    came = pair.lines("store.py", orders)
+    assert len(came) == 72
+    assert {status for _, _, status in came} == {401}, came
 
 
 def test_no_frame_says_that_it_is_anothers(pair):

@@ -85,8 +85,11 @@ class Host:
         check: bool = True,
         ok: typing.Container[int] = (0,),
         hide: typing.Iterable[str] = (),
+        output: typing.BinaryIO | None = None,
     ) -> Ran:
         """Runs a program to its end, as ``user``, in a session of its own.
+
+        Its output goes into the file ``output``, where that is given, and nowhere else.
 
         Raises ``HostError`` for an exit code not in ``ok`` unless ``check`` is off, and
         always after killing the whole session because the time was over. ``hide`` are
@@ -94,9 +97,9 @@ class Host:
         """
         words = [os.fspath(word) for word in argv]
         data = input.encode() if isinstance(input, str) else input
-        process = _spawn(words, data is not None, user)
+        process = _spawn(words, data is not None, user, output)
         try:
-            output, complaint = process.communicate(data, timeout=timeout)
+            said, complaint = process.communicate(data, timeout=timeout)
         except subprocess.TimeoutExpired:
             _kill_session(process)
             raise HostError(words[0], None, f"stopped after {timeout:g} s") from None
@@ -105,7 +108,7 @@ class Host:
             raise
         ran = Ran(
             process.returncode,
-            output.decode("utf-8", "replace"),
+            (said or b"").decode("utf-8", "replace"),
             complaint.decode("utf-8", "replace"),
         )
         if check and ran.returncode not in ok:
@@ -222,7 +225,12 @@ class Host:
             return ""
 
 
-def _spawn(words: list[str], fed: bool, user: str | None) -> subprocess.Popen[bytes]:
+def _spawn(
+    words: list[str],
+    fed: bool,
+    user: str | None,
+    output: typing.BinaryIO | None = None,
+) -> subprocess.Popen[bytes]:
     who: dict[str, typing.Any] = {}
     if user is not None:
         uid, gid = files.owner_ids(user)
@@ -231,7 +239,7 @@ def _spawn(words: list[str], fed: bool, user: str | None) -> subprocess.Popen[by
         return subprocess.Popen(
             words,
             stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=subprocess.PIPE if output is None else output,
             stderr=subprocess.PIPE,
             env=ENVIRONMENT,
             cwd="/",

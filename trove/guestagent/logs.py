@@ -35,8 +35,10 @@ LARGEST = 64 << 20
 """Bytes of a file, before it is moved away: the disk is its owner's, for data."""
 COPIED = 16 << 20
 """Bytes of a copy of a journal, on the root disk."""
-FIRST_LINES = 5000
-"""Of a journal, when it is copied for the first time."""
+MOST_LINES = 20_000
+"""Of a journal, the newest ones, in one copying."""
+LONGEST = 32 << 20
+"""Bytes of a copy, whatever the lines are like: then the program is killed."""
 EVERY = 60.0
 """Seconds between two looks at the sizes."""
 
@@ -103,7 +105,7 @@ class Logs:
 
     def _rotate(self, name: str, path: str) -> None:
         older = f"{path}.1"
-        self._host.remove(older)
+        self._drop(name, older)
         self._host.rename(path, older)
         self._engine().reopen_log(name)
         LOG.info("the log %s had more than %d bytes; it begins anew", name, LARGEST)
@@ -244,18 +246,28 @@ class Logs:
         cursor = self._places.logs / f"{name}.cursor"
         files.directory(self._places.logs, mode=0o700)
         if _size(str(copy)) > COPIED:
-            files.remove(copy)
-        words = ["journalctl", "--quiet", "--no-pager", "--output=short-iso"]
+            self._drop(name, str(copy))
+        words = ["prlimit", f"--fsize={LONGEST}", "--"]
+        words += ["journalctl", "--quiet", "--no-pager", "--output=short-iso"]
         words += [f"--unit={source.unit}", f"--cursor-file={cursor}"]
-        if not cursor.exists():
-            words.append(f"--lines={FIRST_LINES}")
-        text = self._host.run(words, timeout=15, check=False).stdout
+        words += [f"--lines={MOST_LINES}"]
         descriptor = os.open(
             copy, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600
         )
         with os.fdopen(descriptor, "ab") as file:
-            file.write(text.encode())
+            # not through this process's memory: a busy database says much
+            self._host.run(words, timeout=15, check=False, output=file)
+        if _size(str(copy)) >= LONGEST:
+            files.remove(cursor)  # it was killed, and wrote no new place down
         return str(copy)
+
+    def _drop(self, name: str, path: str) -> None:
+        """A file goes. The next one may be given its inode, and is another."""
+        course = self._course(name)
+        if course.inode is not None and course.inode == _inode(path):
+            course.inode, course.published = None, 0
+            self._note(name, course)
+        self._host.remove(path)
 
     # -- what is known of a log
 

@@ -10,6 +10,7 @@ from tests.objectstore import serving
 from trove import errors
 from trove.datastores.protocol import Source
 from trove.guestagent import files, logs
+from trove.guestagent import host as hosts
 from trove.guestagent.accounts import Tickets, unsealer
 from trove.guestagent.logs import Logs
 from trove.rpc import sealing
@@ -145,6 +146,18 @@ def test_a_file_that_became_too_large_is_moved_away_and_nothing_is_lost(
     assert scene.shown().status == "Published"
 
 
+def test_a_file_that_was_moved_away_twice_is_no_newer_one(scene, monkeypatch):
+    monkeypatch.setattr(logs, "LARGEST", 3)
+    scene.engine.write("one\n")
+    scene.publish()
+    for text in ("two\n", "three\n"):
+        scene.logs.turn()
+        scene.engine.write(text)
+    assert scene.shown() == LogShown("general", "Ready", 0, 6)
+    scene.publish()
+    assert scene.published()[-1] == "three\n"
+
+
 def test_pieces_end_with_lines_and_longer_lines_are_cut(scene, monkeypatch):
     monkeypatch.setattr(logs, "PIECE", 6)
     scene.engine.write("ab\ncd\nefghijkl\nm\n")
@@ -226,3 +239,63 @@ def test_the_part_begins_and_ends(scene):
     assert scene.logs.alive()
     assert scene.logs.stop(1.0)
     assert not scene.logs.alive()
+
+
+class Journal:
+    """``journalctl`` in its place: writes ``says``, and where it has come to."""
+
+    def __init__(self, monkeypatch, home):
+        self.says, self.home = "", home
+        self.words = home / "words"
+        program = home / "bin" / "journalctl"
+        program.parent.mkdir()
+        program.write_text(
+            "#!/bin/sh\n"
+            f'echo "$@" > {self.words}\n'
+            f"cat {home}/says\n"
+            'for word; do case "$word" in --cursor-file=*) '
+            'echo here > "${word#--cursor-file=}";; esac; done\n'
+        )
+        program.chmod(0o755)
+        path = f"{program.parent}:/usr/bin:/bin"
+        monkeypatch.setitem(hosts.ENVIRONMENT, "PATH", path)
+        self.say("")
+
+    def say(self, text):
+        (self.home / "says").write_text(text)
+
+
+@pytest.fixture
+def journal(monkeypatch, tmp_path):
+    home = tmp_path / "journal"
+    home.mkdir()
+    return Journal(monkeypatch, home)
+
+
+def test_what_is_new_in_a_journal_is_added_to_its_copy(scene, journal, places):
+    journal.say("one\n")
+    assert scene.shown("error") == LogShown("error", "Ready", 0, 4)
+    assert "--unit=u" in journal.words.read_text()
+    journal.say("two\n")
+    scene.change("publish", "error", scene.target(switch=False))
+    assert scene.published() == ["one\ntwo\n"]
+    assert (places.logs / "error.cursor").read_text() == "here\n"
+    assert (places.logs / "error.log").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_copy_that_is_large_begins_anew(scene, journal, places, monkeypatch):
+    monkeypatch.setattr(logs, "COPIED", 3)
+    journal.say("one\n")
+    scene.change("publish", "error", scene.target(switch=False))
+    journal.say("two\n")
+    assert scene.shown("error") == LogShown("error", "Ready", 0, 4)
+    assert (places.logs / "error.log").read_text() == "two\n"
+
+
+def test_a_journal_that_says_too_much_fills_no_disk(
+    scene, journal, places, monkeypatch
+):
+    monkeypatch.setattr(logs, "LONGEST", 4096)
+    journal.say("x" * 100 + "\n" + "y\n" * 10_000)
+    assert scene.shown("error").pending == 4096
+    assert not (places.logs / "error.cursor").exists()
