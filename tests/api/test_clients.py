@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shipping clients, unmodified: python-troveclient and openstacksdk over a socket."""
 
+import contextlib
 import socketserver
 import threading
 import typing
@@ -27,18 +28,27 @@ class _Quiet(wsgiref.simple_server.WSGIRequestHandler):
         """Quiet."""
 
 
-@pytest.fixture
-def url(world: World) -> Iterator[str]:
-    """Where the world is served."""
+@contextlib.contextmanager
+def served(application: typing.Any) -> Iterator[str]:
+    """An application on a port of its own; its address, with the own project's path."""
     server = wsgiref.simple_server.make_server(
-        "127.0.0.1", 0, world.application, _Server, _Quiet
+        "127.0.0.1", 0, application, _Server, _Quiet
     )
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/v1.0/{DEMO}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/v1.0/{DEMO}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def url(world: World) -> Iterator[str]:
+    """Where the world is served."""
+    with served(world.application) as address:
+        yield address
 
 
 @pytest.fixture
