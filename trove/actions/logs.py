@@ -40,9 +40,8 @@ class Shown:
 
     log: Log
     found: LogShown
-    container: str
-    prefix: str
-    metafile: str
+    base: str | None = None
+    """What its objects' names begin with; None: nothing of it is published."""
 
 
 def page(services: Services, running: Running, admin: bool) -> list[Shown]:
@@ -126,11 +125,7 @@ def _base(running: Running, name: str) -> str:
 
 
 def _shown(running: Running, log: Log, found: LogShown) -> Shown:
-    if not found.published:
-        # in these words: clients compare with this text
-        return Shown(log, found, "None", "None", "None")
-    base = _base(running, log.name)
-    return Shown(log, found, CONTAINER, f"{base}/", f"{base}_metafile")
+    return Shown(log, found, _base(running, log.name) if found.published else None)
 
 
 @contextlib.contextmanager

@@ -217,7 +217,7 @@ class Objects:
                 first, cut, _ = rest.partition(asked.delimiter or "\0")
                 if asked.delimiter and cut:
                     group = asked.prefix + first + cut
-                    if group not in found and group > asked.marker:
+                    if found[-1:] != [group] and group > asked.marker:
                         found.append(group)
                 else:
                     found.append(_object(row))

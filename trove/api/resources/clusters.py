@@ -11,6 +11,7 @@ from trove.actions import clusters
 from trove.api import schemas
 from trove.api.resource import ADMIN, EMPTY, MEMBER, Action, Ask, Op, Plain, Resource
 from trove.api.resources.creation import CREATE as INSTANCE
+from trove.api.resources.instances import as_it_is
 
 _OF_INSTANCE = INSTANCE["properties"]
 MEMBERS: Plain = {
@@ -88,10 +89,6 @@ def create(ask: Ask) -> None:
 
 def one(ask: Ask) -> None:
     clusters.show(ask.ids["id"])
-
-
-def as_it_is(ask: Ask, found: typing.Any) -> Plain:
-    return typing.cast(Plain, found)
 
 
 def _act(rule: str = "action", body: Plain = EMPTY, **about: typing.Any) -> Action:

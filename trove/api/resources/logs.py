@@ -35,16 +35,26 @@ def act(ask: Ask) -> logs.Shown:
     )
 
 
+NOWHERE = dict.fromkeys(("container", "prefix", "metafile"), "None")
+"""In these words: clients compare with this text."""
+
+
 def view(ask: Ask, shown: typing.Any) -> Plain:
+    base = shown.base
+    where = NOWHERE
+    if base is not None:
+        where = {
+            "container": logs.CONTAINER,
+            "prefix": f"{base}/",
+            "metafile": f"{base}_metafile",
+        }
     return {
         "name": shown.log.name,
         "type": "SYS" if shown.log.system else "USER",
         "status": shown.found.status,
         "published": shown.found.published,
         "pending": shown.found.pending,
-        "container": shown.container,
-        "prefix": shown.prefix,
-        "metafile": shown.metafile,
+        **where,
     }
 
 

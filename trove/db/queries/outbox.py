@@ -46,35 +46,17 @@ def claim(tx: orm.Session, limit: int, within: float) -> list[News]:
         .values(sent=True)
         .execution_options(synchronize_session=False)
     )
+    # on SQLite, where nobody skips, a transaction that writes is alone
     found = tx.execute(
         sa.select(Event.object_id, Event.seq)
         .where(*waiting)
         .order_by(Event.at, Event.object_id, Event.seq)
         .limit(limit)
+        .with_for_update(skip_locked=True)
     ).all()
-    ours = [
-        (object_id, seq)
-        for object_id, seq in found
-        if _taken(tx, object_id, seq, waiting, moment)
-    ]
+    ours = [(object_id, seq) for object_id, seq in found]
+    _settle(tx, ours, claimed=moment + CLAIM)
     return _shown(tx, ours)
-
-
-def _taken(
-    tx: orm.Session,
-    object_id: str,
-    seq: int,
-    waiting: list[sa.ColumnElement[bool]],
-    moment: float,
-) -> bool:
-    """Whether it is ours: of two who look at once, one changes the row."""
-    changed = tx.execute(
-        sa.update(Event)
-        .where(Event.object_id == object_id, Event.seq == seq, *waiting)
-        .values(claimed=moment + CLAIM)
-        .execution_options(synchronize_session=False)
-    )
-    return typing.cast("sa.CursorResult[typing.Any]", changed).rowcount == 1
 
 
 def _shown(tx: orm.Session, ours: list[tuple[str, int]]) -> list[News]:
@@ -107,17 +89,16 @@ def _shown(tx: orm.Session, ours: list[tuple[str, int]]) -> list[News]:
 
 def told(tx: orm.Session, news: typing.Sequence[News]) -> None:
     """They are not told again."""
-    _settle(tx, news, sent=True)
+    _settle(tx, [(one.object_id, one.seq) for one in news], sent=True)
 
 
 def let_go(tx: orm.Session, news: typing.Sequence[News]) -> None:
     """They were not told: whoever looks next may."""
-    _settle(tx, news, claimed=None)
+    _settle(tx, [(one.object_id, one.seq) for one in news], claimed=None)
 
 
-def _settle(tx: orm.Session, news: typing.Sequence[News], **values: typing.Any) -> None:
-    if news:
-        keys = [(one.object_id, one.seq) for one in news]
+def _settle(tx: orm.Session, keys: list[tuple[str, int]], **values: typing.Any) -> None:
+    if keys:
         tx.execute(
             sa.update(Event)
             .where(sa.tuple_(Event.object_id, Event.seq).in_(keys))
