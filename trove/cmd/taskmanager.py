@@ -85,12 +85,15 @@ def rounds(
     house = Housekeeping(
         store, silent_after=group.guest_silence, keep=group.keep_operations
     )
-    outbox = Outbox(store, Notices(conf, f"taskmanager.{socket.gethostname()}"))
-    return [
+    notices = Notices(conf, f"taskmanager.{socket.gethostname()}")
+    made: list[Part] = [
         Periodic("reaper", reaper.reap, group.reaper_interval),
         Periodic("housekeeping", house.round, group.housekeeping_interval),
-        Periodic("outbox", outbox.round, group.outbox_interval),
     ]
+    if notices.wanted:  # else a timer would ring for nobody
+        outbox = Outbox(store, notices)
+        made.append(Periodic("outbox", outbox.round, group.outbox_interval))
+    return made
 
 
 def surroundings(conf: "cfg.ConfigOpts", store: "Database") -> "Surroundings":
