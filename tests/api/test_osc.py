@@ -28,8 +28,11 @@ class Openstack:
         self.world, self.front, self.url = world, front, url
         front.world = world
 
-    def run(self, *words: str, caller: str = "member") -> tuple[int, str]:
-        """The exit code, and what was printed."""
+    def run(self, *words: str, caller: str = "member") -> tuple[int, str, str]:
+        """The exit code, what was printed, and what was printed beside it.
+
+        Beside it is not only the shell's: another library's logging writes there too.
+        """
         out, err = io.StringIO(), io.StringIO()
         self.front.caller = caller
         who = ["--os-auth-type", "admin_token", "--os-token", "member"]
@@ -37,20 +40,20 @@ class Openstack:
         with contextlib.redirect_stderr(err), contextlib.redirect_stdout(out):
             kind = () if words[0] == "datastore" else ("database",)
             code = shell.OpenStackShell().run([*who, *kind, *words])
-        return code, out.getvalue() + err.getvalue()
+        return code, out.getvalue(), err.getvalue()
 
     def __call__(self, *words: str, caller: str = "member") -> str:
-        code, said = self.run(*words, caller=caller)
-        assert code == 0, (words, said)
+        code, said, beside = self.run(*words, caller=caller)
+        assert code == 0, (words, said, beside)
         return said
 
     def shown(self, *words: str, caller: str = "member") -> Any:
         return json.loads(self(*words, "-f", "json", caller=caller))
 
     def refused(self, *words: str, caller: str = "member") -> str:
-        code, said = self.run(*words, caller=caller)
-        assert code != 0, (words, said)
-        return said
+        code, said, beside = self.run(*words, caller=caller)
+        assert code != 0, (words, said, beside)
+        return said + beside
 
 
 class Front:
