@@ -19,6 +19,7 @@ from oslo_middleware.healthcheck.pluginbase import (
 
 from trove import errors
 from trove.api import app
+from trove.db import dialects
 from trove.db.session import Database as ControlDatabase
 
 BELIEVED = 5.0
@@ -77,7 +78,7 @@ class Database(_Look):
         try:
             with database.reading() as tx:
                 tx.execute(sa.select(1))
-        except (sa.exc.SQLAlchemyError, errors.TroveError) as error:
+        except (*dialects.Trouble, errors.TroveError) as error:
             return type(error).__name__
         return None
 

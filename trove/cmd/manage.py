@@ -13,7 +13,6 @@ import os
 import sys
 import typing
 
-import sqlalchemy as sa
 from oslo_config import cfg
 
 from trove import config, errors
@@ -28,7 +27,7 @@ from trove.cmd import (
 )
 from trove.cmd.manage_output import Output
 from trove.config import database as database_options
-from trove.db import types
+from trove.db import dialects, types
 from trove.db.session import Database
 
 FAILED, MISUSED = 1, 2
@@ -127,7 +126,7 @@ def main(argv: collections.abc.Sequence[str] | None = None) -> int:
         return do(Manage(asked, out)) or 0
     except errors.TroveError as error:
         out.error(error.message)
-    except sa.exc.SQLAlchemyError as error:
+    except dialects.Trouble as error:
         out.error(f"the database refused: {_first_line(error)}")
     except cfg.Error as error:
         out.error(f"the configuration cannot be read: {_first_line(error)}")

@@ -14,7 +14,7 @@ from oslo_upgradecheck import upgradecheck
 
 from trove import config, errors
 from trove.config import database, rpc
-from trove.db import migrate, types
+from trove.db import dialects, migrate, types
 from trove.db.session import Database
 from trove.db.tables import Operation
 from trove.flows import FLOWS
@@ -26,7 +26,7 @@ from trove.service import threads
 Result = upgradecheck.Result
 GOOD = Result(upgradecheck.Code.SUCCESS)
 
-TROUBLE = (errors.TroveError, sa.exc.SQLAlchemyError, OSError, ValueError)
+TROUBLE = (errors.TroveError, *dialects.Trouble, OSError, ValueError)
 
 
 def _bad(why: str) -> Result:

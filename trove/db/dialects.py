@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What differs between SQLite, MariaDB and PostgreSQL: connecting, and their errors."""
+"""What differs between SQLite, MariaDB and PostgreSQL: connecting, and their errors.
+
+oslo.db reads the errors (ADR 15); here is what it leaves unread.
+"""
 
 import contextlib
 import os
@@ -8,6 +11,8 @@ import typing
 from collections.abc import Callable
 
 import sqlalchemy as sa
+from oslo_db import exception as oslo
+from oslo_db.sqlalchemy import exc_filters
 from pymysql.constants import SERVER_STATUS
 from sqlalchemy import orm
 from sqlalchemy.dialects import mysql, postgresql, sqlite
@@ -19,21 +24,41 @@ FRESH = 1.0
 """Seconds for which a connection that has just answered is believed to be there."""
 
 DRIVERS = {
+    # one dialect for both: oslo.db knows the errors of "mysql" alone
     "mysql": "mysql+pymysql",
-    "mariadb": "mariadb+pymysql",
+    "mariadb": "mysql+pymysql",
+    "mariadb+pymysql": "mysql+pymysql",
     "postgresql": "postgresql+psycopg",
     "postgres": "postgresql+psycopg",
 }
 
-# Deadlock, lock wait timeout, "record has changed since last read", and a Galera node
-# that is not (yet) part of its cluster; a certification failure comes as a deadlock.
-MARIADB_LOST = frozenset({1213, 1205, 1020, 1047})
-# Could not connect, or the connection went: nothing was committed.
-MARIADB_GONE = frozenset({2002, 2003, 2006, 2013, 2055, 1040, 1053})
-# Serialisation failure, deadlock, lock_timeout, too many connections, and the server
-# going down, coming up, or tired of waiting for the rest of a transaction.
+Failed = (sa.exc.DBAPIError, oslo.DBError)
+"""What a statement or a COMMIT that failed raises."""
+
+Trouble = (sa.exc.SQLAlchemyError, oslo.DBError)
+"""All that the database, or the way to it, may raise: to say so, not to decide."""
+
+Violated = (
+    sa.exc.IntegrityError,
+    oslo.DBDuplicateEntry,
+    oslo.DBReferenceError,
+    oslo.DBConstraintError,
+)
+"""A constraint refused it; another's row may have come between our look and ours."""
+
+# Only what oslo.db does not read (the tables of ADR 15).
+# Too many connections: nothing was begun.
+MARIADB_LOST = frozenset({1040})
+# The server going down, and a packet that was cut off.
+MARIADB_GONE = frozenset({1053, 2055})
+# Serialisation failure, lock_timeout, too many connections; and a deadlock, which
+# oslo.db knows by its English words only.
 POSTGRESQL_LOST = frozenset({"40001", "40P01", "55P03", "53300"})
+# The server going down, coming up, or tired of waiting for the rest of a transaction.
 POSTGRESQL_GONE = frozenset({"57P01", "57P02", "57P03", "25P03"})
+LOST = MARIADB_LOST | MARIADB_GONE | POSTGRESQL_LOST | POSTGRESQL_GONE
+# 1180: an error during COMMIT that the server itself cannot place.
+UNDECIDED = MARIADB_GONE | POSTGRESQL_GONE | {1180}
 
 
 def engine(
@@ -47,18 +72,31 @@ def engine(
     """An engine for ``url`` whose connections are set up for that kind of database."""
     parsed = sa.make_url(url)
     parsed = parsed.set(drivername=DRIVERS.get(parsed.drivername, parsed.drivername))
-    name = parsed.get_backend_name()
+    made = _made(parsed, timeout=timeout, pool=pool, echo=echo, clock=clock)
+    exc_filters.register_engine(made)
+    return made
+
+
+def _made(
+    url: sa.URL,
+    *,
+    timeout: float,
+    pool: dict[str, typing.Any],
+    echo: bool,
+    clock: Callable[[], float] | None,
+) -> sa.Engine:
+    name = url.get_backend_name()
     # hide_parameters: an error's text may reach a log, and parameters may be secrets
     options: dict[str, typing.Any] = {"echo": echo, "hide_parameters": True, **pool}
     if name == "sqlite":
-        return _sqlite(parsed, options, timeout, clock or time.time)
+        return _sqlite(url, options, timeout, clock or time.time)
     if clock is not None:
         raise ValueError("only SQLite's clock can be replaced")
     options |= {"isolation_level": "READ COMMITTED", "pool_use_lifo": True}
     if name == "postgresql":
-        return _alive(_postgresql(parsed, options, timeout))
-    if name in ("mysql", "mariadb"):
-        return _alive(_mariadb(parsed, options, timeout))
+        return _alive(_postgresql(url, options, timeout))
+    if name == "mysql":
+        return _alive(_mariadb(url, options, timeout))
     raise ValueError(f"no such database is supported: {name}")
 
 
@@ -78,32 +116,29 @@ def _read_only(engine: sa.Engine) -> dict[str, typing.Any]:
     return {"postgresql_readonly": True} if engine.dialect.name == "postgresql" else {}
 
 
-def lost(error: sa.exc.DBAPIError) -> bool:
+def lost(error: Exception) -> bool:
     """Whether the database dropped the transaction: the whole may be tried again."""
-    if error.connection_invalidated:
+    if isinstance(error, oslo.DBDeadlock | oslo.DBConnectionError):
         return True
-    code = _code(error)
-    return code in (
-        MARIADB_LOST
-        | MARIADB_GONE
-        | POSTGRESQL_LOST
-        | POSTGRESQL_GONE
-        | {"locked", "gone"}
-    )
+    cause = _raised(error)
+    if cause is None:
+        return False
+    return cause.connection_invalidated or _code(cause) in LOST | {"locked", "gone"}
 
 
-def undecided(error: sa.exc.DBAPIError) -> bool:
+def undecided(error: Exception) -> bool:
     """Whether an error *of COMMIT* leaves open if it happened.
 
     A server that answered with a roll-back or a violated constraint has decided;
     silence, a shutdown or a node thrown out of its cluster has not.
     """
-    if isinstance(error, sa.exc.IntegrityError):
-        return False
-    if error.connection_invalidated:
+    if isinstance(error, oslo.DBConnectionError):
         return True
-    code = _code(error)
-    if code in MARIADB_GONE | POSTGRESQL_GONE | {"gone", 1047, 1180}:
+    cause = _raised(error)
+    if cause is None or isinstance(error, (*Violated, oslo.DBDeadlock)):
+        return False
+    code = _code(cause)
+    if cause.connection_invalidated or code in UNDECIDED | {"gone"}:
         return True
     return isinstance(code, str) and code.startswith("08")
 
@@ -129,6 +164,13 @@ def insert_missing(tx: orm.Session, table: type[typing.Any], **values: object) -
         key = sa.inspect(table).primary_key[0]
         insert = mysql.insert(table).values(**values)
         tx.execute(insert.on_duplicate_key_update({key.name: key}))
+
+
+def _raised(error: BaseException | None) -> sa.exc.DBAPIError | None:
+    """SQLAlchemy's own error, in oslo.db's or by itself."""
+    if isinstance(error, oslo.DBError):
+        error = error.inner_exception
+    return error if isinstance(error, sa.exc.DBAPIError) else None
 
 
 def _code(error: sa.exc.DBAPIError) -> int | str | None:

@@ -136,7 +136,7 @@ def _available() -> Iterator[None]:
         yield
     except sa.exc.TimeoutError as error:
         raise DatabaseUnavailable() from error
-    except sa.exc.DBAPIError as error:
+    except dialects.Failed as error:
         if not dialects.lost(error):
             raise
         raise DatabaseUnavailable() from error
@@ -194,7 +194,7 @@ class Database:
             except BaseException:
                 # on a broken connection there is nothing left to roll back, and the
                 # first error is the one to hear of
-                with contextlib.suppress(sa.exc.DBAPIError):
+                with contextlib.suppress(*dialects.Failed):
                     session.rollback()
                 raise
             self._commit(session)
@@ -224,7 +224,7 @@ class Database:
         it never succeeded and ``CommitUnknown`` when nobody can tell.
         """
         raced = False
-        last: sa.exc.DBAPIError | None = None
+        last: Exception | None = None
         for attempt in range(attempts):
             if attempt:
                 ceiling = min(LONGEST_BACKOFF, BACKOFF * 2**attempt)
@@ -234,11 +234,11 @@ class Database:
                     return work(session)
             except sa.exc.TimeoutError as error:  # no free connection: it waited enough
                 raise DatabaseUnavailable() from error
-            except sa.exc.IntegrityError as error:
+            except dialects.Violated as error:
                 if raced:
                     raise
                 raced, last = True, error
-            except sa.exc.DBAPIError as error:
+            except dialects.Failed as error:
                 if not dialects.lost(error):
                     raise
                 last = error
@@ -247,8 +247,8 @@ class Database:
     def _commit(self, session: orm.Session) -> None:
         try:
             session.commit()
-        except sa.exc.DBAPIError as error:
-            with contextlib.suppress(sa.exc.DBAPIError):
+        except dialects.Failed as error:
+            with contextlib.suppress(*dialects.Failed):
                 session.rollback()
             if dialects.undecided(error):
                 raise CommitUnknown() from error

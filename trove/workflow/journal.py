@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from trove import errors
+from trove.db import dialects
 from trove.db.session import epoch_now
 from trove.db.tables import Operation
 from trove.model.states import LIVE, OperationState
@@ -77,7 +78,7 @@ def open(
     tx.add(operation)
     try:
         tx.flush()
-    except sa.exc.IntegrityError as twin:
+    except dialects.Violated as twin:
         # two requests at once: the unique lock (or token) decides, not a read
         raise errors.InstanceBusy(instance=object_id, task="busy") from twin
     return operation.id

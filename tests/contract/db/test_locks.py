@@ -36,7 +36,7 @@ def kept(database, comes_back=True):
         if comes_back:
             other.rollback()
         else:
-            with pytest.raises(sa.exc.DBAPIError) as gone:
+            with pytest.raises(dialects.Failed) as gone:
                 other.execute(sa.select(Usage))
             assert dialects.lost(gone.value)
 

@@ -12,39 +12,72 @@ import sqlalchemy as sa
 from trove.db import dialects
 from trove.db.session import Database
 
+SAID = {
+    1213: "Deadlock found when trying to get lock; try restarting transaction",
+    1205: "Lock wait timeout exceeded; try restarting transaction",
+    1020: "Record has changed since last read in table 'operations'",
+    1047: "WSREP has not yet prepared node for application use",
+    "40P01": "deadlock detected",
+}
+"""The servers' own words, where oslo.db reads those."""
 
-def of_mariadb(code: int) -> sa.exc.DBAPIError:
+
+def raised_by(url: str, cause: Exception) -> Exception:
+    """What our engine makes of a driver's error."""
+    engine = dialects.engine(url, {}, timeout=1, echo=False, clock=None)
+
+    @sa.event.listens_for(engine, "do_connect")
+    def refused(*about):
+        raise cause
+
+    with pytest.raises(dialects.Trouble) as raised:
+        engine.connect()
+    return raised.value
+
+
+def of_mariadb(code: int) -> Exception:
     """As it comes from the wire: with an SQLSTATE, which says less than the number."""
-    packet = b"\xff" + code.to_bytes(2, "little") + b"#HY000?"
+    packet = b"\xff" + code.to_bytes(2, "little") + b"#HY000"
     with pytest.raises(pymysql.err.MySQLError) as raised:
-        pymysql.err.raise_mysql_exception(packet)
-    return sa.exc.OperationalError("X", None, raised.value)
+        pymysql.err.raise_mysql_exception(packet + SAID.get(code, "?").encode())
+    return raised_by("mariadb://nobody@localhost/x", raised.value)
 
 
-def of_postgresql(state: str) -> sa.exc.DBAPIError:
-    cause = psycopg.errors.lookup(state)("?")
-    return sa.exc.OperationalError("X", None, cause)
+def of_postgresql(state: str) -> Exception:
+    cause = psycopg.errors.lookup(state)(SAID.get(state, "?"))
+    return raised_by("postgresql://nobody@localhost/x", cause)
 
 
-@pytest.mark.parametrize("code", [1213, 1205, 1020, 1047, 2003, 2006, 2013])
+@pytest.mark.parametrize("code", [1213, 1205, 1020, 1040, 1047, 2003, 2006, 2013, 1053])
 def test_mariadb_dropped_the_transaction(code):
     assert dialects.lost(of_mariadb(code))
 
 
-@pytest.mark.parametrize("state", ["40001", "40P01", "55P03", "57P01", "25P03"])
+@pytest.mark.parametrize(
+    "state", ["40001", "40P01", "55P03", "53300", "57P01", "57P03", "25P03"]
+)
 def test_postgresql_dropped_the_transaction(state):
     assert dialects.lost(of_postgresql(state))
 
 
 @pytest.mark.parametrize(
-    "error", [of_mariadb(1064), of_mariadb(1146), of_postgresql("42601")]
+    "error",
+    [
+        of_mariadb(1064),
+        of_mariadb(1146),
+        of_mariadb(1062),
+        of_postgresql("42601"),
+        of_postgresql("23505"),
+    ],
 )
 def test_a_mistake_of_ours_is_not_tried_again(error):
     assert not dialects.lost(error)
     assert not dialects.undecided(error)
 
 
-@pytest.mark.parametrize("error", [of_mariadb(1213), of_postgresql("40001")])
+@pytest.mark.parametrize(
+    "error", [of_mariadb(1213), of_postgresql("40001"), of_postgresql("23505")]
+)
 def test_a_commit_that_was_refused_did_not_happen(error):
     assert not dialects.undecided(error)
 
@@ -56,9 +89,14 @@ def test_a_commit_without_an_answer_may_have_happened(error):
     assert dialects.undecided(error)
 
 
+def test_a_deadlock_is_known_in_any_language():
+    cause = psycopg.errors.lookup("40P01")("Verklemmung entdeckt")
+    assert dialects.lost(raised_by("postgresql://nobody@localhost/x", cause))
+
+
 def test_a_server_that_cannot_be_reached_is_lost():
     cause = psycopg.OperationalError("connection refused")
-    assert dialects.lost(sa.exc.OperationalError("X", None, cause))
+    assert dialects.lost(raised_by("postgresql://nobody@localhost/x", cause))
 
 
 def test_only_root_reads_the_file(tmp_path):
@@ -79,7 +117,7 @@ def test_only_sqlites_clock_can_be_replaced():
 @pytest.mark.parametrize("scheme", ["mysql", "mariadb", "postgresql", "postgres"])
 def test_a_url_needs_no_drivers_name(scheme):
     database = Database(f"{scheme}://user:canary@localhost/x")
-    assert database.engine.dialect.name in ("mysql", "mariadb", "postgresql")
+    assert database.engine.dialect.name in ("mysql", "postgresql")
     assert "canary" not in repr(database.engine)
 
 

@@ -5,6 +5,7 @@ import pytest
 import sqlalchemy as sa
 
 from trove import errors
+from trove.db import dialects
 from trove.db.tables import Event, Operation
 from trove.workflow import journal
 
@@ -33,7 +34,7 @@ def test_two_requests_at_once_are_decided_by_the_unique_lock(desk):
                 updated=0,
             )
             if id == "2":
-                with pytest.raises(sa.exc.IntegrityError):
+                with pytest.raises(dialects.Violated):
                     tx.execute(row)
                 tx.rollback()
             else:
