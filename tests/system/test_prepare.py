@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The agent is killed at each step of prepare, and its server is rebooted (T04).
+
+The order is taken up by the next life of the agent; what was made is not made again
+(INV-11), and the instance ends ACTIVE with all that was asked for.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+import typing
+
+import pytest
+
+from tests.system.deployment import VERSIONS, Deployment, User, ask, until
+from tests.system.faults.conftest import LONG
+
+pytestmark = [pytest.mark.root, pytest.mark.localcloud]
+
+USER = {"name": "ada", "password": "correct horse", "databases": [{"name": "shop"}]}
+STEPS = (5, 20, 30, 60, 75, 80, 90)
+"""What the job says after: order, volume, configured, initialised, started, databases,
+accounts (``trove/guestagent/deeds.py``)."""
+INITIALISED = 60
+SHORT = [("mariadb", 5), ("mariadb", 30), ("mariadb", 75)]
+SHORT += [("postgresql", 20), ("postgresql", 60), ("postgresql", 90)]
+AIMS = [(name, step) for name in VERSIONS for step in STEPS] if LONG else SHORT
+FIRST_FILE = {
+    "mariadb": "srv/mariadb/data/ibdata1",
+    "postgresql": "srv/postgresql/data/PG_VERSION",
+}
+"""Made once, when the data directory is; another inode is another directory."""
+
+
+@dataclasses.dataclass
+class Guest:
+    """A guest that boots, seen from the machine under it."""
+
+    deployment: Deployment
+    id: str
+    pid: int
+    """Of the process that is its init."""
+
+    @property
+    def root(self) -> pathlib.Path:
+        return pathlib.Path(f"/proc/{self.pid}/root")
+
+    def jobs(self, kind: str) -> list[dict[str, typing.Any]]:
+        """The files of that kind in the ledger of its job ``prepare``."""
+        found = self.root.glob(f"var/lib/trove-guest/jobs/*prepare*.{kind}")
+        return [json.loads(path.read_text()) for path in found]
+
+    def progress(self) -> int:
+        """How far prepare is; 100 when it has ended."""
+        for said in self.jobs("out"):
+            return 100 if said["state"] else int(said["progress"])
+        return 0
+
+    def agents(self) -> list[int]:
+        """The agent and its children."""
+        found = []
+        for folder in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                there = os.readlink(folder / "ns/pid")
+                argv = (folder / "cmdline").read_bytes()
+            except OSError:  # it ended
+                continue
+            if there == os.readlink(f"/proc/{self.pid}/ns/pid") and b"trove." in argv:
+                found.append(int(folder.name))
+        return found
+
+
+def booting(deployment: Deployment, id: str) -> Guest:
+    """As soon as its init runs."""
+    until(
+        f"{id} waits for its guest",
+        lambda: deployment.at_step(id, "instance.create", "wait_for_guest"),
+    )
+    place = str(deployment.place.cloud / "servers")
+    told = subprocess.run(
+        ["lxc-info", "-P", place, "-n", deployment.container(id), "-p", "-H"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=20,
+    )
+    return Guest(deployment, id, int(told.stdout))
+
+
+def killed_at(guest: Guest, step: int) -> int:
+    """kill -9 of agent and child once prepare is there; where it really was."""
+    end = time.monotonic() + 120
+    while (seen := guest.progress()) < step:
+        assert time.monotonic() < end, f"prepare never was at {step}, but at {seen}"
+        time.sleep(0.001)
+    for pid in guest.agents():
+        os.kill(pid, signal.SIGKILL)
+    return guest.progress()
+
+
+def reboot(deployment: Deployment, id: str) -> None:
+    """The server's power is cut, and it boots."""
+    server = deployment.rows("SELECT server_id FROM instances WHERE id = ?", id)
+    cloud = deployment.cloud()
+    try:
+        cloud.compute.reboot(server[0][0], hard=True)
+    finally:
+        cloud.close()
+
+
+@pytest.mark.parametrize(("datastore", "step"), AIMS)
+def test_the_agent_dies_at_each_step_of_prepare_and_its_server_is_rebooted(
+    deployment: Deployment, demo: User, datastore: str, step: int
+) -> None:
+    id = demo.create(datastore, f"prepare-{step}", [USER])
+    guest = booting(deployment, id)
+    at = killed_at(guest, step)
+    print(f"{datastore}: aimed at {step} %, killed at {at} %")
+    assert step <= at < 100, "it was done before it died: nothing is shown"
+    first = guest.root / FIRST_FILE[datastore]
+    inode = first.stat().st_ino if at >= INITIALISED else None
+    reboot(deployment, id)
+    shown = demo.wait(id)
+    with demo.connect(shown, "ada", "correct horse", "shop") as connection:
+        assert ask(connection, "SELECT 1")[0][0] == 1
+    jobs = deployment.inside(id, "sh", "-c", "cat /var/lib/trove-guest/jobs/*.job")
+    assert '"tries": 2' in jobs, jobs
+    if inode is not None:
+        found = deployment.inside(id, "stat", "-c", "%i", f"/{FIRST_FILE[datastore]}")
+        assert int(found) == inode, "the data directory was made a second time"
+    listed = demo.ask("GET", f"/instances/{id}/databases").json()["databases"]
+    assert [one["name"] for one in listed] == ["shop"]
+    demo.delete(id)
+    demo.gone(id)
