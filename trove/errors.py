@@ -78,6 +78,10 @@ class Unavailable(TroveError):
     sentence = "{what} does not answer at the moment; try again later."
 
 
+class Unanswered(Unavailable):
+    """One of several equal servers took a question, or none did; another may answer."""
+
+
 class Upstream(TroveError):
     """The cloud underneath failed."""
 

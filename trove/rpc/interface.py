@@ -354,7 +354,7 @@ class Proxy:
     def _silent(self) -> errors.Unavailable:
         if self._interface.own_topic:
             return errors.GuestSilent(instance=self._server)
-        return errors.Unavailable(what=self._interface.topic)
+        return errors.Unanswered(what=self._interface.topic)
 
     def _read(self, method: Method, reply: object) -> typing.Any:
         codec.weigh(

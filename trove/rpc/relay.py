@@ -7,7 +7,8 @@ to their broker (ADR 11). A taskmanager passes on what is named here, and nothin
 
 A change first asks for a ticket. Is its answer lost, the guest is asked once whether it
 was made; does it not say, the change is over as well: its ticket will not be good when
-the guest wakes.
+the guest wakes. A look that a taskmanager took and did not answer is asked once more:
+another may live.
 """
 
 import functools
@@ -76,7 +77,15 @@ class Line:
         method = Guest.methods()[name]
         ticket = (UNUSED,) if name in CHANGES else ()
         question = Question(name, method.bind(*ticket, *given, **named))
-        answer = self._taskmanager.ask_guest(instance=self._instance, question=question)
+        ask = functools.partial(
+            self._taskmanager.ask_guest, instance=self._instance, question=question
+        )
+        try:
+            answer = ask()
+        except errors.Unanswered:
+            if name not in LOOKS:
+                raise
+            answer = ask()
         return codec.decode(method.answer, answer, "answer")
 
 

@@ -32,12 +32,16 @@ class Guest:
 
 
 class Taskmanager:
-    """Both ends, without a wire between them."""
+    """Both ends, without a wire between them; some die with the question in hand."""
 
     def __init__(self, guest, **about):
         self.relay = Relay(lambda instance, context: guest, **about)
+        self.dying, self.taken = 0, 0
 
     def ask_guest(self, instance, question):
+        self.taken += 1
+        if self.taken <= self.dying:
+            raise errors.Unanswered(what="trove-taskmanager")
         return self.relay.ask(Context(), instance, question)
 
 
@@ -63,6 +67,24 @@ def test_a_lost_answer_is_read_back(guest):
         line.delete_user(name="ann", host="%")
     guest.made = True
     line.delete_user(name="ann", host="%")
+
+
+def test_a_look_that_a_dead_taskmanager_took_is_asked_of_another(guest):
+    taskmanager = Taskmanager(guest)
+    taskmanager.dying = 1
+    assert Line(taskmanager, "i").list_users(limit=2, after=None)
+    taskmanager.taken, taskmanager.dying = 0, 2
+    with pytest.raises(errors.Unavailable):
+        Line(taskmanager, "i").list_users(limit=2, after=None)
+    assert taskmanager.taken == 2
+
+
+def test_a_change_is_never_asked_twice(guest):
+    taskmanager = Taskmanager(guest)
+    taskmanager.dying = 1
+    with pytest.raises(errors.Unavailable):
+        Line(taskmanager, "i").delete_user(name="ann", host="%")
+    assert (taskmanager.taken, guest.asked) == (1, [])
 
 
 @pytest.mark.parametrize("name", ["prepare", "stop_database", "ticket", "nonsense"])
