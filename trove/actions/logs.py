@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The logs of an instance: shown, switched, and published to its project's own Swift.
+"""The logs of an instance: shown, switched, and published to its project's own store.
 
 The caller's token makes the container and signs for the guest, which gets a URL that is
 good for writing below the log's own prefix, for minutes. No token goes to a guest.
@@ -15,13 +15,13 @@ from trove.actions.services import Services
 from trove.context import Context
 from trove.datastores.spec import Log
 from trove.rpc.messages import LogShown
-from trove.storage.swift import Swift
+from trove.storage.protocol import ObjectStore
 
 CONTAINER = "database_logs"
 SIGNED = 600
 """Seconds for which a guest may write."""
 
-Store = typing.Callable[[], Swift]
+Store = typing.Callable[[], ObjectStore]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -72,11 +72,11 @@ def act(
         running.guest.set_log(name, wanted.enable)
         running.noted("log", log=name, on=wanted.enable)
     if wanted.discard:
-        with _opened(store) as swift:
-            _discard(running, name, swift)
+        with _opened(store) as there:
+            _discard(running, name, there)
     if wanted.publish:
-        with _opened(store) as swift:
-            _publish(running, log, swift)
+        with _opened(store) as there:
+            _publish(running, log, there)
         running.noted("log", log=name, published=True)
     found = {each.name: each for each in running.guest.list_logs()}
     if name not in found:
@@ -84,11 +84,11 @@ def act(
     return _shown(running, log, found[name])
 
 
-def _publish(running: Running, log: Log, swift: Swift) -> None:
+def _publish(running: Running, log: Log, there: ObjectStore) -> None:
     """To publish a log that its user has not switched on switches it on."""
     base = _base(running, log.name)
-    key = swift.ensure(CONTAINER)
-    url, query = swift.signed(CONTAINER, base, key, SIGNED)
+    key = there.ensure(CONTAINER)
+    url, query = there.signed(CONTAINER, base, key, SIGNED)
     sealed = running.sealed(
         {
             "url": f"{url}/",
@@ -100,11 +100,11 @@ def _publish(running: Running, log: Log, swift: Swift) -> None:
     running.guest.publish_log(log.name, sealed)
 
 
-def _discard(running: Running, name: str, swift: Swift) -> None:
+def _discard(running: Running, name: str, there: ObjectStore) -> None:
     """The guest forgets first: what it publishes meanwhile is not lost, but twice."""
     base = _base(running, name)
     running.guest.forget_log(name)
-    swift.delete(CONTAINER, (f"{base}/", f"{base}_metafile"))
+    there.delete(CONTAINER, (f"{base}/", f"{base}_metafile"))
 
 
 def _visible(services: Services, running: Running, admin: bool) -> list[Log]:
@@ -129,6 +129,6 @@ def _shown(running: Running, log: Log, found: LogShown) -> Shown:
 
 
 @contextlib.contextmanager
-def _opened(store: Store) -> typing.Iterator[Swift]:
-    with contextlib.closing(store()) as swift:
-        yield swift
+def _opened(store: Store) -> typing.Iterator[ObjectStore]:
+    with contextlib.closing(store()) as there:
+        yield there

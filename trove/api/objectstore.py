@@ -6,35 +6,37 @@ import typing
 
 from trove import errors
 from trove.actions.services import Settings
-from trove.storage.swift import Swift
-
-TYPE = "object-store"
+from trove.storage import registry
+from trove.storage.protocol import ObjectStore
 
 Environ = typing.Mapping[str, typing.Any]
 
 
-def opened(environ: Environ, settings: Settings) -> Swift:
+def opened(environ: Environ, settings: Settings) -> ObjectStore:
     """With the token of the request; ``errors.Unsupported`` where there is none."""
-    catalogue = environ.get("HTTP_X_SERVICE_CATALOG")
     token = environ.get("HTTP_X_AUTH_TOKEN")
-    address = _address(catalogue, settings) if catalogue and token else None
-    if address is None or token is None:
-        raise errors.Unsupported("There is no object store for this project.")
-    return Swift(address, token, settings.verify, settings.guests_object_store or "")
+    for service in _catalogue(environ) if token else ():
+        opens = registry.opens(str(service.get("type")))
+        address = opens and _address(service, settings)
+        if token and opens and address:
+            guests = settings.guests_object_store or ""
+            return opens(address, token, settings.verify, guests)
+    raise errors.Unsupported("There is no object store for this project.")
 
 
-def _address(catalogue: str, settings: Settings) -> str | None:
+def _catalogue(environ: Environ) -> list[dict[str, typing.Any]]:
     """The middleware writes the catalogue as Keystone's second version did."""
     try:
-        services = json.loads(catalogue)
+        services = json.loads(environ.get("HTTP_X_SERVICE_CATALOG") or "[]")
     except ValueError:
-        return None
-    for service in services:
-        if service.get("type") != TYPE:
-            continue
-        for endpoint in service.get("endpoints", ()):
-            if settings.region in (None, endpoint.get("region")):
-                address = endpoint.get(f"{settings.interface}URL")
-                if address:
-                    return str(address)
+        return []
+    return [service for service in services if isinstance(service, dict)]
+
+
+def _address(service: dict[str, typing.Any], settings: Settings) -> str | None:
+    for endpoint in service.get("endpoints", ()):
+        if settings.region in (None, endpoint.get("region")):
+            address = endpoint.get(f"{settings.interface}URL")
+            if address:
+                return str(address)
     return None
