@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The agent is killed at each step of prepare, and its server is rebooted (T04).
+"""The agent is killed at each step of a job, and its server is rebooted (T04).
 
 The order is taken up by the next life of the agent; what was made is not made again
-(INV-11), and the instance ends ACTIVE with all that was asked for.
+(INV-11), and the instance ends ACTIVE with all that was asked for. Backup, restore and
+promotion have theirs where those are tested.
 """
 
 import dataclasses
@@ -49,6 +50,11 @@ class Guest:
     def root(self) -> pathlib.Path:
         return pathlib.Path(f"/proc/{self.pid}/root")
 
+    def cut_off(self) -> None:
+        """kill -9 of the agent and of the child that works for it."""
+        for pid in self.agents():
+            os.kill(pid, signal.SIGKILL)
+
     def jobs(self, kind: str) -> list[dict[str, typing.Any]]:
         """The files of that kind in the ledger of its job ``prepare``."""
         found = self.root.glob(f"var/lib/trove-guest/jobs/*prepare*.{kind}")
@@ -80,6 +86,11 @@ def booting(deployment: Deployment, id: str) -> Guest:
         f"{id} waits for its guest",
         lambda: deployment.at_step(id, "instance.create", "wait_for_guest"),
     )
+    return running(deployment, id)
+
+
+def running(deployment: Deployment, id: str) -> Guest:
+    """One whose init runs."""
     place = str(deployment.place.cloud / "servers")
     told = subprocess.run(
         ["lxc-info", "-P", place, "-n", deployment.container(id), "-p", "-H"],
@@ -97,8 +108,7 @@ def killed_at(guest: Guest, step: int) -> int:
     while (seen := guest.progress()) < step:
         assert time.monotonic() < end, f"prepare never was at {step}, but at {seen}"
         time.sleep(0.001)
-    for pid in guest.agents():
-        os.kill(pid, signal.SIGKILL)
+    guest.cut_off()
     return guest.progress()
 
 
@@ -136,3 +146,52 @@ def test_the_agent_dies_at_each_step_of_prepare_and_its_server_is_rebooted(
     assert [one["name"] for one in listed] == ["shop"]
     demo.delete(id)
     demo.gone(id)
+
+
+GROWS = "/usr/sbin/xfs_growfs"
+WAITS = """#!/bin/sh
+{first}
+touch /run/there
+exec sleep 600
+"""
+MOMENTS = {"before": ":", "after": f'{GROWS}.real "$@"'}
+"""The file system has not begun to grow; it has, and nobody was told."""
+
+
+@pytest.fixture(scope="module")
+def grown(deployment: Deployment, demo: User) -> typing.Iterator[str]:
+    id = demo.create("mariadb", "grow", [USER])
+    demo.wait(id)
+    yield id
+    demo.delete(id)
+    demo.gone(id)
+
+
+@pytest.mark.parametrize(("moment", "size"), [("before", 2), ("after", 3)])
+def test_the_agent_dies_while_a_file_system_grows_and_its_server_is_rebooted(
+    deployment: Deployment, demo: User, grown: str, moment: str, size: int
+) -> None:
+    waits = WAITS.format(first=MOMENTS[moment])
+    deployment.inside(grown, "mv", GROWS, f"{GROWS}.real")
+    deployment.inside(grown, "/usr/bin/tee", GROWS, input=waits)
+    deployment.inside(grown, "chmod", "755", GROWS)
+    guest = running(deployment, grown)
+    body = {"resize": {"volume": {"size": size}}}
+    answer = demo.ask("POST", f"/instances/{grown}/action", body)
+    assert answer.status_code == 202, answer.text
+    until("the file system is at it", (guest.root / "run/there").exists)
+    guest.cut_off()
+    deployment.inside(grown, "mv", f"{GROWS}.real", GROWS)
+    reboot(deployment, grown)
+    demo.wait(grown)
+
+    def larger() -> bool:
+        shown = demo.show(grown)
+        assert shown is not None and shown["status"] != "ERROR", shown
+        words = ("df", "--output=size", "-BM", "/srv/mariadb")
+        total = deployment.inside(grown, *words).split()[-1].rstrip("M")
+        return shown["volume"]["size"] == size and int(total) > 1024 * (size - 0.3)
+
+    until("its file system has grown", larger)
+    with demo.connect(demo.wait(grown), "ada", "correct horse", "shop") as connection:
+        assert ask(connection, "SELECT 1")[0][0] == 1

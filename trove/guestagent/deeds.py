@@ -267,6 +267,7 @@ def _mounted(desk: Desk, patience: float = 60) -> None:
 def grow(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
     """Makes the file system as large as its volume has become."""
     _must_be_prepared(desk)
+    _mounted(desk)  # after a boot in the middle of it, nothing is
 
     @contextlib.contextmanager
     def stopped() -> typing.Iterator[None]:
