@@ -16,8 +16,11 @@ from trove.guestagent.accounts import Desk, unsealer
 from trove.guestagent.host import Host
 from trove.guestagent.logs import Logs
 from trove.guestagent.manager import Manager
+from trove.guestagent.modules.shelf import Shelf
 from trove.guestagent.places import Places
+from trove.model.states import Modular
 from trove.rpc import sealing
+from trove.rpc.messages import ModuleOrder
 from trove.rpc.relay import Line, Relay
 
 Any = typing.Any
@@ -76,7 +79,7 @@ class Desks:
                 for log in registry.get(datastore).logs
             }
             logs = Logs(
-                Places(state=home / "state"),
+                self._places(instance),
                 Host(),
                 lambda: engine,
                 desk.tickets,
@@ -89,9 +92,19 @@ class Desks:
             accounts=desk,
             logs=logs,
             certificate=lambda: self.certificates.get(instance),
+            shelf=None if self.home is None else Shelf(self._places(instance)),
         )
         self.accounts[instance] = engine.accounts
         return public
+
+    def _places(self, instance: str) -> Places:
+        state = typing.cast(pathlib.Path, self.home) / instance / "state"
+        state.mkdir(parents=True, exist_ok=True)
+        return Places(state=state)
+
+    def applied(self, instance: str, module: ModuleOrder, message: str) -> None:
+        """Its driver has said so."""
+        Shelf(self._places(instance)).put(module, Modular.OK, message)
 
     def guest(self, instance: str, context: Any) -> Line:
         """What the API's services hold."""

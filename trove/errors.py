@@ -113,6 +113,14 @@ class ParameterNotFound(NotFound):
     sentence = "Parameter {name} cannot be found."
 
 
+class ModuleNotFound(NotFound):
+    sentence = "Module {id} cannot be found."
+
+
+class ModuleApplied(Forbidden):
+    sentence = "The module {name} is applied to an instance."
+
+
 class DatastoreVersionNotFound(NotFound):
     sentence = "Datastore version '{id}' cannot be found."
 

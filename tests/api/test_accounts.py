@@ -126,8 +126,16 @@ def test_a_list_costs_the_same_however_long(world: World, plural: str) -> None:
     assert costs[0] == costs[1] == costs[2] <= (3, 2)
 
 
-OURS = [("GET", "root"), ("GET", "events"), ("POST", "ssl")]
-"""What asks no guest: it is read from the control database alone, or refused."""
+OURS = [
+    ("GET", "root"),
+    ("GET", "events"),
+    ("POST", "ssl"),
+    ("GET", "modules"),
+    ("POST", "modules"),
+    ("DELETE", "{module}"),
+]
+"""What asks no guest while a user waits: it is read from the control database alone,
+refused, or an operation."""
 
 
 def _asking() -> list[typing.Any]:

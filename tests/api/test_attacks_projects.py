@@ -12,14 +12,14 @@ import pytest
 import sqlalchemy as sa
 
 from tests.api.test_policy_matrix import BODIES
-from tests.api.world import ADMINS, CALLERS, DEMO, OTHER, World
+from tests.api.world import ADMINS, CALLERS, DEMO, MODULE, OTHER, World
 from trove.api import policy
 from trove.api.resources import TABLE
 from trove.api.table import Route
 from trove.db.session import Database
 from trove.db.tables import Record
 
-OWNED = ("instances", "configurations", "operations")
+OWNED = ("instances", "configurations", "modules", "operations")
 GOLDEN = pathlib.Path(__file__).with_name("policy_matrix.json")
 
 
@@ -37,6 +37,8 @@ def _made(world: World, route: Route, owner: str, **about: typing.Any) -> str:
     """What a route is about, of that project."""
     if _of(route) == "configurations":
         return world.group(owner)
+    if _of(route) == "modules":
+        return world.module(owner)
     if _of(route) == "operations":
         return world.operations(world.active(owner, **about))[0].id
     return world.furnished(owner, **about)
@@ -71,6 +73,7 @@ def _fill(world: World, route: Route, ids: dict[str, str]) -> str:
         "name": "max_connections" if "parameters" in route.path else "shop",
         "user": "ann",
         "instance": "i",
+        "module": MODULE,
     }
     return route.path.format(**{**known, **ids})
 

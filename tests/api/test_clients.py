@@ -2,6 +2,7 @@
 """Shipping clients, unmodified: python-troveclient and openstacksdk over a socket."""
 
 import contextlib
+import pathlib
 import socketserver
 import threading
 import typing
@@ -342,3 +343,57 @@ def test_there_are_no_clusters(trove: typing.Any) -> None:
     ):
         with pytest.raises(exceptions.NotFound):
             deed()
+
+
+def test_modules(world: World, trove: typing.Any, tmp_path: typing.Any) -> None:
+    made = trove.modules.create(
+        "hello",
+        "ping",
+        b"message = Hello",
+        description="for tests",
+        datastore="mariadb",
+        datastore_version="10.11",
+        live_update=True,
+        apply_order=3,
+    )
+    assert (made.type, made.datastore_version, made.live_update) == (
+        "ping",
+        "10.11",
+        True,
+    )
+    assert [each.id for each in trove.modules.list(datastore="mariadb")] == [made.id]
+    assert trove.modules.list(datastore="postgresql") == []
+    changed = trove.modules.update(
+        made, name="hi", module_type="ping", all_datastores=True, full_access=None
+    )
+    assert (changed.name, changed.datastore) == ("hi", "all")
+    assert trove.modules.get(made.id).instance_count == 0
+    with pytest.raises(exceptions.Forbidden):
+        trove.modules.update(made, auto_apply=True)
+
+    id = world.active(modules=[{"id": made.id}])
+    (had,) = trove.instances.modules(id)
+    assert (had.id, had.status) == (made.id, "WAITING")
+    assert [each.id for each in trove.modules.instances(made)] == [id]
+    (count,) = trove.modules.instances(made, count_only=True, include_clustered=True)
+    assert count.instance_count == 1
+    trove.modules.reapply(made, batch_size=2, delay=1, force=True)
+    (asked,) = trove.instances.module_query(id)
+    assert asked.status == "WAITING"
+    (applied,) = trove.instances.module_apply(id, [made])
+    assert applied.id == made.id
+    world.finish(id)
+    with pytest.raises(exceptions.Forbidden, match="applied"):
+        trove.modules.delete(made)
+    trove.instances.module_remove(id, made)
+
+
+def test_a_module_that_was_applied_is_saved(
+    world: World, trove: typing.Any, tmp_path: typing.Any
+) -> None:
+    contents = b"message = Hello"
+    made = trove.modules.create("hello", "ping", contents)
+    id = world.active(modules=[{"id": made.id}])
+    world.applied(id, made.id)
+    files = trove.instances.module_retrieve(id, directory=str(tmp_path))
+    assert pathlib.Path(files["hello"]).read_bytes() == contents

@@ -10,7 +10,7 @@ import typing
 import pytest
 from oslo_policy import policy as oslo
 
-from tests.api.world import DEMO, World
+from tests.api.world import DEMO, MODULE, World
 from trove.api import policy
 from trove.api.resources import TABLE
 from trove.api.table import Route
@@ -91,6 +91,9 @@ EXPECTED = {
     "instance:guest_log_action": WRITE,
     "instance:guest_log_list": ONE,
     "instance:index": READ,
+    "instance:module_apply": WRITE,
+    "instance:module_list": ONE,
+    "instance:module_remove": WRITE,
     "instance:promote_to_replica_source": WRITE,
     "instance:reset_status": RULE,
     "instance:resize_flavor": WRITE,
@@ -126,6 +129,13 @@ EXPECTED = {
     "mgmt_instance:root": RULE,
     "mgmt_instance:show": RULE,
     "mgmt_instance:stop": RULE,
+    "module:create": READ | {"reader": 403},
+    "module:delete": WRITE,
+    "module:index": READ,
+    "module:instances": ONE,
+    "module:reapply": WRITE,
+    "module:show": ONE,
+    "module:update": WRITE,
     "operation:index": READ,
     "operation:show": ONE,
     "quota:show": READ | {"stranger": 403},
@@ -146,6 +156,8 @@ CLUSTER = {
     "instances": [{"flavorRef": "1", "volume": {"size": 1}}],
 }
 
+NEW_MODULE = {"name": "m", "module_type": "ping", "contents": "eA=="}
+
 BODIES: dict[str, typing.Any] = {
     "cluster:action": {"restart": {}},
     "cluster:create": {"cluster": CLUSTER},
@@ -163,6 +175,7 @@ BODIES: dict[str, typing.Any] = {
     "instance:update": {"instance": {"name": "b"}},
     "instance:edit": {"instance": {"name": "b"}},
     "instance:guest_log_action": {"name": "general"},
+    "instance:module_apply": {"modules": [{"id": MODULE}]},
     "instance:restart": {"restart": {}},
     "instance:ssl_update": {"ssl": {"disable": True}},
     "instance:resize_volume": {"resize": {"volume": {"size": 4}}},
@@ -176,6 +189,9 @@ BODIES: dict[str, typing.Any] = {
     "instance:extension:user:update": {"user": {"password": "q"}},
     "instance:extension:user:update_all": {"users": [{"name": "ann", "password": "q"}]},
     "instance:extension:user_access:update": {"databases": [{"name": "shop"}]},
+    "module:create": {"module": NEW_MODULE},
+    "module:update": {"module": {"name": "b"}},
+    "module:reapply": {"reapply": {}},
     "mgmt_datastore_version:create": {
         "version": {
             "name": "16",
@@ -227,9 +243,12 @@ def test_who_may(world: World, route: Route, rule: str) -> None:
             "version": world.versions["mariadb-10.11"],
             "project": DEMO,
             "instance": "i",
+            "module": MODULE,
         }
         if "configurations/{id}" in route.path:
             ids["id"] = world.group()
+        if route.path.startswith("modules/{id}"):
+            ids["id"] = world.module()
         if "operations/{id}" in route.path:
             ids["id"] = world.operations(world.active())[0].id
         if "parameters/{name}" in route.path:

@@ -28,17 +28,19 @@ from trove.cloud import protocol
 from trove.cloud.memory import MemoryCloud
 from trove.datastores import protocol as engines
 from trove.db import types
-from trove.db.queries import datastores
+from trove.db.queries import datastores, modules
 from trove.db.session import Database
 from trove.db.tables import (
     DatastoreVersion,
     Guest,
     GuestReport,
     Instance,
+    Module,
     Operation,
     Record,
 )
 from trove.model.states import OperationState, Task
+from trove.rpc.messages import ModuleOrder
 
 DEMO, OTHER, ADMINS = "demo0000", "other000", "admins00"
 
@@ -51,6 +53,7 @@ CALLERS = {
     "roleless": (DEMO, "visitor"),
 }
 
+MODULE = "7f3d5c2e-1111-4222-8333-444455556666"
 IMAGE = "6f3d5c2e-1111-4222-8333-444455556666"
 
 
@@ -206,9 +209,38 @@ class World:
         assert answer.status_int == 200, answer.text
         return typing.cast(str, answer.json["configuration"]["id"])
 
+    def module(self, caller: str = "member", **about: typing.Any) -> str:
+        """The id of a new module."""
+        body = {"name": f"m{uuid.uuid4()}", "module_type": "ping", "contents": "eA=="}
+        answer = self.ask("POST", "modules", {"module": body | about}, caller=caller)
+        assert answer.status_int == 200, answer.text
+        return typing.cast(str, answer.json["module"]["id"])
+
+    def everybodys_module(self) -> None:
+        """Each project may apply it, and none may change it."""
+        with self.database.transaction() as tx:
+            tx.merge(
+                Module(
+                    id=MODULE,
+                    name="everybody's",
+                    type="ping",
+                    contents="eA==",
+                    md5="9dd4e461268c8034f5c8564e155c67a6",
+                    auto_apply=False,
+                    visible=True,
+                    live_update=False,
+                    priority_apply=False,
+                    apply_order=5,
+                    is_admin=True,
+                    created=self.clock,
+                    updated=self.clock,
+                )
+            )
+
     def furnished(self, caller: str = "member", **about: typing.Any) -> str:
-        """An active one with the database shop, its user ann, and root enabled."""
-        id = self.active(caller, **about)
+        """An active one with a module, the database shop, its user ann, and root."""
+        self.everybodys_module()
+        id = self.active(caller, modules=[{"id": MODULE}], **about)
         accounts = self.desks.accounts[id]
         accounts.create_databases([engines.Database("shop")])
         accounts.create_accounts([engines.Account("ann", "%", ("shop",), "p")])
@@ -254,6 +286,15 @@ class World:
                     disk_total=1073741824,
                 )
             )
+
+    def applied(self, id: str, module: str, message: str = "Hello") -> None:
+        """What a taskmanager and a guest would have written of a module."""
+        with self.database.transaction() as tx:
+            row = tx.get_one(Module, module)
+            said = {"status": "OK", "message": message, "md5": row.md5}
+            modules.answered(tx, id, {module: said})
+            order = ModuleOrder(module, row.name, row.type, row.md5)
+        self.desks.applied(id, order, message)
 
     def operations(self, id: str) -> list[Operation]:
         """What was accepted for an instance, oldest first."""

@@ -14,7 +14,7 @@ import hashlib
 import re
 import typing
 
-from tests.chaos.world import SETTINGS, World
+from tests.chaos.world import PAUSE, SETTINGS, World
 from trove.cloud.memory import world as memory
 from trove.db.tables import Record
 from trove.db.types import Sealed
@@ -33,9 +33,12 @@ Place = tuple[str, str]
 """A table's column."""
 TABLES = {table.name: table for table in Record.metadata.sorted_tables}
 
+AGING = ("guest_jobs", "instance_modules")
+"""The tables whose rows' age counts."""
+
 UNREAD = {
     *((table, "created") for table in TABLES),
-    *((table, "updated") for table in TABLES if table != "guest_jobs"),
+    *((table, "updated") for table in TABLES if table not in AGING),
     ("operations", "owner"),
     ("operations", "fence"),  # only ever compared with one's own
     ("events", "at"),
@@ -50,6 +53,7 @@ AGES = {
     ("guest_jobs", "sent_at"): guestjobs.PROBE,
     ("guest_jobs", "updated"): guestjobs.PROBE,
     ("guest_reports", "received_at"): instance_delete.PATIENCE,
+    ("instance_modules", "updated"): PAUSE,
 }
 """Moments of the past, and the age from which on they are simply old."""
 

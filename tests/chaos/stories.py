@@ -3,7 +3,7 @@
 
 import functools
 
-from tests.chaos.world import Fault, World
+from tests.chaos.world import REFUSED, TAKEN, Fault, World
 from trove.workflow.flow import Flow
 
 
@@ -108,10 +108,71 @@ def change_access(world: World) -> None:
     world.change_access()
 
 
-def _quietly_created(world: World) -> None:
+def create_with_a_module(world: World) -> None:
+    world.create(world.module(TAKEN))
+
+
+def create_with_a_module_in_vain(world: World) -> None:
+    """Its driver refuses it: without it, this is not what was ordered."""
+    world.create(world.module(REFUSED))
+
+
+def apply_a_module(world: World) -> None:
+    world.module(TAKEN)
+    _quietly_created(world)
+    world.apply_module()
+
+
+def apply_a_module_in_vain(world: World) -> None:
+    """Its driver refuses it: its state says so."""
+    world.module(REFUSED)
+    _quietly_created(world)
+    world.apply_module()
+
+
+def apply_a_module_that_breaks(world: World) -> None:
+    """Its driver dies of it."""
+    world.module(TAKEN)
+    _quietly_created(world)
+    world.apply_module()
+    world.guests.cannot = (f".{TAKEN[:8]}",)
+
+
+def delete_while_applying_a_module(world: World) -> None:
+    world.module(TAKEN)
+    _quietly_created(world)
+    world.apply_module()
+    world.when("guest.apply_module", world.delete)
+
+
+def take_a_module_away(world: World) -> None:
+    _quietly_created(world, world.module(TAKEN))
+    world.remove_module()
+
+
+def apply_a_module_everywhere(world: World) -> None:
+    _quietly_created(world, world.module(TAKEN))
+    world.module(REFUSED)  # other contents
+    world.reapply_module()
+
+
+def delete_while_applying_a_module_everywhere(world: World) -> None:
+    _quietly_created(world, world.module(TAKEN))
+    world.reapply_module()
+    world.when("guest.apply_module", world.delete)
+
+
+def apply_a_module_everywhere_while_it_restarts(world: World) -> None:
+    """It is busy when its turn comes."""
+    _quietly_created(world, world.module(TAKEN))
+    world.restart()
+    world.reapply_module()
+
+
+def _quietly_created(world: World, *modules: str) -> None:
     armed, fault = world.armed, world.fault
     world.armed, world.fault = [], None
-    world.create()
+    world.create(*modules)
     world.run()
     world.armed, world.fault, world.ticks = armed, fault, 0
     world.calls.clear()
@@ -137,6 +198,16 @@ FLOWS = {
         resize_flavor_in_vain,
         delete_while_resizing_flavor,
         change_access,
+        create_with_a_module,
+        create_with_a_module_in_vain,
+        apply_a_module,
+        apply_a_module_in_vain,
+        apply_a_module_that_breaks,
+        delete_while_applying_a_module,
+        take_a_module_away,
+        apply_a_module_everywhere,
+        delete_while_applying_a_module_everywhere,
+        apply_a_module_everywhere_while_it_restarts,
     )
 }
 """What was accepted, in whatever state; then the taskmanagers run."""

@@ -23,13 +23,15 @@ from trove.conductor.manager import Manager as Conductor
 from trove.conductor.reports import Reports
 from trove.context import Context
 from trove.db import session
-from trove.db.queries import quotas
+from trove.db.queries import modules, quotas
 from trove.db.tables import (
     CloudThing,
     Datastore,
     DatastoreVersion,
     Event,
     Instance,
+    InstanceModule,
+    Module,
     Operation,
     Record,
     Usage,
@@ -39,7 +41,7 @@ from trove.flows.context import Settings, StepContext, Surroundings, passing
 from trove.model import naming, operations
 from trove.model.operations import CreateInstance, NewUser
 from trove.model.quotas import cost_of_instance
-from trove.model.states import LIVE, JobState, Service, Task
+from trove.model.states import LIVE, JobState, Modular, Service, Task
 from trove.rpc import sealing
 from trove.rpc.messages import Enrolment, JobReport, Report
 from trove.taskmanager.reaper import Reaper
@@ -63,6 +65,11 @@ SETTINGS = Settings(
     broker_ca="-----BEGIN CERTIFICATE-----",
 )
 KEYS = sealing.keypair()
+TAKEN, REFUSED = "600d" * 8, "0bad" * 8
+"""The hashes of contents that a driver takes, and refuses."""
+MODULE = "module-1"
+PAUSE = 4.0
+"""Seconds between two batches of a module that is applied everywhere."""
 
 
 class Crash(BaseException):
@@ -181,11 +188,23 @@ class Guests:
                         seq=next(world.seq),
                         service=Service.HEALTHY if done else Service.NEW,
                         jobs=tuple(
-                            JobReport(id=id, state=self._end(id)) for id in done
+                            JobReport(
+                                id=id, state=self._end(id), result=self._result(id)
+                            )
+                            for id in done
                         ),
                     ),
                 )
         world.reports.flush()
+
+    def _result(self, job: str) -> dict[str, typing.Any] | None:
+        """Of a module: its driver refuses contents that begin like this."""
+        if "/remove_module" in job:
+            return {"applied": False, "message": "gone"}
+        if "/apply_module" not in job:
+            return None
+        refused = job.endswith(REFUSED[:8])
+        return {"applied": not refused, "message": "no" if refused else "yes"}
 
     def _end(self, job: str) -> JobState:
         return JobState.FAILED if job.endswith(self.cannot) else JobState.DONE
@@ -395,8 +414,8 @@ class World:
 
     # -- what the API does ---------------------------------------------------------
 
-    def create(self) -> str:
-        """An accepted POST /instances."""
+    def create(self, *asked: str) -> str:
+        """An accepted POST /instances, with these modules."""
         id = str(uuid.UUID(int=next(self._born)))
         cost = cost_of_instance(1024, 2)
         order = CreateInstance(
@@ -406,12 +425,14 @@ class World:
             vcpus=1,
             cost=cost,
             users=(NewUser("u", "p"),),
+            modules=asked,
         )
 
         def work(tx: orm.Session) -> None:
             quotas.reserve(tx, PROJECT, cost, DEFAULTS)
             tx.add(self._row(id))
             tx.flush()
+            modules.ask(tx, id, asked)
             journal.open(
                 tx,
                 kind=operations.CREATE,
@@ -478,6 +499,59 @@ class World:
         input = operations.ResizeFlavor(before, after).to_dict()
         self._ask(operations.RESIZE_FLAVOR, Task.RESIZING, input)
 
+    def module(self, md5: str) -> str:
+        """A module that everybody has; its id."""
+
+        def work(tx: orm.Session) -> None:
+            tx.merge(
+                Module(
+                    id=MODULE,
+                    name="hello",
+                    type="ping",
+                    contents="eA==",
+                    md5=md5,
+                    auto_apply=False,
+                    visible=True,
+                    live_update=True,
+                    priority_apply=False,
+                    apply_order=5,
+                    is_admin=True,
+                    created=self.moment,
+                    updated=self.moment,
+                )
+            )
+
+        self.database.run(work)
+        return MODULE
+
+    def apply_module(self) -> None:
+        """An accepted POST of a module."""
+        input = operations.ChangeModules(apply=(MODULE,)).to_dict()
+        self._ask(operations.MODULES, Task.UPDATING, input)
+
+    def remove_module(self) -> None:
+        """An accepted DELETE of a module."""
+        input = operations.ChangeModules(remove=(MODULE,)).to_dict()
+        self._ask(operations.MODULES, Task.UPDATING, input)
+
+    def reapply_module(self) -> None:
+        """An accepted PUT of a module, on all that have it."""
+
+        def work(tx: orm.Session) -> None:
+            operation = journal.open(
+                tx,
+                kind=operations.REAPPLY,
+                project=PROJECT,
+                object_type=operations.MODULE,
+                object_id=MODULE,
+                input=operations.ReapplyModule(1, PAUSE).to_dict(),
+                deadline=FLOWS[operations.REAPPLY].deadline,
+                request_id="req-3",
+            )
+            modules.mark(tx, MODULE, operation, None, md5=None, but=None)
+
+        self.database.run(work)
+
     def _ask(
         self, kind: str, task: Task, input: dict[str, typing.Any] | None = None
     ) -> None:
@@ -486,6 +560,8 @@ class World:
             row.task = task
             if kind == operations.CONFIGURE:
                 row.configuration_id = "group"
+            if kind == operations.MODULES:
+                modules.ask(tx, row.id, [MODULE])
             if kind == operations.ACCESS:
                 row.access = {"is_public": False, "allowed_cidrs": [NEAR]}
             if kind == operations.RESIZE_VOLUME:
@@ -576,6 +652,10 @@ class World:
             for usage in tx.scalars(sa.select(Usage)):
                 assert usage.reserved == 0, "INV-5: reserved by nobody"
                 assert usage.used == cost.get(usage.resource, 0), "INV-5"
+            for had in tx.scalars(sa.select(InstanceModule)):
+                assert row.deleted_at is None, "a module of an instance that is gone"
+                assert had.status != Modular.WAITING, "INV-3: a module that waits"
+                assert had.reapply is None, "INV-1: a module that is due"
             seqs = list(
                 tx.scalars(
                     sa.select(Event.seq)

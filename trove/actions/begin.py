@@ -7,15 +7,19 @@ visible error, whoever dies; before it nothing has happened.
 """
 
 import dataclasses
+import time
 import typing
 from collections.abc import Callable
 
+import sqlalchemy as sa
 from sqlalchemy import orm
 
 from trove import errors
 from trove.actions.services import Services
 from trove.context import Context
+from trove.db.tables import Operation
 from trove.model import operations
+from trove.model.states import LIVE, OperationState
 from trove.workflow import journal
 
 
@@ -103,3 +107,26 @@ def open(
         context.request_id,
     )
     return operation
+
+
+def waited(services: Services, told: list[str]) -> str | None:
+    """Until these operations are over, or for as long as a caller waits; after it the
+    work goes on without him. Answers the fault of the first that failed.
+    """
+    for operation in told:
+        services.ring(operation)
+    end, pause = time.monotonic() + services.settings.patience, 0.05
+    while told and time.monotonic() < end:
+        time.sleep(pause)
+        pause = min(0.5, pause * 1.5)
+        with services.database.reading() as tx:
+            states = tx.execute(
+                sa.select(Operation.id, Operation.state, Operation.fault).where(
+                    Operation.id.in_(told)
+                )
+            ).all()
+        for _id, state, fault in states:
+            if state in (OperationState.FAILED, OperationState.STUCK):
+                return fault or "It gave no reason."
+        told = [id for id, state, _ in states if state in LIVE]
+    return None

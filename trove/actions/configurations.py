@@ -6,10 +6,8 @@ hears of it: each instance has an operation of its own, and the caller waits for
 """
 
 import re
-import time
 import typing
 
-import sqlalchemy as sa
 from sqlalchemy import orm
 
 from trove import errors
@@ -21,9 +19,9 @@ from trove.db.queries import configurations, datastores
 from trove.db.queries import instances as rows
 from trove.db.queries.configurations import Group, Settings
 from trove.db.session import now
-from trove.db.tables import Instance, Operation
+from trove.db.tables import Instance
 from trove.model import operations
-from trove.model.states import LIVE, OperationState, Task
+from trove.model.states import Task
 
 SECRET = re.compile("password|passwd|secret", re.IGNORECASE)
 
@@ -192,27 +190,10 @@ def _tell(tx: orm.Session, context: Context, row: Instance, before: str | None) 
 
 
 def _wait(services: Services, told: list[str]) -> None:
-    """Until these operations are over, or for as long as a caller waits; after it the
-    work goes on without him.
-
-    Raises ``errors.ValueRefused`` with the first that failed.
-    """
-    for operation in told:
-        services.ring(operation)
-    end, pause = time.monotonic() + services.settings.patience, 0.05
-    while told and time.monotonic() < end:
-        time.sleep(pause)
-        pause = min(0.5, pause * 1.5)
-        with services.database.reading() as tx:
-            states = tx.execute(
-                sa.select(Operation.id, Operation.state, Operation.fault).where(
-                    Operation.id.in_(told)
-                )
-            ).all()
-        for _id, state, fault in states:
-            if state in (OperationState.FAILED, OperationState.STUCK):
-                raise errors.ValueRefused(why=fault or "The values were not taken.")
-        told = [id for id, state, _ in states if state in LIVE]
+    """Raises ``errors.ValueRefused`` with the first that failed."""
+    fault = begin.waited(services, told)
+    if fault is not None:
+        raise errors.ValueRefused(why=fault)
 
 
 # -- the rules ----------------------------------------------------------------------

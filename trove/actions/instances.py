@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from trove import errors
-from trove.actions import begin, offers, orders
+from trove.actions import begin, modules, offers, orders
 from trove.actions.begin import Begun, Token
 from trove.actions.orders import Order
 from trove.actions.services import Services
@@ -17,6 +17,7 @@ from trove.cloud.protocol import Flavor
 from trove.context import Context
 from trove.datastores import registry
 from trove.db.queries import configurations, datastores, instances, quotas
+from trove.db.queries import modules as modulerows
 from trove.db.queries.instances import Seen
 from trove.db.session import now
 from trove.db.tables import Datastore, DatastoreVersion, Instance
@@ -115,6 +116,8 @@ def create(
         quotas.reserve(tx, owner, cost, dict(services.settings.quotas))
         tx.add(_row(services, tx, id, owner, order, version, flavor))
         tx.flush()
+        project = None if context.is_admin else owner
+        _ask_modules(tx, id, owner, project, version, order.modules)
         input = operations.CreateInstance(
             image=image,
             datastore=version.manager,
@@ -124,6 +127,7 @@ def create(
             databases=order.databases,
             users=order.users,
             locality=order.locality,
+            modules=order.modules,
         )
         kind = operations.CREATE
         plain = input.to_dict()
@@ -186,6 +190,20 @@ def _row(
         created=moment,
         updated=moment,
     )
+
+
+def _ask_modules(
+    tx: orm.Session,
+    id: str,
+    owner: str,
+    project: str | None,
+    version: DatastoreVersion,
+    asked: typing.Sequence[str],
+) -> None:
+    """Those that were asked for, and those that every such instance gets."""
+    modules.chosen(tx, project, version.id, asked)
+    given = modulerows.automatic(tx, owner, version.datastore_id, version.id)
+    modulerows.ask(tx, id, dict.fromkeys([*asked, *(row.id for row in given)]))
 
 
 def check_group(tx: orm.Session, id: str, owner: str, version_id: str) -> None:

@@ -29,6 +29,7 @@ class Order:
     access: dict[str, typing.Any] | None = None
     databases: tuple[NewDatabase, ...] = ()
     users: tuple[NewUser, ...] = ()
+    modules: tuple[str, ...] = ()
 
 
 def check_volume(order: Order, datastore: Datastore, largest: int) -> None:

@@ -35,6 +35,8 @@ class Settings:
     quotas: Mapping[str, int] = dataclasses.field(default_factory=lambda: QUOTAS)
     exposed_logs: frozenset[str] = frozenset({"general", "slow_query"})
     """The logs that others than administrators see."""
+    module_types: frozenset[str] = frozenset({"ping"})
+    """The types of modules that guests have drivers for."""
     interface: str = "public"
     """Which of the catalogue's addresses of the object store is used."""
     guests_object_store: str | None = None

@@ -17,7 +17,7 @@ from trove.actions.datastores import Version
 from trove.actions.services import Services
 from trove.context import Context
 from trove.datastores import registry
-from trove.db.queries import configurations, datastores
+from trove.db.queries import configurations, datastores, modules
 from trove.db.session import now
 from trove.db.tables import Datastore, DatastoreVersion
 
@@ -118,6 +118,10 @@ def delete_datastore(services: Services, context: Context, which: str) -> None:
         if offer.versions:
             raise errors.Invalid(
                 f"Datastore {offer.datastore.name} has versions; delete them first."
+            )
+        if modules.of_datastore(tx, offer.datastore.id):
+            raise errors.Invalid(
+                f"Datastore {offer.datastore.name} has modules; delete them first."
             )
         tx.delete(offer.datastore)
         return offer.datastore.id

@@ -240,9 +240,11 @@ def _responses(route: Route) -> Plain:
     responses: Plain = {str(op.status): told}
     if op.dry:
         dry = {"schema": _reference("DryRun")}
-        if "200" in responses:
+        if op.status == 200 and op.view is not None:
             both = [told["content"][JSON]["schema"], dry["schema"]]
             told["content"][JSON] = {"schema": {"anyOf": both}}
+        elif op.status == 200:
+            told["content"] = {JSON: dry, XML: {}}
         else:
             said = "What would be done, for a dry run."
             responses["200"] = {"description": said, "content": {JSON: dry, XML: {}}}

@@ -115,6 +115,15 @@ USER = {
     },
 }
 USERS = {"type": "array", "items": USER, "maxItems": 1000}
+MODULES = {
+    "type": "array",
+    "maxItems": 100,
+    "items": {
+        "type": "object",
+        "required": ["id"],
+        "properties": {"id": UUID},
+    },
+}
 FLAG = {"enum": [0, 1, True, False]}
 """Where clients send 0 and 1, and true is no less clear."""
 

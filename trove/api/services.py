@@ -32,6 +32,7 @@ def settings(conf: cfg.ConfigOpts) -> Settings:
         page_sizes={name: group[f"{name}_page_size"] for name in PAGES},
         quotas=quota.defaults(conf),
         exposed_logs=frozenset(group.exposed_logs),
+        module_types=frozenset(group.module_types),
         interface=group.object_store_interface,
         guests_object_store=group.guests_object_store,
         verify=False if conf.cloud.insecure else conf.cloud.cafile or True,

@@ -69,6 +69,12 @@ OPTS = [
         default=["general", "slow_query"],
         help="The logs of databases that others than administrators see and publish.",
     ),
+    cfg.ListOpt(
+        "module_types",
+        default=["ping"],
+        help="The types of modules that may be made: those that the guest images have "
+        "a driver for (an entry point of trove.guestagent.modules).",
+    ),
     cfg.StrOpt(
         "object_store_interface",
         default="public",

@@ -6,11 +6,13 @@ from trove.flows import (
     instance_configure,
     instance_create,
     instance_delete,
+    instance_modules,
     instance_reboot,
     instance_resize_flavor,
     instance_resize_volume,
     instance_restart,
     instance_stop,
+    module_reapply,
 )
 from trove.workflow.flow import Flow
 
@@ -20,6 +22,8 @@ FLOWS: dict[str, Flow] = {
         instance_create.FLOW,
         instance_configure.FLOW,
         instance_access.FLOW,
+        instance_modules.FLOW,
+        module_reapply.FLOW,
         instance_restart.FLOW,
         instance_reboot.FLOW,
         instance_stop.FLOW,

@@ -5,16 +5,23 @@ import typing
 
 from sqlalchemy import orm
 
-from trove.db.queries import configurations, instances, quotas
+from trove import errors
+from trove.db.queries import configurations, instances, modules, quotas
 from trove.db.session import now
 from trove.db.tables import Guest, GuestReport
-from trove.flows import guestjobs, things
+from trove.flows import guestjobs, instance_modules, things
 from trove.flows.context import StepContext
 from trove.model import operations, states
 from trove.rpc import sealing
 from trove.rpc.leaderless import SUSPECTS
 from trove.rpc.messages import DatabaseOrder, Plan
 from trove.workflow.flow import Flow, Settle, Step, Wait, minutes
+
+
+class NotApplied(errors.Upstream):
+    """A module that was ordered is not in effect."""
+
+    sentence = "The module {module} could not be applied: {why}"
 
 
 def make_broker_user(ctx: StepContext) -> dict[str, str] | Wait:
@@ -135,11 +142,32 @@ def wait_for_health(ctx: StepContext) -> dict[str, str] | Wait:
     return {}
 
 
+def apply_modules(ctx: StepContext) -> dict[str, typing.Any] | Wait:
+    """Those that were asked for, or else this is not what was ordered.
+
+    One that an administrator gives to every instance may be refused by its driver: its
+    state says so.
+    """
+    with ctx.claim.database.reading() as tx:
+        had = modules.of_instance(tx, ctx.object_id, hidden=True)
+    said = instance_modules.applied(ctx, [one.shown.row.id for one in had])
+    if isinstance(said, Wait):
+        return said
+    for one in had:
+        row = one.shown.row
+        answer = said.get(row.id, {})
+        if row.id in order(ctx).modules and answer.get("status") != states.Modular.OK:
+            raise NotApplied(module=row.name, why=answer.get("message"))
+    return {"said": said}
+
+
 def settle(ctx: StepContext) -> Settle:
     """BUILDING -> NONE and reserved -> used, with the step's own *done*."""
     cost = order(ctx).cost
+    said = ctx.output(apply_modules).get("said", {})
 
     def work(tx: orm.Session) -> None:
+        modules.answered(tx, ctx.object_id, said)
         instances.move(tx, ctx.object_id, states.Task.NONE)
         instances.changes(tx, ctx.object_id, was_active=True, updated=now(tx))
         quotas.settle(tx, ctx.operation.project, cost)
@@ -150,6 +178,7 @@ def settle(ctx: StepContext) -> Settle:
 def failed(ctx: StepContext, tx: orm.Session, fault: str) -> None:
     """The row stays with its fault, owning nothing; the quota is given back."""
     quotas.release(tx, ctx.operation.project, order(ctx).cost)
+    modules.given_up(tx, ctx.object_id, fault)
     row = instances.get(tx, ctx.object_id)
     if row is None:
         return
@@ -217,6 +246,7 @@ FLOW = Flow(
         Step(wait_for_guest, within=minutes(15)),
         Step(prepare_guest, within=minutes(30)),
         Step(wait_for_health, within=minutes(10)),
+        Step(apply_modules, within=minutes(30)),
         Step(settle),
     ),
     deadline=operations.DEADLINES[operations.CREATE],

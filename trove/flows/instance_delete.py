@@ -3,7 +3,7 @@
 
 from sqlalchemy import orm
 
-from trove.db.queries import instances, quotas
+from trove.db.queries import instances, modules, quotas
 from trove.db.session import now
 from trove.db.tables import Guest, GuestJob, GuestReport
 from trove.flows import guestjobs, things
@@ -71,6 +71,7 @@ def settle(ctx: StepContext) -> Settle:
             gone = tx.get(table, ctx.object_id)
             if gone is not None:
                 tx.delete(gone)
+        modules.forgotten(tx, ctx.object_id)
         tx.query(GuestJob).filter(GuestJob.instance_id == ctx.object_id).delete()
         tx.flush()
 

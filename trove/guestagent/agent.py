@@ -21,6 +21,7 @@ from trove.guestagent.link import Broker, Link
 from trove.guestagent.logs import Logs
 from trove.guestagent.machine import version
 from trove.guestagent.manager import Manager
+from trove.guestagent.modules.shelf import Shelf
 from trove.guestagent.places import Places
 from trove.guestagent.renewal import Renewals
 from trove.guestagent.state import Guest
@@ -112,6 +113,7 @@ class Agent:
         return Manager(
             *(self.ledger, self.jobs, self._ring, desk, self.logs),
             certificate=lambda: identity.shown(self._places),
+            shelf=Shelf(self._places),
         )
 
     @property

@@ -23,6 +23,7 @@ from trove.datastores.protocol import (
 from trove.guestagent import disks, identity, state
 from trove.guestagent.disks import Disks, Volume
 from trove.guestagent.host import Host
+from trove.guestagent.modules import deeds as modules
 from trove.guestagent.places import Places
 from trove.model.states import Service
 from trove.rpc import codec
@@ -281,6 +282,18 @@ def grow(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
     return {}
 
 
+def apply_module(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
+    """A module is in effect, or its driver has said why not."""
+    _must_be_prepared(desk)
+    return modules.apply(desk.places, desk.guest.datastore, arguments)
+
+
+def remove_module(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
+    """A module is gone, or its driver has said why not."""
+    _must_be_prepared(desk)
+    return modules.remove(desk.places, desk.guest.datastore, arguments)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Deed:
     """A method, and the longest it may take in seconds."""
@@ -296,4 +309,6 @@ DEEDS: dict[str, Deed] = {
     "stop_database": Deed(stop_database, 16 * 60),
     "take_up": Deed(take_up, TAKE_UP),
     "grow_file_system": Deed(grow, 60 * 60),
+    "apply_module": Deed(apply_module, 15 * 60),
+    "remove_module": Deed(remove_module, 15 * 60),
 }

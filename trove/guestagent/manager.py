@@ -11,12 +11,15 @@ from trove.guestagent.accounts import Desk
 from trove.guestagent.jobs import Jobs
 from trove.guestagent.ledger import OWN, Ledger
 from trove.guestagent.logs import Logs
+from trove.guestagent.modules.shelf import Shelf
 from trove.rpc import codec
 from trove.rpc.messages import (
     DatabaseOrder,
     Group,
     JobReport,
     LogShown,
+    ModuleOrder,
+    ModuleShown,
     Plan,
     Sealed,
     UserShown,
@@ -36,12 +39,14 @@ class Manager:
         accounts: Desk | None = None,
         logs: Logs | None = None,
         certificate: typing.Callable[[], str | None] = lambda: None,
+        shelf: Shelf | None = None,
     ) -> None:
         self._ledger = ledger
         self._jobs = jobs
         self._desk, self._logs = accounts, logs
         self._certificate = certificate
         self._rang = rang
+        self._shelf = shelf
 
     def prepare(self, context: Context, job: str, plan: Plan) -> None:
         """Become what the plan says; what is sealed in it stays sealed on disk."""
@@ -62,6 +67,18 @@ class Manager:
     def stop_database(self, context: Context, job: str) -> None:
         """Stop the engine in good order."""
         self._submit(job, "stop_database", {})
+
+    def apply_module(self, context: Context, job: str, module: ModuleOrder) -> None:
+        """Apply a module; what is sealed in it stays sealed on disk."""
+        self._submit(job, "apply_module", {"module": codec.encode(module)})
+
+    def remove_module(self, context: Context, job: str, module: ModuleOrder) -> None:
+        """Take a module away."""
+        self._submit(job, "remove_module", {"module": codec.encode(module)})
+
+    def list_modules(self, context: Context) -> tuple[ModuleShown, ...]:
+        """What it was told to apply."""
+        return () if self._shelf is None else self._shelf.shown()
 
     def job(self, context: Context, job: str) -> JobReport | None:
         """How a job stands; who asks about an ended one has heard of its end."""

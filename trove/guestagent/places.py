@@ -62,6 +62,11 @@ class Places:
         return self.state / "course.json"
 
     @property
+    def modules(self) -> pathlib.Path:
+        """Which modules it has, and what their drivers said. Jobs alone write it."""
+        return self.state / "modules.json"
+
+    @property
     def logs(self) -> pathlib.Path:
         """How much of each log was published, and copies of what is in the journal."""
         return self.state / "logs"

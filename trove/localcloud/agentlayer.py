@@ -27,6 +27,9 @@ PACKAGES = ("config", "model", "service", "rpc", "storage", "datastores", "guest
 KEPT_OUT = frozenset({"concurrency.py", "greenworkers.py", "wsgiserver.py"})
 """Of ``service``: what only the control plane runs on."""
 
+PLUGGED = ("oslo.messaging.drivers", "trove.guestagent.modules")
+"""The groups of entry points that a guest looks into."""
+
 UNIT = "trove-guestagent.service"
 RECIPE = repr((UNIT, SITE, MODULES, PACKAGES, 2))
 
@@ -131,11 +134,14 @@ def copy(
 
 
 def _entry_points() -> str:
-    """The plug-ins of this package that oslo.messaging finds by entry point."""
-    found = importlib.metadata.entry_points(group="oslo.messaging.drivers")
-    mine = [point for point in found if point.value.startswith("trove.")]
-    lines = sorted(f"{point.name} = {point.value}" for point in mine)
-    return "\n".join(["[oslo.messaging.drivers]", *lines, ""])
+    """The plug-ins of this package that a guest finds by entry point."""
+    lines: list[str] = []
+    for group in PLUGGED:
+        found = importlib.metadata.entry_points(group=group)
+        mine = [point for point in found if point.value.startswith("trove.")]
+        lines.append(f"[{group}]")
+        lines += sorted(f"{point.name} = {point.value}" for point in mine)
+    return "\n".join([*lines, ""])
 
 
 def _compile(root: pathlib.Path, base: pathlib.Path, host: programs.Runner) -> None:

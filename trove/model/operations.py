@@ -10,7 +10,8 @@ import secrets
 import typing
 
 INSTANCE = "instance"
-"""The object type of all the kinds below."""
+MODULE = "module"
+"""The types of object that the kinds below are about: theirs is in their name."""
 
 CREATE = "instance.create"
 DELETE = "instance.delete"
@@ -21,6 +22,8 @@ CONFIGURE = "instance.configure"
 RESIZE_VOLUME = "instance.resize_volume"
 RESIZE_FLAVOR = "instance.resize_flavor"
 ACCESS = "instance.access"
+MODULES = "instance.modules"
+REAPPLY = "module.reapply"
 
 DEADLINES = {
     CREATE: 75 * 60.0,
@@ -32,6 +35,8 @@ DEADLINES = {
     RESIZE_VOLUME: 90 * 60.0,
     RESIZE_FLAVOR: 150 * 60.0,
     ACCESS: 20 * 60.0,
+    MODULES: 60 * 60.0,
+    REAPPLY: 7 * 24 * 3600.0,
 }
 """Seconds that each kind may take before it is undone, or raises an alarm."""
 
@@ -72,6 +77,8 @@ class CreateInstance:
     databases: tuple[NewDatabase, ...] = ()
     users: tuple[NewUser, ...] = ()
     locality: str | None = None
+    modules: tuple[str, ...] = ()
+    """The ids of those that were asked for: without them it is not what was ordered."""
     bootstrap: str = dataclasses.field(
         default_factory=lambda: secrets.token_urlsafe(24), repr=False
     )
@@ -85,6 +92,7 @@ class CreateInstance:
     def from_dict(cls, data: dict[str, typing.Any]) -> "CreateInstance":
         """The reverse of ``to_dict``."""
         plain = dict(data)
+        plain["modules"] = tuple(data.get("modules", ()))
         plain["databases"] = tuple(NewDatabase(**d) for d in data["databases"])
         plain["users"] = tuple(
             NewUser(**{**u, "databases": tuple(u["databases"])}) for u in data["users"]
@@ -164,3 +172,44 @@ class ResizeFlavor:
     def from_dict(cls, data: dict[str, typing.Any]) -> "ResizeFlavor":
         """The reverse of ``to_dict``."""
         return cls(Size(**data["before"]), Size(**data["after"]))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ChangeModules:
+    """What ``instance.modules`` applies, and takes away: ids.
+
+    ``by`` is the operation that has it done on many instances, if one has.
+    """
+
+    apply: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+    by: str | None = None
+
+    def to_dict(self) -> dict[str, typing.Any]:
+        """Plain JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, typing.Any]) -> "ChangeModules":
+        """The reverse of ``to_dict``."""
+        return cls(tuple(data["apply"]), tuple(data["remove"]), data["by"])
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ReapplyModule:
+    """How ``module.reapply`` goes about it: so many at once, seconds between two such.
+
+    Which instances it is about is written at them.
+    """
+
+    batch: int
+    pause: float
+
+    def to_dict(self) -> dict[str, typing.Any]:
+        """Plain JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, typing.Any]) -> "ReapplyModule":
+        """The reverse of ``to_dict``."""
+        return cls(**data)

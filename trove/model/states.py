@@ -101,6 +101,14 @@ class ThingState(enum.StrEnum):
     GONE = "gone"
 
 
+class Modular(enum.StrEnum):
+    """How a module stands on an instance."""
+
+    WAITING = "WAITING"  # it was asked for, and its guest has not answered
+    OK = "OK"
+    ERROR = "ERROR"  # its driver refused it, or could not be asked
+
+
 class JobState(enum.StrEnum):
     """Where a guest's job is."""
 

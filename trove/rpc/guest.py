@@ -16,6 +16,8 @@ from trove.rpc.messages import (
     Group,
     JobReport,
     LogShown,
+    ModuleOrder,
+    ModuleShown,
     Plan,
     Sealed,
     UserShown,
@@ -26,7 +28,7 @@ class Guest(Interface):
     """Topic ``guestagent.<instance>``, on the guests' vhost."""
 
     topic = "guestagent"
-    version = "1.3"
+    version = "1.4"
     own_topic = True
 
     @cast(since="1.0")
@@ -49,6 +51,14 @@ class Guest(Interface):
     def grow_file_system(self, job: str) -> None:
         """The file system as large as the volume has become."""
 
+    @cast(since="1.4")
+    def apply_module(self, job: str, module: ModuleOrder) -> None:
+        """Its driver applies it, again too; ``{"applied": bool, "message"}``."""
+
+    @cast(since="1.4")
+    def remove_module(self, job: str, module: ModuleOrder) -> None:
+        """Its driver takes it away; ``{"applied": bool, "message"}``."""
+
     @call(since="1.0", timeout=30)
     def job(self, job: str) -> JobReport | None:
         """How a job stands by the agent's ledger; None if it never heard of it."""
@@ -64,6 +74,10 @@ class Guest(Interface):
     @call(since="1.2", timeout=10)
     def machine(self) -> dict[str, typing.Any]:
         """Its machine's memory (kB) and processors, and what its own process has."""
+
+    @call(since="1.4", timeout=10)
+    def list_modules(self) -> tuple[ModuleShown, ...]:
+        """Every module that it was told to apply, and what its driver said."""
 
     # -- databases, users, grants, root: what a guest is asked while a user waits
 

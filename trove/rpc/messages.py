@@ -145,6 +145,30 @@ class LogShown:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class ModuleOrder:
+    """A module for a guest. ``sealed`` is ``rpc.sealing.seal`` of ``{"contents"}``, in
+    base64; none is needed to take it away."""
+
+    id: str
+    name: str
+    type: str
+    md5: str
+    sealed: str = dataclasses.field(default="", repr=False, metadata={"max": 1048576})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ModuleShown:
+    """A module that a guest has; ``status`` is a ``model.states.Modular`` value,
+    ``updated`` seconds since the epoch by the guest's clock."""
+
+    id: str
+    status: str
+    message: str
+    md5: str
+    updated: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Sealed:
     """``rpc.sealing.seal`` of what nobody on the way may read: new passwords."""
 

@@ -32,6 +32,7 @@ LOOKS = frozenset(
         "machine",
         "list_logs",
         "certificate",
+        "list_modules",
     }
 )
 CHANGES = frozenset(

@@ -42,10 +42,10 @@ def synced(shell):
 def test_the_database_is_brought_up_to_date(shell):
     assert shell("db", "version")[0] == 3
     code, out, _ = shell("db", "sync")
-    assert (code, out) == (0, "The database is now at revision 0005.\n")
-    assert shell("db", "sync")[1] == "The database was at revision 0005.\n"
+    assert (code, out) == (0, "The database is now at revision 0006.\n")
+    assert shell("db", "sync")[1] == "The database was at revision 0006.\n"
     code, out, _ = shell("--json", "db", "version")
-    assert (code, json.loads(out)) == (0, {"database": "0005", "newest": "0005"})
+    assert (code, json.loads(out)) == (0, {"database": "0006", "newest": "0006"})
 
 
 def test_going_back_must_be_meant(synced):

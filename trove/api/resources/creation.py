@@ -50,15 +50,7 @@ CREATE: Plain = {
         },
         "nics": {"type": ["array", "null"], "maxItems": 1, "items": NIC},
         "availability_zone": TEXT,
-        "modules": {
-            "type": ["array", "null"],
-            "maxItems": 100,
-            "items": {
-                "type": "object",
-                "required": ["id"],
-                "properties": {"id": schemas.UUID},
-            },
-        },
+        "modules": {**schemas.MODULES, "type": ["array", "null"]},
         "configuration": {**schemas.UUID_OR_URL, "type": ["string", "null"]},
         "region_name": TEXT,
         "locality": {
@@ -88,7 +80,6 @@ INHERITED = (
 LATER = {
     "replica_of": "Creating a replica",
     "restorePoint": "Restoring a backup",
-    "modules": "A module",
 }
 
 
@@ -119,6 +110,7 @@ def order(body: Plain) -> Order:
         configuration=_group(body.get("configuration")),
         access=access(body.get("access")),
         databases=tuple(new_database(each) for each in body.get("databases") or ()),
+        modules=tuple(each["id"] for each in body.get("modules") or ()),
         users=tuple(new_user(each) for each in body.get("users") or ()),
     )
 

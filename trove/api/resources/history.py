@@ -44,7 +44,7 @@ def view(ask: Ask, row: Plain) -> Plain:
     said = {
         "id": row["id"],
         "type": row["kind"],
-        "instance_id": row["object_id"],
+        f"{row['object_type']}_id": row["object_id"],
         "state": row["state"],
         "created": dates.shown(row["created"]),
         "updated": dates.shown(row["updated"]),

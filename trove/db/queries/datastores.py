@@ -13,7 +13,13 @@ from sqlalchemy import orm
 
 from trove import errors
 from trove.db.session import now
-from trove.db.tables import Configuration, Datastore, DatastoreVersion, Instance
+from trove.db.tables import (
+    Configuration,
+    Datastore,
+    DatastoreVersion,
+    Instance,
+    Module,
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -196,10 +202,10 @@ def hold(tx: orm.Session, version_id: str) -> None:
 
 
 def in_use(tx: orm.Session, version_id: str) -> bool:
-    """Whether an instance or a group that is not deleted has this version."""
+    """Whether what is not deleted has this version: an instance, a group, a module."""
     had = [
         sa.exists().where(table.version_id == version_id, table.deleted_at.is_(None))
-        for table in (Instance, Configuration)
+        for table in (Instance, Configuration, Module)
     ]
     return bool(tx.scalar(sa.select(sa.or_(*had))))
 

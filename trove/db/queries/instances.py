@@ -149,6 +149,11 @@ def managed_ids(
     return _ids(project, deleted).order_by(*order).limit(limit).offset(offset)
 
 
+def these(tx: orm.Session, ids: Ids) -> list[Seen]:
+    """Those that another list has found, by id."""
+    return _seen(tx, everything(ids).order_by(Instance.id), {})
+
+
 def move(
     tx: orm.Session, id: str, to: states.Task | str, **columns: typing.Any
 ) -> None:

@@ -4,6 +4,7 @@
 from trove.db.tables.configurations import Configuration, Parameter
 from trove.db.tables.datastores import Datastore, DatastoreVersion
 from trove.db.tables.instances import Guest, GuestReport, Instance
+from trove.db.tables.modules import InstanceModule, Module
 from trove.db.tables.operations import (
     CloudThing,
     Event,
@@ -26,6 +27,8 @@ __all__ = [
     "GuestJob",
     "GuestReport",
     "Instance",
+    "InstanceModule",
+    "Module",
     "Operation",
     "OperationStep",
     "Parameter",
