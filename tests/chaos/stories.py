@@ -169,6 +169,45 @@ def apply_a_module_everywhere_while_it_restarts(world: World) -> None:
     world.reapply_module()
 
 
+def upgrade(world: World) -> None:
+    """Of an instance that has a module."""
+    _quietly_created(world, world.module(TAKEN))
+    world.upgrade()
+
+
+def upgrade_in_vain(world: World) -> None:
+    """The new version makes no database of the data."""
+    _quietly_created(world, world.module(TAKEN))
+    world.upgrade()
+    world.guests.cannot = ("/prepare",)
+
+
+def upgrade_without_a_copy(world: World) -> None:
+    """There is no room for one: nothing was changed."""
+    _quietly_created(world)
+    world.upgrade()
+    world.guests.cannot = ("/keep_data",)
+
+
+def upgrade_and_no_way_back(world: World) -> None:
+    """Neither version makes a database of them; they are on the volume."""
+    _quietly_created(world)
+    world.upgrade()
+    world.guests.cannot = ("/prepare", "/prepare.back")
+
+
+def rebuild(world: World) -> None:
+    _quietly_created(world)
+    world.rebuild()
+
+
+def delete_while_rebuilding(world: World) -> None:
+    """The delete comes when the server is built anew."""
+    _quietly_created(world)
+    world.rebuild()
+    world.when("compute.rebuild", world.delete)
+
+
 def _quietly_created(world: World, *modules: str) -> None:
     armed, fault = world.armed, world.fault
     world.armed, world.fault = [], None
@@ -208,6 +247,12 @@ FLOWS = {
         apply_a_module_everywhere,
         delete_while_applying_a_module_everywhere,
         apply_a_module_everywhere_while_it_restarts,
+        upgrade,
+        upgrade_in_vain,
+        upgrade_without_a_copy,
+        upgrade_and_no_way_back,
+        rebuild,
+        delete_while_rebuilding,
     )
 }
 """What was accepted, in whatever state; then the taskmanagers run."""

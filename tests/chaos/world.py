@@ -19,6 +19,7 @@ from sqlalchemy import orm
 from trove import errors
 from trove.cloud import protocol
 from trove.cloud.memory import MemoryCloud, Pace
+from trove.cloud.memory import world as memory
 from trove.conductor.manager import Manager as Conductor
 from trove.conductor.reports import Reports
 from trove.context import Context
@@ -68,6 +69,8 @@ KEYS = sealing.keypair()
 TAKEN, REFUSED = "600d" * 8, "0bad" * 8
 """The hashes of contents that a driver takes, and refuses."""
 MODULE = "module-1"
+NEW = "image-2"
+"""The image of the other version, ``w``."""
 PAUSE = 4.0
 """Seconds between two batches of a module that is applied everywhere."""
 
@@ -155,6 +158,11 @@ class Authority:
     issue_for_guest = issue
 
 
+def life(server: memory.Made) -> str:
+    """A server that was built anew is another guest."""
+    return f"{server.id} {server.mark or ''}"
+
+
 class Guests:
     """The guests: each does a job once, and says so until it was heard."""
 
@@ -180,7 +188,7 @@ class Guests:
             context = Context(broker_user=naming.guest_user(instance))
             with contextlib.suppress(errors.Forbidden):
                 world.conductor.enrol(context, Enrolment("hash", KEYS[1], "csr"))
-                done = self.done.get(server.id, [])
+                done = self.done.get(life(server), [])
                 world.conductor.heartbeat(
                     context,
                     Report(
@@ -223,7 +231,7 @@ class Caller:
                 if server.kind == "server" and (
                     naming.owner(server.key) == self._instance
                 ):
-                    jobs = self._guests.done.setdefault(server.id, [])
+                    jobs = self._guests.done.setdefault(life(server), [])
                     if job not in jobs:
                         jobs.append(job)
             self._world.after(f"guest.{method}")
@@ -247,7 +255,8 @@ class World:
         self.cloud = MemoryCloud(
             deployment=SETTINGS.deployment,
             clock=self.now,
-            pace=Pace(boot=3, create=2, remove=1, resize=3, reboot=4),
+            pace=Pace(boot=3, create=2, remove=1, resize=3, reboot=4, rebuild=4),
+            images=[*memory.IMAGES, protocol.Image(NEW, "guest", ("trove", "new"))],
             visible_after=visible_after,
             before=lambda name, said: self.before(name),
             after=lambda name, said, answer: self.after(name),
@@ -552,6 +561,16 @@ class World:
 
         self.database.run(work)
 
+    def upgrade(self) -> None:
+        """An accepted change of the version."""
+        input = operations.RebuildInstance(NEW, "11.8", "w").to_dict()
+        self._ask(operations.UPGRADE, Task.UPGRADING, input)
+
+    def rebuild(self) -> None:
+        """An accepted rebuild."""
+        input = operations.RebuildInstance(NEW, "10.11", "v").to_dict()
+        self._ask(operations.REBUILD, Task.REBUILDING, input)
+
     def _ask(
         self, kind: str, task: Task, input: dict[str, typing.Any] | None = None
     ) -> None:
@@ -611,6 +630,14 @@ class World:
                 if operation.kind == operations.CONFIGURE:
                     has = "group" if operation.state == "done" else None
                     assert row.configuration_id == has, "a group that was not taken"
+                if operation.kind in (operations.UPGRADE, operations.REBUILD):
+                    done = operation.state == "done"
+                    other = done and operation.kind == operations.UPGRADE
+                    assert row.version_id == ("w" if other else "v"), "another version"
+                    for made in self.cloud.world.made.values():
+                        if made.kind == "server" and made.order:
+                            image = NEW if done else "image-1"
+                            assert made.order.image == image, "another image"
             alive = row.deleted_at is None and row.was_active
             want = {(k, row.id) for k in ("server", "volume", "port", "group")}
             have = [(t.kind, naming.owner(t.key)) for t in self.cloud.things()]
@@ -720,15 +747,16 @@ def accept_datastore(database: Ticking, moment: float) -> None:
     """The one that every world has."""
     with database.transaction() as tx:
         tx.add(Datastore(id="d", name="mariadb", created=moment, updated=moment))
-        tx.add(
-            DatastoreVersion(
-                id="v",
-                datastore_id="d",
-                name="10.11",
-                number="10.11",
-                manager="mariadb",
-                image_id="image-1",
-                created=moment,
-                updated=moment,
+        for id, number, image in (("v", "10.11", "image-1"), ("w", "11.8", NEW)):
+            tx.add(
+                DatastoreVersion(
+                    id=id,
+                    datastore_id="d",
+                    name=number,
+                    number=number,
+                    manager="mariadb",
+                    image_id=image,
+                    created=moment,
+                    updated=moment,
+                )
             )
-        )

@@ -31,6 +31,8 @@ OUT = {
     kinds.STOP: "database",
     kinds.REBOOT: "server",
     kinds.RESIZE_FLAVOR: "server",
+    kinds.UPGRADE: "server",
+    kinds.REBUILD: "server",
     kinds.DELETE: "gone",
 }
 """What is out of reach while it is carried out; of the others, nothing is."""
@@ -136,6 +138,9 @@ class Rehearsal:
                 said.returned["ram"] = size.before.ram - size.after.ram
         elif operation.kind == kinds.RESIZE_VOLUME and row:
             said.changes["volume_size"] = (row.volume_size, row.volume_target)
+        elif operation.kind == kinds.UPGRADE and row:
+            version = input["version_id"]
+            said.changes["datastore_version_id"] = (row.version_id, version)
         elif operation.kind == kinds.DELETE:
             said.returned = dict(kinds.DeleteInstance.from_dict(input).cost)
         elif operation.kind == kinds.CONFIGURE and row:

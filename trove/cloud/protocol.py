@@ -155,6 +155,9 @@ class Server:
     volumes: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
     host: str | None = None
+    image: str | None = None
+    mark: str | None = None
+    """What the last rebuild was marked with."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -204,6 +207,13 @@ class Compute(typing.Protocol):
 
     def revert(self, id: str) -> None:
         """One that is VERIFY_RESIZE gets its size before; it restarts again."""
+
+    def rebuild(self, id: str, image: str, user_data: str, mark: str) -> None:
+        """Its root is the image's, anew; id, ports and volumes stay.
+
+        BUILD until it is ACTIVE. Its ``mark`` is told from the moment that the cloud
+        has taken the order, so a lost reply is no riddle.
+        """
 
     def console(self, id: str, lines: int = 100) -> str: ...
 

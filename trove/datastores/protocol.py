@@ -254,6 +254,9 @@ class Engine(typing.Protocol):
     def start(self) -> None:
         """Starts the engine under systemd and waits until it answers; bounded."""
 
+    def upgrade(self) -> None:
+        """What data of an older version need, once this one serves them; bounded."""
+
     def stop(self) -> None:
         """Stops it in good order; bounded."""
 

@@ -64,6 +64,10 @@ class Server(abc.ABC):
         """Raises unless it answers on its socket."""
 
     @abc.abstractmethod
+    def upgrade(self) -> None:
+        """What data of an older version need, once this one serves them."""
+
+    @abc.abstractmethod
     def _take_certificate(self) -> None:
         """Has the running engine read its certificate again."""
 

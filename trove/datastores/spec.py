@@ -168,6 +168,9 @@ class Datastore:
     naming: Naming
     agent: str
     parameters: dict[str, typing.Any] = dataclasses.field(default_factory=dict)
+    same: int = 0
+    """So many leading numbers of a version must be the same for its engine to take the
+    data over as they are; any newer one does if it is 0."""
     default_fstype: str = "xfs"
     character_sets: frozenset[str] = frozenset()
     """Empty: whatever the engine itself accepts."""

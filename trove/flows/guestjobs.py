@@ -59,6 +59,13 @@ def carry(
     return Wait(10, f"the guest's job {id}")
 
 
+def announce(ctx: StepContext, method: str, turn: str) -> None:
+    """A job that will be sent: from now on, its guest is waited for."""
+    id = f"{ctx.operation.id}/{method}.{turn}"
+    if _row(ctx, id) is None:
+        ctx.write(lambda tx: _enter(tx, ctx, id, method))
+
+
 def unheard(ctx: StepContext, patience: float) -> bool:
     """Whether the guest has said nothing new of a job of this operation for so long."""
     begun = sa.select(sa.func.max(JOBS.c.updated)).where(

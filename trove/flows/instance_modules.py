@@ -40,8 +40,10 @@ def apply_modules(ctx: StepContext) -> dict[str, typing.Any] | Wait:
     return said if isinstance(said, Wait) else {"said": said}
 
 
-def applied(ctx: StepContext, ids: typing.Sequence[str]) -> Said | Wait:
-    """What the guest says of each.
+def applied(
+    ctx: StepContext, ids: typing.Sequence[str], again: str = ""
+) -> Said | Wait:
+    """What the guest says of each; ``again`` tells a second round of this operation.
 
     Contents that change meanwhile are another job: what is written down as applied is
     what was sent.
@@ -56,7 +58,7 @@ def applied(ctx: StepContext, ids: typing.Sequence[str]) -> Said | Wait:
             md5=row.md5,
             sealed=sealing.seal(_key(ctx), secret),
         )
-        turn = f"{row.id}.{row.md5[:8]}"
+        turn = ".".join(filter(None, (again, row.id, row.md5[:8])))
         done = guestjobs.carry(ctx, "apply_module", turn=turn, module=order)
         if isinstance(done, Wait):
             return done

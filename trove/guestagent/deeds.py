@@ -23,6 +23,7 @@ from trove.datastores.protocol import (
 from trove.guestagent import disks, identity, state
 from trove.guestagent.disks import Disks, Volume
 from trove.guestagent.host import Host
+from trove.guestagent.keeps import Keeps
 from trove.guestagent.modules import deeds as modules
 from trove.guestagent.places import Places
 from trove.model.states import Service
@@ -105,6 +106,8 @@ def prepare(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
     desk.progress(5, "order read")
     _volume(desk, plan)
     desk.progress(20, "volume mounted")
+    if plan.back:
+        Keeps(desk.host, desk.guest.data).bring_back(plan.copy)
     tls = identity.hand_out(desk.places, desk.host, desk.guest.user)
     sizing = Sizing(memory=plan.memory, vcpus=plan.vcpus)
     desk.engine.configure(sizing, tls, plan.group, plan.server_id)
@@ -114,6 +117,8 @@ def prepare(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
     desk.progress(60, "engine initialised")
     desk.note(run=True)
     desk.engine.start()
+    if plan.copy and not plan.back:
+        desk.engine.upgrade()
     desk.progress(75, "engine started")
     desk.engine.accounts.create_databases(
         [Database(one.name, one.character_set, one.collate) for one in plan.databases]
@@ -154,11 +159,12 @@ def _volume(desk: Desk, plan: Plan) -> None:
     if plan.device is None:
         return
     machine = Disks(desk.host)
-    volume = (
-        desk.course.volume
-        or machine.recognise(plan.device, desk.guest.instance)
-        or disks.new_volume(desk.guest.instance, plan.fstype)
-    )
+    volume = desk.course.volume or machine.recognise(plan.device, desk.guest.instance)
+    if volume is None and plan.copy:
+        # where there must be data, nothing is made
+        why = "it is not there, or not this instance's"
+        raise disks.DiskError(device=plan.device, why=why)
+    volume = volume or disks.new_volume(desk.guest.instance, plan.fstype)
 
     def record(volume: Volume) -> None:
         desk.note(volume=volume)
@@ -282,6 +288,23 @@ def grow(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
     return {}
 
 
+def keep_data(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
+    """A copy of all that is on the volume, which nobody writes to."""
+    _must_be_prepared(desk)
+    _mounted(desk)
+    desk.engine.stop()
+    Keeps(desk.host, desk.guest.data).keep(str(arguments["copy"]))
+    return {}
+
+
+def forget_data(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
+    """The copy is gone; the data themselves are not touched."""
+    _must_be_prepared(desk)
+    _mounted(desk)
+    Keeps(desk.host, desk.guest.data).forget(str(arguments["copy"]))
+    return {}
+
+
 def apply_module(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
     """A module is in effect, or its driver has said why not."""
     _must_be_prepared(desk)
@@ -309,6 +332,8 @@ DEEDS: dict[str, Deed] = {
     "stop_database": Deed(stop_database, 16 * 60),
     "take_up": Deed(take_up, TAKE_UP),
     "grow_file_system": Deed(grow, 60 * 60),
+    "keep_data": Deed(keep_data, 60 * 60),
+    "forget_data": Deed(forget_data, 30 * 60),
     "apply_module": Deed(apply_module, 15 * 60),
     "remove_module": Deed(remove_module, 15 * 60),
 }

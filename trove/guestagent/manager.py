@@ -68,6 +68,14 @@ class Manager:
         """Stop the engine in good order."""
         self._submit(job, "stop_database", {})
 
+    def keep_data(self, context: Context, job: str, copy: str) -> None:
+        """Keep a copy of all data."""
+        self._submit(job, "keep_data", {"copy": copy})
+
+    def forget_data(self, context: Context, job: str, copy: str) -> None:
+        """Drop a copy of the data."""
+        self._submit(job, "forget_data", {"copy": copy})
+
     def apply_module(self, context: Context, job: str, module: ModuleOrder) -> None:
         """Apply a module; what is sealed in it stays sealed on disk."""
         self._submit(job, "apply_module", {"module": codec.encode(module)})

@@ -103,10 +103,13 @@ def save_course(places: Places, course: Course) -> None:
 
 
 def next_boot(places: Places, clock: typing.Callable[[], float] = time.time) -> int:
-    """Counts this start of the agent; the number only ever grows."""
+    """Counts this start of the agent; the number only ever grows.
+
+    It begins with the time, so that a server that is built anew comes after itself.
+    """
     content = files.text(places.boot)
     try:
-        boot = int(content) + 1 if content is not None else 1
+        boot = int(content) + 1 if content is not None else int(clock())
     except ValueError:
         boot = int(clock())  # more than any number of starts there can have been
     files.write(places.boot, f"{boot}\n")

@@ -91,9 +91,12 @@ def used_layers(store: stores.Store) -> set[str]:
 
 
 def retire(store: stores.Store, image: guestimage.GuestImage) -> None:
-    """Images of a content that is not the newest go; servers keep what they run on."""
+    """Images of a content that is not the newest go, but for those that servers run:
+    a server that is built anew must have a way back."""
     newest = {named("image", name, image.name) for name, _ in IMAGES}
     with store.transaction() as tx:
+        alive = [row for row in tx.all(things.Server) if row.deleted is None]
+        kept = newest | {row.image for row in alive}
         for row in tx.all(things.Image):
-            if row.id not in newest:
+            if row.id not in kept:
                 tx.drop(row)

@@ -223,6 +223,7 @@ class Keeper:
             "stopping": shop.halt,
             "rebooting": shop.reboot,
             "rebooting_hard": lambda server: shop.reboot(server, hard=True),
+            "rebuilding": shop.rebuild,
             "resizing": shop.resize,
             "deleting": shop.clear,
         }
@@ -245,7 +246,7 @@ class Keeper:
             row.doing, row.status = None, after
             if doing == "deleting":
                 row.deleted, row.user_data = tx.now(), None
-            elif doing == "building":
+            elif doing in ("building", "rebuilding"):
                 row.launched, row.user_data = tx.now(), None
                 _attached(tx, server.id)
             tx.put(row)

@@ -68,18 +68,30 @@ class Machines:
 
     # -- life ----------------------------------------------------------------------
 
-    def prepare(self, server: str, files: typing.Iterable[File]) -> None:
-        """The directories of a machine and its first files; twice does no harm."""
+    def prepare(
+        self, server: str, files: typing.Iterable[File], generation: int = 0
+    ) -> None:
+        """The directories of a machine and its first files; twice does no harm.
+
+        Those of an earlier generation go, with all that was written into them: the
+        machine is off.
+        """
         home = self.home(server)
         home.mkdir(mode=0o755, parents=True, exist_ok=True)
-        done = home / "prepared"
-        if done.exists():
+        if self.prepared(server, generation):
             return
+        for part in ("upper", "work"):
+            shutil.rmtree(home / part, ignore_errors=True)
         for part in ("upper", "work", "rootfs"):
             (home / part).mkdir(mode=0o755, exist_ok=True)
         for file in files:
             _put(home / "upper", file)
-        done.touch()
+        (home / "prepared").write_text(str(generation))
+
+    def prepared(self, server: str, generation: int) -> bool:
+        """Whether its directories are those of this generation."""
+        done = self.home(server) / "prepared"
+        return done.exists() and (done.read_text() or "0") == str(generation)
 
     def configure(self, container: containers.Container) -> None:
         """Writes a machine's configuration; it counts from the next start."""

@@ -58,8 +58,15 @@ class Workshop:
 
     def build(self, server: things.Server) -> None:
         """The machine exists and runs."""
-        self.machines.prepare(server.id, self._first_files(server))
+        files = self._first_files(server)
+        self.machines.prepare(server.id, files, server.generation)
         self.boot(server)
+
+    def rebuild(self, server: things.Server) -> None:
+        """The machine runs with a root that is new; done twice, it is new once."""
+        if not self.machines.prepared(server.id, server.generation):
+            self.halt(server)
+        self.build(server)
 
     def boot(self, server: things.Server) -> None:
         """The machine runs with its ports, its volumes and its size."""

@@ -156,6 +156,8 @@ class Server(Thing):
     user_data: str | None = None
     config_drive: bool = False
     old_flavor: str | None = None
+    generation: int = 0
+    """How often it was rebuilt."""
     fault: dict[str, object] | None = None
     launched: float | None = None
     deleted: float | None = None

@@ -41,6 +41,7 @@ WORDS = {
     Task.REBOOTING: "REBOOT",
     Task.RESIZING: "RESIZE",
     Task.UPGRADING: "UPGRADE",
+    Task.REBUILDING: "BUILD",
     Task.UPDATING: "ACTIVE",
     Task.BACKING_UP: "BACKUP",
     Task.PROMOTING: "PROMOTE",

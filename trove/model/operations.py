@@ -23,6 +23,8 @@ RESIZE_VOLUME = "instance.resize_volume"
 RESIZE_FLAVOR = "instance.resize_flavor"
 ACCESS = "instance.access"
 MODULES = "instance.modules"
+UPGRADE = "instance.upgrade"
+REBUILD = "instance.rebuild"
 REAPPLY = "module.reapply"
 
 DEADLINES = {
@@ -36,6 +38,8 @@ DEADLINES = {
     RESIZE_FLAVOR: 150 * 60.0,
     ACCESS: 20 * 60.0,
     MODULES: 60 * 60.0,
+    UPGRADE: 4 * 3600.0,
+    REBUILD: 4 * 3600.0,
     REAPPLY: 7 * 24 * 3600.0,
 }
 """Seconds that each kind may take before it is undone, or raises an alarm."""
@@ -211,5 +215,34 @@ class ReapplyModule:
 
     @classmethod
     def from_dict(cls, data: dict[str, typing.Any]) -> "ReapplyModule":
+        """The reverse of ``to_dict``."""
+        return cls(**data)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RebuildInstance:
+    """What ``instance.upgrade`` and ``instance.rebuild`` lead to.
+
+    ``version`` is a number, ``version_id`` the row that the instance is of then.
+    """
+
+    image: str
+    version: str
+    version_id: str
+    bootstrap: str = dataclasses.field(
+        default_factory=lambda: secrets.token_urlsafe(24), repr=False
+    )
+    """The one-time broker password of the guest that comes."""
+    returning: str = dataclasses.field(
+        default_factory=lambda: secrets.token_urlsafe(24), repr=False
+    )
+    """That of the one that comes when this has to be taken back."""
+
+    def to_dict(self) -> dict[str, typing.Any]:
+        """Plain JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, typing.Any]) -> "RebuildInstance":
         """The reverse of ``to_dict``."""
         return cls(**data)

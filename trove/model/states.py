@@ -17,6 +17,7 @@ class Task(enum.StrEnum):
     REBOOTING = "REBOOTING"
     RESIZING = "RESIZING"
     UPGRADING = "UPGRADING"
+    REBUILDING = "REBUILDING"
     UPDATING = "UPDATING"
     BACKING_UP = "BACKING_UP"
     PROMOTING = "PROMOTING"
@@ -32,6 +33,7 @@ BUSY = frozenset(
         Task.REBOOTING,
         Task.RESIZING,
         Task.UPGRADING,
+        Task.REBUILDING,
         Task.UPDATING,
         Task.BACKING_UP,
         Task.PROMOTING,

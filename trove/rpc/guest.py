@@ -28,7 +28,7 @@ class Guest(Interface):
     """Topic ``guestagent.<instance>``, on the guests' vhost."""
 
     topic = "guestagent"
-    version = "1.4"
+    version = "1.5"
     own_topic = True
 
     @cast(since="1.0")
@@ -50,6 +50,14 @@ class Guest(Interface):
     @cast(since="1.2")
     def grow_file_system(self, job: str) -> None:
         """The file system as large as the volume has become."""
+
+    @cast(since="1.5")
+    def keep_data(self, job: str, copy: str) -> None:
+        """A copy of all data under this name; the engine is stopped."""
+
+    @cast(since="1.5")
+    def forget_data(self, job: str, copy: str) -> None:
+        """The copy of this name is not needed any more."""
 
     @cast(since="1.4")
     def apply_module(self, job: str, module: ModuleOrder) -> None:

@@ -106,6 +106,10 @@ class Plan:
     device: str | None
     fstype: str
     databases: tuple[DatabaseOrder, ...] = ()
+    copy: str = ""
+    """Of a server that was built anew over its data: what they were kept as before."""
+    back: bool = False
+    """Whether that copy is brought back: what came after it did not work."""
     group: dict[str, typing.Any] = dataclasses.field(default_factory=dict)
     sealed: str = dataclasses.field(default="", metadata={"max": 1048576})
 

@@ -34,7 +34,7 @@ class MemoryBench:
 
     def __init__(self):
         self.now = 0.0
-        pace = Pace(boot=3, reboot=1, remove=2, create=1, extend=2, resize=2)
+        pace = Pace(boot=3, reboot=1, remove=2, create=1, extend=2, resize=2, rebuild=2)
         world = World(clock=lambda: self.now, pace=pace)
         self.cloud = MemoryCloud(deployment="one", world=world)
         self.other = MemoryCloud(deployment="two", world=world)

@@ -155,6 +155,43 @@ def test_another_size_is_kept_or_taken_back(bench, cloud, server, volume, keep):
             call(server.id)
 
 
+@pytest.mark.parametrize("off", [False, True])
+def test_a_server_is_built_anew_where_it_is(bench, cloud, server, volume, port, off):
+    """Its id, its port and its volume stay; it runs, whatever it did before."""
+    if off:
+        cloud.compute.stop(server.id)
+        bench.until(lambda: status(cloud, server) == "SHUTOFF")
+    assert (server.image, server.mark) == (bench.image, None)
+    cloud.compute.rebuild(server.id, bench.image, "#cloud-config\n{}", "op-1")
+    begun = cloud.compute.show(server.id)
+    assert (begun.status, begun.mark) == ("BUILD", "op-1")
+    with pytest.raises(protocol.CloudConflict):
+        cloud.compute.rebuild(server.id, bench.image, "#cloud-config\n{}", "op-2")
+    bench.until(lambda: status(cloud, server) == "ACTIVE")
+    seen = cloud.compute.show(server.id)
+    assert (seen.image, seen.mark) == (bench.image, "op-1")
+    assert seen.volumes == (volume.id,)
+    assert seen.addresses == port.addresses
+    assert [s.id for s in cloud.compute.find("s.server")] == [server.id]
+    assert cloud.network.show_port(port.id).server == server.id
+
+
+def test_a_rebuild_that_was_not_told_is_known_by_its_mark(bench, cloud, server):
+    bench.lose_the_next_reply()
+    with pytest.raises(protocol.Passing):
+        cloud.compute.rebuild(server.id, bench.image, "#cloud-config\n{}", "op-1")
+    assert cloud.compute.show(server.id).mark == "op-1"
+    bench.until(lambda: status(cloud, server) == "ACTIVE")
+
+
+def test_nothing_is_rebuilt_from_what_is_not_there(bench, cloud, server):
+    with pytest.raises(protocol.Refused):
+        cloud.compute.rebuild(server.id, NOBODY, "#cloud-config\n{}", "op-1")
+    assert cloud.compute.show(server.id).mark is None
+    with pytest.raises(protocol.Refused):
+        cloud.compute.rebuild(NOBODY, bench.image, "#cloud-config\n{}", "op-1")
+
+
 def test_a_server_that_is_off_stays_so_with_another_size(bench, cloud, server):
     cloud.compute.stop(server.id)
     bench.until(lambda: status(cloud, server) == "SHUTOFF")

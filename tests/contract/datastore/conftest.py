@@ -217,6 +217,20 @@ class MariaDBClient:
     def databases(self) -> set[str]:
         return {name for (name,) in self.admin("SHOW DATABASES")}
 
+    def made_by_an_older_one(self) -> None:
+        self._info().write_text("5.5.68-MariaDB")
+
+    def is_older(self) -> bool:
+        ((version,),) = self.admin("SELECT VERSION()")
+        return self._info().read_text().split("-")[0] not in version
+
+    def _info(self) -> pathlib.Path:
+        """Where mariadb-upgrade notes for which version it has been run."""
+        ((data,),) = self.admin("SELECT @@datadir")
+        names = ("mariadb_upgrade_info", "mysql_upgrade_info")
+        found = [pathlib.Path(data) / name for name in names]
+        return next((path for path in found if path.exists()), found[1])
+
     def shown(self) -> str:
         """The serial of the certificate that a new connection is shown."""
         return shown(self._port, "mysql")
@@ -297,6 +311,14 @@ class PostgreSQLClient:
 
     def databases(self) -> set[str]:
         return {name for (name,) in self.admin("SELECT datname FROM pg_database")}
+
+    def made_by_an_older_one(self) -> None:
+        """Its indexes are sorted as another library sorts."""
+        self.admin("UPDATE pg_database SET datcollversion = '0.1'")
+
+    def is_older(self) -> bool:
+        statement = "SELECT 1 FROM pg_database WHERE datcollversion = '0.1'"
+        return bool(self.admin(f"{statement} AND datallowconn"))
 
     def shown(self) -> str:
         """The serial of the certificate that a new connection is shown."""

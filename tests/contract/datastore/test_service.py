@@ -188,6 +188,21 @@ def test_to_initialise_again_changes_nothing(lab):
     assert timed(lab).state == "healthy"
 
 
+def test_data_that_an_older_version_made_are_taken_over(lab):
+    """What the engine notes of who made its data says so, once and for all."""
+    lab.account("older", "older", "older")
+    before = lab.client.users(), lab.client.databases()
+    lab.client.made_by_an_older_one()
+    assert lab.client.is_older()
+    for _ in range(2):
+        lab.engine.upgrade()
+        assert not lab.client.is_older()
+    assert (lab.client.users(), lab.client.databases()) == before
+    with lab.client.login("older", "older", "older"):
+        pass
+    assert timed(lab).state == "healthy"
+
+
 def test_memory_follows_the_flavor(running):
     lab = running
     ((small,),) = lab.client.admin(lab.client.memory)

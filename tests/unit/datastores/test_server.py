@@ -43,6 +43,9 @@ class Paper(Server):
     def _settle(self):
         self.deeds.append("settled")
 
+    def upgrade(self):
+        self.deeds.append("upgraded")
+
     def _answer(self):
         self.deeds.append("answered")
 

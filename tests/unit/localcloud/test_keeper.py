@@ -42,6 +42,9 @@ class Shop:
     def reboot(self, server, hard=False):
         self._deed("hard reboot" if hard else "reboot", server.id)
 
+    def rebuild(self, server):
+        self._deed("rebuild", server.id)
+
     def resize(self, server):
         self._deed("resize", server.id)
 
@@ -176,6 +179,7 @@ def test_a_delete_that_came_during_the_build_is_done(rows, kept, shop):
         ("starting", "boot", "ACTIVE"),
         ("rebooting", "reboot", "ACTIVE"),
         ("rebooting_hard", "hard reboot", "ACTIVE"),
+        ("rebuilding", "rebuild", "ACTIVE"),
     ],
 )
 def test_what_is_asked_of_a_server_is_done(rows, kept, shop, doing, deed, status):

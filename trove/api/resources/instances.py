@@ -6,7 +6,7 @@ import typing
 from collections.abc import Callable
 
 from trove import errors
-from trove.actions import accounts, changes, configurations, instances
+from trove.actions import accounts, changes, configurations, instances, upgrades
 from trove.actions.begin import Token
 from trove.actions.flavors import id_of
 from trove.api import paging, schemas
@@ -94,14 +94,14 @@ def change(ask: Ask) -> None:
     id = _known(ask)
     if "replica_of" in body or "slave_of" in body:
         raise errors.Invalid(f"Instance {id} is not a replica.")
-    others = [name for name in others if name not in ("configuration", "access")]
-    if others and body[others[0]] is not None:
-        raise errors.Unsupported(f"Changing {others[0]} is not supported yet.")
     if "name" in body:
         instances.rename(ask.services, ask.context, id, ask.project, body["name"])
     if "access" in body:
         access = typing.cast(Plain, creation.access(body["access"]))
         changes.change_access(ask.services, ask.context, id, ask.project, access)
+    if "datastore_version" in body:
+        wanted = body["datastore_version"]
+        upgrades.upgrade(ask.services, ask.context, id, ask.project, wanted, token(ask))
     if "configuration" in body or not body:
         reference = body.get("configuration")
         configurations.attach(

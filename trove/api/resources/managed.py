@@ -4,7 +4,7 @@
 import typing
 
 from trove import errors
-from trove.actions import changes, managed
+from trove.actions import changes, managed, upgrades
 from trove.api import paging
 from trove.api.dates import shown
 from trove.api.resource import ADMIN, EMPTY, Action, Ask, Op, Plain, Resource
@@ -19,6 +19,7 @@ TASKS = {
     Task.REBOOTING: "Rebooting the instance.",
     Task.RESIZING: "Resizing the instance.",
     Task.UPGRADING: "Upgrading the instance.",
+    Task.REBUILDING: "The instance is building.",
     Task.UPDATING: "Updating the instance.",
     Task.BACKING_UP: "Backing up the instance.",
     Task.PROMOTING: "Promoting the instance to replica source.",
@@ -33,6 +34,7 @@ TASKS = {
 TRUTH = {"true": True, "1": True, "false": False, "0": False}
 REBUILD: Plain = {
     "type": "object",
+    "additionalProperties": False,
     "required": ["image_id"],
     "properties": {"image_id": {"type": "string", "maxLength": 64}},
 }
@@ -154,6 +156,11 @@ def _truth(ask: Ask, name: str) -> bool | None:
         raise errors.Invalid(f"{name} must be true or false.") from None
 
 
+def rebuild(ask: Ask) -> None:
+    image = ask.body["rebuild"]["image_id"]
+    upgrades.rebuild(ask.services, ask.context, ask.ids["id"], image, token(ask))
+
+
 def _later(what: str) -> typing.Callable[[Ask], typing.Any]:
     def refuse(ask: Ask) -> typing.NoReturn:
         managed.show(ask.services, ask.ids["id"])
@@ -178,7 +185,7 @@ ACTIONS: dict[str, Action | tuple[Action, ...]] = {
     "stop": _action(_deed(changes.stop), "stop"),
     "reboot": _action(_deed(changes.reboot), "reboot"),
     "migrate": _action(_later("Migrating a server"), "migrate", MIGRATE),
-    "rebuild": _action(_later("Rebuilding a server"), "rebuild", REBUILD),
+    "rebuild": _action(rebuild, "rebuild", REBUILD),
 }
 
 

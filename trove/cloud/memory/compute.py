@@ -106,6 +106,23 @@ class Compute(Part):
         self._sized(server, *before)
 
     @call
+    def rebuild(self, id: str, image: str, user_data: str, mark: str) -> None:
+        server = self.world.must("server", id)
+        if image not in self.world.images:
+            raise protocol.Refused(f"image {image} could not be found", status=400)
+        rests = server.status in ("ACTIVE", "SHUTOFF", "ERROR")
+        if server.passing or server.gone_at is not None or not rests:
+            seen = server.passing or server.status
+            raise protocol.CloudConflict(f"server {id} is {seen}")
+        if server.order:
+            server.order = dataclasses.replace(
+                server.order, image=image, user_data=user_data
+            )
+        server.mark, server.status, server.passing = mark, "ACTIVE", "BUILD"
+        server.boots += 1
+        server.until = self.world.clock() + self.world.pace.rebuild
+
+    @call
     def console(self, id: str, lines: int = 100) -> str:
         order = self.world.must("server", id).order
         return f"{order.name if order else id} login:"
@@ -150,6 +167,8 @@ class Compute(Part):
             volumes=tuple(t.id for t in held if t.kind == "volume"),
             addresses=tuple(a for t in held for a in t.addresses),
             host="memory",
+            image=order.image if order else None,
+            mark=server.mark,
         )
 
 

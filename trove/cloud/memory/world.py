@@ -43,6 +43,7 @@ class Pace:
     create: float = 0.0
     extend: float = 0.0
     resize: float = 0.0
+    rebuild: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -72,6 +73,8 @@ class Made:
     retained: str | None = None
     fault: str | None = None
     order: protocol.Boot | None = None
+    mark: str | None = None
+    """What the last rebuild was marked with."""
     boots: int = 0
     """How often a server has been started."""
     before: tuple[str, str] = ("", "")

@@ -17,6 +17,7 @@ from trove.model import naming
 _STATUS = {
     "BUILD": "BUILD",
     "ACTIVE": "ACTIVE",
+    "REBUILD": "BUILD",
     "REBOOT": "REBOOT",
     "HARD_REBOOT": "REBOOT",
     "RESIZE": "RESIZE",
@@ -26,6 +27,8 @@ _STATUS = {
     "SHUTOFF": "SHUTOFF",
     "ERROR": "ERROR",
 }
+MARK = "trove-rebuild"
+"""The key of a rebuild's mark in a server's metadata."""
 _NAMES_AGE = 60.0
 _PAGE = 1000
 
@@ -135,6 +138,13 @@ class Compute:
         with self._access.using("compute.revert") as clients:
             clients.nova.servers.revert_resize(faults.plain(id))
 
+    def rebuild(self, id: str, image: str, user_data: str, mark: str) -> None:
+        """The root anew; the mark is metadata, which Nova keeps before it answers."""
+        with self._access.using("compute.rebuild") as clients:
+            clients.nova.servers.rebuild(
+                faults.plain(id), image, userdata=user_data, meta={MARK: mark}
+            )
+
     def console(self, id: str, lines: int = 100) -> str:
         """The last lines of the console."""
         with self._access.using("compute.console") as clients:
@@ -200,6 +210,8 @@ class Compute:
                 for address in network
             ),
             host=server.get("OS-EXT-SRV-ATTR:host") or server.get("hostId") or None,
+            image=(server.get("image") or {}).get("id"),
+            mark=(server.get("metadata") or {}).get(MARK),
         )
 
 

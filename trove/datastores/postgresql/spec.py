@@ -34,6 +34,7 @@ DATASTORE = Datastore(
     naming=NAMING,
     agent="trove.datastores.postgresql.agent",
     parameters=parameters(__package__),
+    same=1,
     character_sets=frozenset(CHARACTER_SETS.split()),
     logs=(Log("general"), GUEST_LOG),
 )

@@ -110,6 +110,29 @@ def _revert(call: calls.Call, id: str, values: Body) -> None:
     call.cloud.keeper.wake(things.Server, id)
 
 
+def _rebuild(call: calls.Call, id: str, values: Body) -> Body:
+    """The root anew; what is not said stays, but for the user data."""
+    if "user_data" in values and call.version < (2, 57):
+        raise calls.Fault(
+            400, "Additional properties are not allowed ('user_data' was unexpected)"
+        )
+    states = ("ACTIVE", "SHUTOFF", "ERROR")
+    with call.cloud.store.transaction() as tx:
+        image = nova_boot.image(tx, values.get("imageRef"))
+        server = _begin(call, tx, id, "rebuild", states, "rebuilding")
+        server.image, server.layers = image.id, list(image.layers)
+        server.generation += 1
+        server.wanted, server.fault = "running", None
+        server.user_data = nova_boot.user_data(values.get("user_data"))
+        if "metadata" in values:
+            server.metadata = nova_boot.checked_metadata(values["metadata"])
+        if "name" in values:
+            server.name = nova_boot.checked_name(values["name"])
+        tx.put(server)
+    call.cloud.keeper.wake(things.Server, id)
+    return {"server": nova_views.detail(call, server, nova_views.around(call))}
+
+
 def _console(call: calls.Call, id: str, values: Body) -> Body:
     nova_servers.find(call, id)
     length = values.get("length")
@@ -123,6 +146,7 @@ ACTIONS: dict[str, tuple[typing.Callable[..., typing.Any], int]] = {
     "reboot": (_reboot, 202),
     "os-start": (_start, 202),
     "os-stop": (_stop, 202),
+    "rebuild": (_rebuild, 202),
     "resize": (_resize, 202),
     "confirmResize": (_confirm, 204),
     "revertResize": (_revert, 202),

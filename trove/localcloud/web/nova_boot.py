@@ -19,7 +19,7 @@ NODES = [f"/dev/vd{letter}" for letter in "bcdefghijklmnopqrstuvwxyz"]
 def order(call: calls.Call, tx: stores.Transaction, body: Body) -> things.Server:
     """The rows of a new server; nothing is written when anything is wrong."""
     flavor = _flavor(tx, body.get("flavorRef"))
-    image = _image(tx, body.get("imageRef"))
+    chosen = image(tx, body.get("imageRef"))
     now = tx.now()
     server = things.Server(
         id=str(uuid.uuid4()),
@@ -29,12 +29,12 @@ def order(call: calls.Call, tx: stores.Transaction, body: Body) -> things.Server
         updated=now,
         user=call.user,
         flavor=flavor.id,
-        image=image.id,
-        layers=list(image.layers),
+        image=chosen.id,
+        layers=list(chosen.layers),
         metadata=checked_metadata(body.get("metadata")),
         tags=_tags(call, body),
         zone=_zone(call, body.get("availability_zone")),
-        user_data=_user_data(body.get("user_data")),
+        user_data=user_data(body.get("user_data")),
         config_drive=bool(body.get("config_drive")),
     )
     for devices in _mapping(body):
@@ -101,7 +101,8 @@ def _flavor(tx: stores.Transaction, reference: object) -> things.Flavor:
     return found
 
 
-def _image(tx: stores.Transaction, reference: object) -> things.Image:
+def image(tx: stores.Transaction, reference: object) -> things.Image:
+    """The one of an id or a link."""
     found = tx.get(things.Image, _last(reference))
     if found is None:
         raise calls.Fault(400, f"Can not find requested image {reference}")
@@ -120,7 +121,8 @@ def _zone(call: calls.Call, zone: object) -> str:
     return known
 
 
-def _user_data(given: object) -> str | None:
+def user_data(given: object) -> str | None:
+    """What a guest is told, in base64."""
     if given is None:
         return None
     try:

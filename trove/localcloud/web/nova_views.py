@@ -11,11 +11,13 @@ View = dict[str, typing.Any]
 
 STATUSES = {
     "building": "BUILD",
+    "rebuilding": "REBUILD",
     "rebooting": "REBOOT",
     "rebooting_hard": "HARD_REBOOT",
 }
 TASKS = {
     "building": "spawning",
+    "rebuilding": "rebuild_spawning",
     "rebooting": "rebooting",
     "rebooting_hard": "rebooting_hard",
     "resizing": "resize_finish",

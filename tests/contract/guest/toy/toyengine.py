@@ -127,6 +127,9 @@ class Engine:
         else:
             (self._data / "read_only").unlink(missing_ok=True)
 
+    def upgrade(self):
+        self._enter("upgrade")
+
     def load_certificate(self, tls):
         self._enter("load_certificate")
         (self._data / "loaded.pem").write_text(pathlib.Path(tls.pair).read_text())

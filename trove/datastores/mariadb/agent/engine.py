@@ -22,6 +22,7 @@ from trove.datastores.unit import Unit
 UNIT = "mariadb.service"
 READ_ONLY_TIMEOUT = 10.0
 RELOAD_TIMEOUT = 10.0
+UPGRADE_TIMEOUT = 900.0
 
 TENANTS = """\
 SELECT id FROM information_schema.processlist
@@ -80,6 +81,14 @@ class MariaDB(Server):
                 ],
                 bad="[ERROR]",
             )
+
+    def upgrade(self) -> None:
+        """Its system tables as this version has them; nothing if they are."""
+        socket = f"--socket={self._places.socket}"
+        self._host.run(
+            ["mariadb-upgrade", "--no-defaults", socket, "--user=root", "--silent"],
+            timeout=UPGRADE_TIMEOUT,
+        )
 
     def set_read_only(self, on: bool) -> None:
         """Refuses tenants' writes, also after a restart, or allows them again."""

@@ -5,12 +5,14 @@ import contextlib
 import time
 import typing
 
+from psycopg import sql
+
 from trove import errors
 from trove.datastores.layers import GROUP, Layers, Settings
 from trove.datastores.postgresql.agent import config, variables
 from trove.datastores.postgresql.agent.health import Probe
 from trove.datastores.postgresql.agent.places import PROGRAMS, places
-from trove.datastores.postgresql.agent.sql import Talk, talk
+from trove.datastores.postgresql.agent.sql import Talk, fill, talk
 from trove.datastores.postgresql.agent.tenants import Tenants
 from trove.datastores.postgresql.spec import DATASTORE
 from trove.datastores.protocol import Host, Sizing, Source, Tls
@@ -33,6 +35,13 @@ INSERT INTO trove_internal.beat VALUES (1, 0);
 REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC;
 
 """
+
+UPGRADE = 900.0
+SORTED_OTHERWISE = """\
+SELECT datname FROM pg_database WHERE datallowconn \
+AND datcollversion IS DISTINCT FROM pg_database_collation_actual_version(oid)"""
+REINDEX: typing.LiteralString = "REINDEX DATABASE {database}"
+REFRESH: typing.LiteralString = "ALTER DATABASE {database} REFRESH COLLATION VERSION"
 
 END_TRANSACTIONS = """\
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -99,6 +108,17 @@ class PostgreSQL(Server):
             # A transaction stays what it was when it began.
             with self._open() as conversation:
                 conversation.rows(END_TRANSACTIONS, 5.0)
+
+    def upgrade(self) -> None:
+        """Indexes sorted by another library's rules are made again, lest rows in them
+        cannot be found (manual, ALTER DATABASE ... REFRESH COLLATION VERSION)."""
+        with self._open() as conversation:
+            stale = [name for (name,) in conversation.rows(SORTED_OTHERWISE, 10.0)]
+        for name in stale:
+            with self._open(name) as conversation:
+                database = sql.Identifier(name)
+                for statement in (REINDEX, REFRESH):
+                    conversation.rows(fill(statement, database=database), UPGRADE)
 
     def logs(self) -> dict[str, Source]:
         """The server's one log; ``general`` also has each statement, when it is on."""

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Servers built anew over real data: another build, a broken one, and the way back."""
+
+import base64
+import pathlib
+import time
+import typing
+import uuid
+
+import pytest
+
+from tests.system.deployment import VERSIONS, Deployment, User, ask, until
+from trove.localcloud import assembly, things
+
+pytestmark = [pytest.mark.root, pytest.mark.localcloud]
+
+USER = {"name": "ada", "password": "correct horse", "databases": [{"name": "shop"}]}
+BUILD = "etc/trove-build"
+BROKEN = {
+    "mariadb": "usr/bin/mariadb-upgrade",
+    "postgresql": "usr/lib/postgresql/15/bin/postgres",
+}
+"""A program without which the new version makes no database of the data."""
+NUMBERS = {"mariadb": "10.11.99", "postgresql": "15.99"}
+DATA = {"mariadb": "/srv/mariadb", "postgresql": "/srv/postgresql"}
+
+
+def image(deployment: Deployment, datastore: str, files: dict[str, str]) -> str:
+    """The id of a second build: the first one's content, and these files above it."""
+    place = deployment.place
+    layer = pathlib.Path(place.state) / f"layer-{uuid.uuid4()}"
+    for name, text in files.items():
+        path = layer / name
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+        path.chmod(0o755)
+    for path in (layer, *layer.rglob("*")):
+        path.chmod(0o755)
+    store = assembly.store_of(place)
+    try:
+        with store.transaction() as tx:
+            first = next(row for row in tx.all(things.Image) if datastore in row.tags)
+            row = things.Image(
+                str(uuid.uuid4()),
+                first.project,
+                f"second-{datastore}",
+                time.time(),
+                time.time(),
+                [str(layer), *first.layers],
+                ["second"],
+            )
+            tx.put(row)
+    finally:
+        store.close()
+    return row.id
+
+
+def version(admin: User, datastore: str, name: str, image: str) -> None:
+    body = {
+        "name": name,
+        "datastore_name": datastore,
+        "datastore_manager": datastore,
+        "version": NUMBERS[datastore],
+        "image": image,
+        "active": True,
+    }
+    answer = admin.ask("POST", "/mgmt/datastore-versions", {"version": body})
+    assert answer.status_code == 202, answer.text
+
+
+class Shop:
+    """An instance with rows in it, and a module."""
+
+    def __init__(self, deployment: Deployment, demo: User, datastore: str) -> None:
+        self.deployment, self.demo, self.datastore = deployment, demo, datastore
+        contents = base64.b64encode(b"message = here").decode()
+        module = {"name": f"m-{uuid.uuid4()}", "module_type": "ping"}
+        answer = demo.ask(
+            "POST", "/modules", {"module": module | {"contents": contents}}
+        )
+        assert answer.status_code == 200, answer.text
+        self.module = answer.json()["module"]["id"]
+        order = {
+            "name": f"upgrade-{datastore}",
+            "flavorRef": 1,
+            "volume": {"size": 1},
+            "datastore": {"type": datastore, "version": VERSIONS[datastore]},
+            "databases": [{"name": "shop"}],
+            "users": [USER],
+            "modules": [{"id": self.module}],
+        }
+        answer = demo.ask("POST", "/instances", {"instance": order})
+        assert answer.status_code == 200, answer.text
+        self.id = str(answer.json()["instance"]["id"])
+        self.first = demo.wait(self.id)
+        with self.connected() as line:
+            ask(line, "CREATE TABLE goods (id INTEGER PRIMARY KEY, name VARCHAR(20))")
+            for n in range(50):
+                ask(line, "INSERT INTO goods VALUES (%s, %s)", n, f"thing {n}")
+
+    def connected(self) -> typing.Any:
+        shown = self.demo.wait(self.id)
+        password = typing.cast(str, USER["password"])
+        return self.demo.connect(shown, "ada", password, "shop")
+
+    def holds(self) -> None:
+        """Every row is there, new ones are taken, the address and the module are."""
+        with self.connected() as line:
+            rows = ask(line, "SELECT id, name FROM goods WHERE id < 50 ORDER BY id")
+            assert [tuple(row) for row in rows] == [
+                (n, f"thing {n}") for n in range(50)
+            ]
+            fresh = int(time.time())
+            ask(line, "INSERT INTO goods VALUES (%s, %s)", fresh, "fresh")
+            ask(line, "DELETE FROM goods WHERE id = %s", fresh)
+        assert self.demo.show(self.id)["ip"] == self.first["ip"]
+        path = f"/instances/{self.id}/modules?from_guest=1"
+        (had,) = self.demo.ask("GET", path).json()["modules"]
+        assert (had["status"], had["message"]) == ("OK", "here")
+
+    def ended(self, kind: str) -> dict[str, typing.Any]:
+        """The operation of that kind, over."""
+        path = f"/operations?instance_id={self.id}"
+
+        def over() -> dict[str, typing.Any] | None:
+            found = self.demo.ask("GET", path).json()["operations"][0]
+            return found if found["state"] in ("done", "failed", "stuck") else None
+
+        found = until(f"{kind} of {self.id} has ended", over)
+        assert found["type"] == kind, found
+        return typing.cast(dict[str, typing.Any], found)
+
+    def kept(self) -> list[str]:
+        """What is kept on the volume."""
+        place = f"{DATA[self.datastore]}/.trove-kept"
+        return self.deployment.inside(self.id, "/bin/ls", "-A", place).split()
+
+    def build(self) -> str:
+        """The build that it runs."""
+        done = self.deployment.inside(
+            self.id, "/usr/bin/find", "/etc", "-maxdepth", "1", "-name", "trove-build"
+        )
+        return done.strip() and self.deployment.inside(self.id, "/bin/cat", f"/{BUILD}")
+
+    def upgrade(self, wanted: str) -> None:
+        body = {"instance": {"datastore_version": wanted}}
+        answer = self.demo.ask("PATCH", f"/instances/{self.id}", body)
+        assert answer.status_code == 202, answer.text
+        assert self.demo.show(self.id)["status"] == "UPGRADE"
+
+    def end(self) -> None:
+        self.demo.delete(self.id)
+        self.demo.gone(self.id)
+        assert self.demo.ask("DELETE", f"/modules/{self.module}").status_code == 200
+
+
+@pytest.mark.parametrize("datastore", VERSIONS)
+def test_another_build_of_the_version_and_the_way_back(
+    deployment: Deployment, demo: User, admin: User, datastore: str
+) -> None:
+    shop = Shop(deployment, demo, datastore)
+    assert shop.build() == ""
+    second = image(deployment, datastore, {BUILD: "second"})
+    version(admin, datastore, "second", second)
+    shop.upgrade("second")
+    ended = shop.ended("instance.upgrade")
+    assert ended["state"] == "done", ended
+    shop.holds()
+    assert shop.build() == "second"
+    assert demo.show(shop.id)["datastore"]["version"] == "second"
+    assert shop.kept() == []
+
+    broken = {BROKEN[datastore]: "#!/bin/sh\nexit 1\n", BUILD: "broken"}
+    version(admin, datastore, "third", image(deployment, datastore, broken))
+    shop.upgrade("third")
+    ended = shop.ended("instance.upgrade")
+    assert ended["state"] == "failed", ended
+    assert "prepare" in ended["fault"]
+    shop.holds()
+    assert shop.kept() == [f"{ended['id']}-failed"], "nobody's data are deleted"
+    assert shop.build() == "second"
+    shown = demo.show(shop.id)
+    assert shown["datastore"]["version"] == "second"
+    assert "prepare" in shown["fault"]["message"]
+
+    body = {"rebuild": {"image_id": second}}
+    answer = admin.ask("POST", f"/mgmt/instances/{shop.id}/action", body)
+    assert answer.status_code == 202, answer.text
+    assert demo.show(shop.id)["status"] == "BUILD"
+    assert shop.ended("instance.rebuild")["state"] == "done"
+    shop.holds()
+    assert demo.show(shop.id).get("fault") is None
+    shop.end()

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of trove/guestagent/keeps.py: kept, brought back, and never lost in between."""
+
+import os
+
+import pytest
+
+from trove import errors
+from trove.guestagent.host import Host
+from trove.guestagent.keeps import KEPT, Keeps, NoRoom
+
+
+class Death(BaseException):
+    """The process ends here."""
+
+
+class Mortal(Host):
+    """Dies before the deed of this number."""
+
+    def __init__(self):
+        super().__init__()
+        self.left = -1
+        self.deeds = 0
+
+    def _count(self):
+        self.deeds += 1
+        self.left -= 1
+        if self.left == 0:
+            raise Death
+
+    def rename(self, old, new):
+        self._count()
+        super().rename(old, new)
+
+    def remove(self, path):
+        self._count()
+        super().remove(path)
+
+    def make_directory(self, path, **how):
+        self._count()
+        super().make_directory(path, **how)
+
+    def run(self, argv, **how):
+        self._count()
+        return super().run(argv, **how)
+
+
+@pytest.fixture
+def volume(tmp_path):
+    (tmp_path / "lost+found").mkdir()
+    (tmp_path / "data/shop").mkdir(parents=True)
+    (tmp_path / "data/shop/rows").write_text("before")
+    (tmp_path / "data/shop").chmod(0o700)
+    (tmp_path / "binlogs").mkdir()
+    (tmp_path / "binlogs/1").write_text("b1")
+    return tmp_path
+
+
+def spoil(volume):
+    """What a new version makes of it."""
+    (volume / "data/shop/rows").write_text("after")
+    (volume / "binlogs/1").unlink()
+    (volume / "new").mkdir()
+
+
+def seen(volume):
+    """Every file but what is kept."""
+    return {
+        str(path.relative_to(volume)): path.read_text()
+        for path in sorted(volume.rglob("*"))
+        if path.is_file() and KEPT not in path.parts
+    }
+
+
+BEFORE = {"binlogs/1": "b1", "data/shop/rows": "before"}
+
+
+def test_what_was_kept_comes_back_and_what_was_there_is_not_lost(volume, host):
+    keeps = Keeps(host, str(volume))
+    keeps.keep("op-1")
+    spoil(volume)
+    keeps.bring_back("op-1")
+    assert seen(volume) == BEFORE
+    assert (volume / "data/shop").stat().st_mode & 0o777 == 0o700
+    assert not (volume / "new").exists()
+    failed = volume / KEPT / "op-1-failed"
+    assert (failed / "data/shop/rows").read_text() == "after"
+    assert (volume / KEPT).stat().st_mode & 0o777 == 0o700
+    keeps.bring_back("op-1")  # done again, it is done
+    keeps.forget("op-1")
+    assert seen(volume) == BEFORE
+    assert failed.exists(), "forgotten is the copy, not what failed"
+
+
+def test_a_copy_is_made_once(volume, host):
+    keeps = Keeps(host, str(volume))
+    keeps.keep("op-1")
+    spoil(volume)
+    keeps.keep("op-1")
+    keeps.bring_back("op-1")
+    assert seen(volume) == BEFORE
+
+
+def test_what_is_forgotten_cannot_come_back(volume, host):
+    keeps = Keeps(host, str(volume))
+    keeps.keep("op-1")
+    keeps.forget("op-1")
+    keeps.forget("op-1")
+    with pytest.raises(errors.Invalid):
+        keeps.bring_back("op-1")
+    assert seen(volume) == BEFORE
+
+
+@pytest.mark.parametrize("name", ["", "..", "../data", "a/b", "a b", "x" * 65])
+def test_a_name_leads_nowhere_else(volume, host, name):
+    keeps = Keeps(host, str(volume))
+    for deed in (keeps.keep, keeps.bring_back, keeps.forget):
+        with pytest.raises(errors.Invalid):
+            deed(name)
+    assert seen(volume) == BEFORE
+
+
+def test_a_death_anywhere_is_made_good_by_doing_it_again(tmp_path, volume):
+    """T04: at each deed of a copy, and at each of its return."""
+    for deed in ("keep", "bring_back", "forget"):
+        for number in range(1, 40):
+            place = tmp_path / f"{deed}-{number}"
+            (place / "data").mkdir(parents=True)
+            (place / "data/rows").write_text("before")
+            (place / "logs").mkdir()
+            host = Mortal()
+            keeps = Keeps(host, str(place))
+            if deed != "keep":
+                keeps.keep("op")
+                (place / "data/rows").write_text("after")
+                (place / "new").mkdir()
+            host.left = number
+            try:
+                getattr(keeps, deed)("op")
+            except Death:
+                host.left = -1
+                getattr(keeps, deed)("op")
+                died = True
+            else:
+                died = False
+            rows = "before" if deed != "forget" else "after"
+            assert (place / "data/rows").read_text() == rows, (deed, number)
+            if deed == "bring_back":
+                failed = place / KEPT / "op-failed"
+                assert (failed / "data/rows").read_text() == "after", number
+                assert sorted(os.listdir(place)) == [KEPT, "data", "logs"]
+            elif deed == "forget":
+                assert not (place / KEPT / "op").exists()
+            else:
+                assert (place / KEPT / "op/data/rows").read_text() == "before"
+            if not died:
+                break
+        assert number > 1, f"{deed} never died"
+
+
+def test_without_room_nothing_is_begun(volume, host, monkeypatch):
+    """A file system that shares no blocks, and is full."""
+    found = os.statvfs(volume)
+
+    class Full(Host):
+        def run(self, argv, **how):
+            if "--reflink=always" in argv:
+                argv = ["false"]
+            return super().run(argv, **how)
+
+    monkeypatch.setattr(
+        os, "statvfs", lambda path: os.statvfs_result([*found[:4], 1, *found[5:]])
+    )
+    with pytest.raises(NoRoom) as told:
+        Keeps(Full(), str(volume)).keep("op-1")
+    assert "larger" in told.value.message
+    assert seen(volume) == BEFORE
+    assert not (volume / KEPT / "op-1").exists()
+
+
+def test_where_blocks_are_not_shared_the_copy_is_a_copy(volume):
+    class Plain(Host):
+        def run(self, argv, **how):
+            if "--reflink=always" in argv:
+                argv = ["false"]
+            return super().run(argv, **how)
+
+    keeps = Keeps(Plain(), str(volume))
+    keeps.keep("op-1")
+    spoil(volume)
+    keeps.bring_back("op-1")
+    assert seen(volume) == BEFORE

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Another version of the datastore for an instance, or the same on another image."""
+
+import re
+import typing
+
+from sqlalchemy import orm
+
+from trove import errors
+from trove.actions import begin
+from trove.actions.begin import Token
+from trove.actions.instances import refuse_unable
+from trove.actions.services import Services
+from trove.context import Context
+from trove.datastores import registry
+from trove.db.queries import configurations, datastores, instances, modules
+from trove.db.tables import Datastore, DatastoreVersion, Instance
+from trove.model import operations
+from trove.model.states import Task
+
+
+def upgrade(
+    services: Services,
+    context: Context,
+    id: str,
+    project: str | None,
+    which: str,
+    token: Token | None = None,
+) -> None:
+    """NONE -> UPGRADING; ``which`` is a version of its datastore, by name or id.
+
+    Older ones, and those whose engine does not take the data over as they are, are
+    refused.
+    """
+    with services.database.reading() as tx:
+        row = instances.load(tx, id, project)
+        _, present = datastores.version_by_id(tx, row.version_id, inactive=True)
+        owner, version = datastores.version(tx, present.datastore_id, which)
+    _check_version(owner, present, version)
+    image = services.images.image(version)
+
+    def work(tx: orm.Session) -> tuple[str, str]:
+        datastores.hold(tx, version.id)
+        row = _held(services, tx, id, project)
+        if row.version_id != present.id:
+            raise errors.InstanceBusy(instance=id, task="busy")
+        _check_company(tx, row, owner, version)
+        instances.move(tx, id, Task.UPGRADING)
+        input = operations.RebuildInstance(image, version.number, version.id)
+        kind = operations.UPGRADE
+        return begin.open(
+            tx, context, kind, row.project, id, input.to_dict(), token
+        ), id
+
+    begin.begin(services, context, context.project or "", token, work)
+
+
+def rebuild(
+    services: Services, context: Context, id: str, image: str, token: Token | None
+) -> None:
+    """NONE -> REBUILDING, on this image, with the same version of the datastore."""
+    with services.database.reading() as tx:
+        instances.load(tx, id)
+    if services.cloud.images.show(image) is None:
+        raise errors.Invalid(f"Image {image[:64]} cannot be found.")
+
+    def work(tx: orm.Session) -> tuple[str, str]:
+        row = _held(services, tx, id, None)
+        _, version = datastores.version_by_id(tx, row.version_id, inactive=True)
+        instances.move(tx, id, Task.REBUILDING)
+        input = operations.RebuildInstance(image, version.number, version.id)
+        kind = operations.REBUILD
+        return begin.open(
+            tx, context, kind, row.project, id, input.to_dict(), token
+        ), id
+
+    begin.begin(services, context, context.project or "", token, work)
+
+
+def _held(
+    services: Services, tx: orm.Session, id: str, project: str | None
+) -> Instance:
+    """One that can be built anew: its data are on a volume."""
+    seen = instances.seen(tx, id, project)
+    row = seen.instance
+    if row.volume_size is None:
+        raise errors.Invalid(
+            f"Instance {id} has no volume: its data would be lost with its root disk."
+        )
+    refuse_unable(services, seen)
+    return row
+
+
+def _check_version(
+    owner: Datastore, present: DatastoreVersion, version: DatastoreVersion
+) -> None:
+    if version.id == present.id:
+        raise errors.Invalid(f"The instance has the version {version.name} already.")
+    if version.manager != present.manager:
+        raise errors.Invalid(
+            f"The version {version.name} is managed otherwise ({version.manager}) than "
+            f"{present.name} ({present.manager})."
+        )
+    before, after = _numbers(present.number), _numbers(version.number)
+    if after < before:
+        raise errors.Invalid(
+            f"The version {version.name} ({version.number}) is older than "
+            f"{present.name} ({present.number}); no engine goes back."
+        )
+    same = registry.get(version.manager).same
+    if after[:same] != before[:same]:
+        raise errors.Unsupported(
+            f"{owner.name} {version.number} does not take over the data of "
+            f"{present.number} as they are; restore a dump of them into a new instance."
+        )
+
+
+def _check_company(
+    tx: orm.Session, row: Instance, owner: Datastore, version: DatastoreVersion
+) -> None:
+    """What the instance has that is of its old version."""
+    if row.configuration_id is not None:
+        group = configurations.seen(tx, row.configuration_id, None).row
+        if group.version_id != version.id:
+            raise errors.Invalid(
+                f"Configuration group {group.id} is of another version; detach it "
+                "first."
+            )
+    for had in modules.of_instance(tx, row.id, hidden=True):
+        if not modules.fits(had.shown.row, owner.id, version.id):
+            raise errors.Invalid(
+                f"The module {had.shown.row.name} is not for {owner.name} "
+                f"{version.name}; take it away first."
+            )
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """``10.11.6-MariaDB`` -> (10, 11, 6): as far as it is numbers."""
+    leading = typing.cast(re.Match[str], re.match(r"[0-9.]*", text))[0]
+    return tuple(int(part) for part in leading.split(".") if part)

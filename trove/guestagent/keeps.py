@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keeps: what is on a data volume, kept beside itself while something risky is tried.
+
+The engine is stopped while a copy is made and while one is brought back. A file system
+that shares blocks between files (XFS) makes it in no time and no room; on another there
+must be room for all of it. What the copy is brought back over is not deleted: it stays
+under the copy's name with ``.failed``, for who wants to know what went wrong.
+"""
+
+import os
+import pathlib
+import re
+
+from trove import errors
+from trove.guestagent.host import Host, HostError
+
+KEPT = ".trove-kept"
+"""The directory on the volume; root's alone."""
+OURS = frozenset({KEPT, "lost+found"})
+NAME = re.compile(r"[0-9A-Za-z-]{1,64}")
+MARGIN = 256 << 20
+"""Bytes of the volume that a copy must leave free."""
+WITHIN = 50 * 60
+"""Seconds for a copy of everything."""
+
+
+class NoRoom(errors.Invalid):
+    """The copy does not fit."""
+
+    sentence = (
+        "A copy of the data ({needed} MiB) does not fit on the volume ({free} MiB are "
+        "free); make the volume larger first."
+    )
+
+
+class Keeps:
+    """The copies on one volume, by names that nobody chooses twice."""
+
+    def __init__(self, host: Host, volume: str) -> None:
+        self._host = host
+        self._volume = pathlib.Path(volume)
+
+    def keep(self, name: str) -> None:
+        """A copy of everything, whole when it has its name; made again it is there."""
+        there = self._path(name)
+        if there.exists():
+            return
+        self._host.make_directory(str(there.parent), mode=0o700)
+        unfinished = str(self._path(f"{name}-unfinished"))
+        self._host.remove(unfinished)
+        self._host.make_directory(unfinished, mode=0o700)
+        names = [str(self._volume / entry) for entry in self._entries()]
+        if names:
+            self._copy(names, unfinished)
+        self._host.run(["sync", "--file-system", unfinished], timeout=600)
+        self._host.rename(unfinished, str(there))
+
+    def bring_back(self, name: str) -> None:
+        """Everything is as it was kept. Done again, whatever was done of it before."""
+        there, failed = self._path(name), self._path(f"{name}-failed")
+        aside = self._path(f"{name}-aside")
+        if not there.exists():
+            if failed.exists():
+                return
+            raise errors.Invalid(why=f"there is no copy {name} of the data")
+        if not aside.exists():
+            self._host.make_directory(str(failed), mode=0o700)
+            for entry in self._entries():
+                self._host.rename(str(self._volume / entry), str(failed / entry))
+            # from here on, what is on the volume has come from the copy
+            self._host.make_directory(str(aside), mode=0o700)
+        for entry in sorted(os.listdir(there)):
+            self._host.rename(str(there / entry), str(self._volume / entry))
+        self._host.remove(str(there))  # first: with it gone, all of this is over
+        self._host.remove(str(aside))
+
+    def forget(self, name: str) -> None:
+        """The copy is gone, and what was begun of it."""
+        for path in (self._path(name), self._path(f"{name}-unfinished")):
+            self._host.remove(str(path))
+
+    def _path(self, name: str) -> pathlib.Path:
+        if not NAME.fullmatch(name):
+            raise errors.Invalid(why="that is no name of a copy")
+        return self._volume / KEPT / name
+
+    def _entries(self) -> list[str]:
+        return sorted(set(os.listdir(self._volume)) - OURS)
+
+    def _copy(self, names: list[str], to: str) -> None:
+        words = ["cp", "--archive", "--target-directory", to]
+        try:
+            self._host.run([*words, "--reflink=always", "--", *names], timeout=WITHIN)
+            return
+        except HostError:
+            self._host.remove(to)
+            self._host.make_directory(to, mode=0o700)
+        sized = self._host.run(
+            ["du", "--summarize", "--total", "--block-size=1", "--", *names],
+            timeout=WITHIN,
+        )
+        needed = int(sized.stdout.splitlines()[-1].split()[0])
+        found = os.statvfs(self._volume)
+        free = found.f_bavail * found.f_frsize
+        if needed + MARGIN > free:
+            raise NoRoom(needed=needed >> 20, free=free >> 20)
+        self._host.run([*words, "--reflink=auto", "--", *names], timeout=WITHIN)
