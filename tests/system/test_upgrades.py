@@ -2,6 +2,7 @@
 """Servers built anew over real data: another build, a broken one, and the way back."""
 
 import base64
+import contextlib
 import pathlib
 import time
 import typing
@@ -10,7 +11,8 @@ import uuid
 import pytest
 
 from tests.system.deployment import VERSIONS, Deployment, User, ask, until
-from trove.localcloud import assembly, things
+from trove.localcloud import assembly, bootstrap, guestimage, programs, things
+from trove.localcloud.store import Store
 
 pytestmark = [pytest.mark.root, pytest.mark.localcloud]
 
@@ -25,42 +27,54 @@ NUMBERS = {"mariadb": "10.11.99", "postgresql": "15.99"}
 DATA = {"mariadb": "/srv/mariadb", "postgresql": "/srv/postgresql"}
 
 
-def image(deployment: Deployment, datastore: str, files: dict[str, str]) -> str:
-    """The id of a second build: the first one's content, and these files above it."""
+def image(
+    deployment: Deployment, datastore: str, files: dict[str, str], *tags: str
+) -> str:
+    """The id of another build: the content with these tags, and these files above."""
     place = deployment.place
     layer = pathlib.Path(place.state) / f"layer-{uuid.uuid4()}"
+    layer.mkdir()
     for name, text in files.items():
         path = layer / name
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-        path.chmod(0o755)
     for path in (layer, *layer.rglob("*")):
         path.chmod(0o755)
-    store = assembly.store_of(place)
-    try:
-        with store.transaction() as tx:
-            first = next(row for row in tx.all(things.Image) if datastore in row.tags)
-            row = things.Image(
-                str(uuid.uuid4()),
-                first.project,
-                f"second-{datastore}",
-                time.time(),
-                time.time(),
-                [str(layer), *first.layers],
-                ["second"],
-            )
-            tx.put(row)
-    finally:
-        store.close()
+    wanted = {datastore, *(tags or (VERSIONS[datastore],))}
+    now = time.time()
+    with rows(deployment) as store, store.transaction() as tx:
+        first = next(row for row in tx.all(things.Image) if wanted <= set(row.tags))
+        row = things.Image(
+            str(uuid.uuid4()),
+            first.project,
+            f"another-{datastore}",
+            now,
+            now,
+            [str(layer), *first.layers],
+            ["another"],
+        )
+        tx.put(row)
     return row.id
 
 
-def version(admin: User, datastore: str, name: str, image: str) -> None:
+@contextlib.contextmanager
+def rows(deployment: Deployment) -> typing.Iterator[Store]:
+    """The cloud's own rows, as who brings an image writes them."""
+    store = assembly.store_of(deployment.place)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def version(
+    admin: User, datastore: str, name: str, image: str, number: str = ""
+) -> None:
     body = {
         "name": name,
         "datastore_name": datastore,
         "datastore_manager": datastore,
-        "version": NUMBERS[datastore],
+        "version": number or NUMBERS[datastore],
         "image": image,
         "active": True,
     }
@@ -130,6 +144,11 @@ class Shop:
         assert found["type"] == kind, found
         return typing.cast(dict[str, typing.Any], found)
 
+    def engine(self) -> str:
+        """What the engine says it is."""
+        with self.connected() as line:
+            return str(ask(line, "SELECT VERSION()")[0][0])
+
     def kept(self) -> list[str]:
         """What is kept on the volume."""
         place = f"{DATA[self.datastore]}/.trove-kept"
@@ -190,4 +209,43 @@ def test_another_build_of_the_version_and_the_way_back(
     assert shop.ended("instance.rebuild")["state"] == "done"
     shop.holds()
     assert demo.show(shop.id).get("fault") is None
+    shop.end()
+
+
+def test_from_mariadb_10_11_to_11_8_and_back_when_it_fails(
+    deployment: Deployment, demo: User, admin: User
+) -> None:
+    """The new version has had the data in its hands when it fails: they come back."""
+    place = deployment.place
+    built = guestimage.build(
+        place.cache, programs.Host(), guestimage.printed, release=guestimage.TRIXIE
+    )
+    with rows(deployment) as store:
+        bootstrap.enter(store, built)
+    shop = Shop(deployment, demo, "mariadb")
+    broken = {BROKEN["mariadb"]: "#!/bin/sh\nexit 1\n"}
+    bad = image(deployment, "mariadb", broken, "11.8")
+    version(admin, "mariadb", "11.8-broken", bad, "11.8.9")
+    shop.upgrade("11.8-broken")
+    ended = shop.ended("instance.upgrade")
+    assert (ended["state"], "mariadb-upgrade" in ended["fault"]) == ("failed", True)
+    shop.holds()
+    assert shop.engine().startswith("10.11.")
+
+    version(
+        admin, "mariadb", "11.8", image(deployment, "mariadb", {}, "11.8"), "11.8.9"
+    )
+    shop.upgrade("11.8")
+    ended = shop.ended("instance.upgrade")
+    assert ended["state"] == "done", ended
+    shop.holds()
+    assert shop.engine().startswith("11.8.")
+    answer = demo.ask("POST", f"/instances/{shop.id}/action", {"restart": {}})
+    assert answer.status_code == 202, answer.text
+    shop.holds()
+    answer = demo.ask("GET", f"/instances/{shop.id}/users").json()
+    assert [user["name"] for user in answer["users"]] == ["ada"]
+    back = {"instance": {"datastore_version": VERSIONS["mariadb"]}}
+    answer = demo.ask("PATCH", f"/instances/{shop.id}", back)
+    assert (answer.status_code, "older" in answer.text) == (400, True)
     shop.end()

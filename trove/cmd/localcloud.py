@@ -13,6 +13,7 @@ from oslo_log import log
 from trove import config, errors
 from trove.localcloud import (
     assembly,
+    bootstrap,
     guestimage,
     layout,
     preflight,
@@ -49,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
         ("tag", "two to four letters that mark what is ours"),
         ("cidr", "the guests' network"),
         ("ports", "first of the hundred TCP ports"),
+        ("release", "Debian that 'image' builds: bookworm (default) or trixie"),
     ):
         parser.add_argument(f"--{option}", help=text)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -68,7 +70,7 @@ def _options(asked: argparse.Namespace) -> cfg.ConfigOpts:
     files = [f"--config-file={file}" for file in asked.config_file]
     # Only the files named: the control plane's own are not this program's.
     conf(files, project="trove", prog="trove-localcloud", default_config_files=[])
-    for name in ("state_dir", "cache_dir", "tag", "cidr", "ports"):
+    for name in ("state_dir", "cache_dir", "tag", "cidr", "ports", "release"):
         value = getattr(asked, name)
         if value is not None:
             conf.set_override(name, value, group="localcloud")
@@ -99,10 +101,22 @@ def serve(where: layout.Layout, conf: cfg.ConfigOpts) -> int:
 
 
 def image(where: layout.Layout, conf: cfg.ConfigOpts) -> int:
-    """Builds the guest image."""
-    built = guestimage.build(where.cache, programs.Host(), guestimage.printed)
+    """Builds the guest image of a release; where a cloud is, it has it from then on."""
+    release = guestimage.RELEASES[conf.localcloud.release]
+    built = guestimage.build(
+        where.cache, programs.Host(), guestimage.printed, release=release
+    )
     for layer in built.layers:
         guestimage.printed(str(layer))
+    if (where.cloud / assembly.ROWS).exists():
+        store = assembly.store_of(where)
+        try:
+            bootstrap.enter(store, built)
+            bootstrap.retire(store, built)
+        finally:
+            store.close()
+        for name, tags in built.names:
+            guestimage.printed(f"image {name}, tagged {','.join(tags)}")
     return 0
 
 

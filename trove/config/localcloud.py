@@ -33,6 +33,13 @@ OPTS = [
         default=18700,
         help="First of the hundred TCP ports of this deployment, on loopback.",
     ),
+    cfg.StrOpt(
+        "release",
+        default="bookworm",
+        choices=["bookworm", "trixie"],
+        help="The Debian that 'trove-localcloud image' builds: 12, with the versions "
+        "that every deployment begins with, or 13, with newer ones.",
+    ),
     cfg.IntOpt(
         "workers",
         default=6,

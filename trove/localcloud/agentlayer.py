@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The agent's layers of a guest image: its libraries, and its half of this package."""
 
+import dataclasses
 import importlib.metadata
 import pathlib
 import shutil
@@ -12,9 +13,6 @@ from trove import errors
 from trove.localcloud import programs
 
 SITE = "opt/trove/site"
-PYTHON = "3.11"
-"""The interpreter inside the guest, whatever runs out here."""
-
 # The guest's half of the package, and nothing else: no database, cloud or web code.
 MODULES = (
     "__init__.py",
@@ -32,6 +30,16 @@ PLUGGED = ("oslo.messaging.drivers", "trove.guestagent.modules")
 
 UNIT = "trove-guestagent.service"
 RECIPE = repr((UNIT, SITE, MODULES, PACKAGES, 2))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Python:
+    """The interpreter inside the guest, whatever runs out here: in which root file
+    system, and its version."""
+
+    root: pathlib.Path
+    version: str
+
 
 Progress = typing.Callable[[str], None]
 Sources = dict[str, pathlib.Path]
@@ -74,7 +82,7 @@ def content(files: Sources) -> list[str | bytes]:
 
 
 def install(
-    root: pathlib.Path, base: pathlib.Path, host: programs.Runner, progress: Progress
+    root: pathlib.Path, python: Python, host: programs.Runner, progress: Progress
 ) -> None:
     """The libraries, from this host's package index, for the guest's interpreter."""
     progress("guest image: the agent's libraries")
@@ -93,7 +101,7 @@ def install(
         "--disable-pip-version-check",
         "--root-user-action=ignore",
         "--only-binary=:all:",
-        f"--python-version={PYTHON}",
+        f"--python-version={python.version}",
         f"--target={site}",
         f"--requirement={listed}",
         within=900,
@@ -103,12 +111,12 @@ def install(
         shutil.rmtree(site / unwanted, ignore_errors=True)
     for tests in [*site.glob("*/tests"), *site.glob("*/test")]:
         shutil.rmtree(tests)
-    _compile(root, base, host)
+    _compile(root, python, host)
 
 
 def copy(
     root: pathlib.Path,
-    base: pathlib.Path,
+    python: Python,
     files: Sources,
     host: programs.Runner,
     progress: Progress,
@@ -125,7 +133,7 @@ def copy(
         "Metadata-Version: 2.1\nName: trove-dbaas\nVersion: 0\n"
     )
     (described / "entry_points.txt").write_text(_entry_points())
-    _compile(root, base, host)
+    _compile(root, python, host)
     units = root / "etc/systemd/system"
     (units / "multi-user.target.wants").mkdir(parents=True)
     (units / UNIT).write_text(unit())
@@ -144,8 +152,9 @@ def _entry_points() -> str:
     return "\n".join([*lines, ""])
 
 
-def _compile(root: pathlib.Path, base: pathlib.Path, host: programs.Runner) -> None:
+def _compile(root: pathlib.Path, python: Python, host: programs.Runner) -> None:
     """Byte code for the guest's interpreter, by that interpreter, run from out here."""
+    base = python.root
     libraries = next(base.glob("usr/lib/*-linux-gnu"))
     # Not by /lib64: that is a link to the host's own.
     loader = next(libraries.glob("ld-linux-*.so.*"))
@@ -156,7 +165,7 @@ def _compile(root: pathlib.Path, base: pathlib.Path, host: programs.Runner) -> N
         str(loader),
         "--library-path",
         str(libraries),
-        str(base / f"usr/bin/python{PYTHON}"),
+        str(base / f"usr/bin/python{python.version}"),
         "-m",
         "compileall",
         "-q",

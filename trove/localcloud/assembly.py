@@ -29,6 +29,9 @@ from trove.localcloud.web import calls, server
 
 LOG = logging.getLogger(__name__)
 
+ROWS = "cloud.sqlite"
+"""The file of a deployment's rows, in its directory of the cloud."""
+
 
 class AlreadyRunning(errors.Conflict):
     sentence = "trove-localcloud runs already (process {pid}); stop it first."
@@ -67,7 +70,7 @@ def wires_of(place: layout.Layout, host: programs.Runner) -> wires.Wires:
 
 def store_of(place: layout.Layout) -> store.Store:
     """The deployment's rows."""
-    return store.Store(place.cloud / "cloud.sqlite")
+    return store.Store(place.cloud / ROWS)
 
 
 class LocalCloud:

@@ -51,7 +51,14 @@ def fill(
             if tx.get(things.Flavor, id) is None:
                 tx.put(things.Flavor(id, SHARED, name, now, now, ram, vcpus, DISK))
         _network(tx, place, now)
-        for name, tags in IMAGES:
+    enter(store, image)
+
+
+def enter(store: stores.Store, image: guestimage.GuestImage) -> None:
+    """The image is there under each of its names."""
+    now = time.time()
+    with store.transaction() as tx:
+        for name, tags in image.names:
             id = named("image", name, image.name)
             if tx.get(things.Image, id) is None:
                 directories = [str(layer) for layer in image.layers]
@@ -91,12 +98,13 @@ def used_layers(store: stores.Store) -> set[str]:
 
 
 def retire(store: stores.Store, image: guestimage.GuestImage) -> None:
-    """Images of a content that is not the newest go, but for those that servers run:
-    a server that is built anew must have a way back."""
-    newest = {named("image", name, image.name) for name, _ in IMAGES}
+    """Images of these names that are not the newest go, but for those that servers
+    run: a server that is built anew must have a way back."""
+    names = [name for name, _ in image.names]
+    newest = {named("image", name, image.name) for name in names}
     with store.transaction() as tx:
         alive = [row for row in tx.all(things.Server) if row.deleted is None]
         kept = newest | {row.image for row in alive}
         for row in tx.all(things.Image):
-            if row.id not in kept:
+            if row.name in names and row.id not in kept:
                 tx.drop(row)

@@ -8,6 +8,11 @@ CONTROLLERS = pathlib.Path("/sys/fs/cgroup/cgroup.controllers")
 PERIOD = 100000
 
 
+LEGACY = "systemd.unified_cgroup_hierarchy=0 SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"
+"""In a container systemd takes its arguments for a kernel's: without these, one of
+Debian 13 does not run on a host that has no cgroup v2 (systemd(1))."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Nic:
     """An interface of a server: its name on the host, and its place on the network."""
@@ -72,7 +77,7 @@ def limits(memory: int, vcpus: int, v2: bool) -> list[tuple[str, str]]:
 
 def render(container: Container, v2: bool) -> str:
     """The text of the container's configuration file."""
-    lines = _machine(container) + _confinement()
+    lines = _machine(container, v2) + _confinement()
     prefix = "lxc.cgroup2" if v2 else "lxc.cgroup"
     for key, value in limits(container.memory, container.vcpus, v2):
         lines.append((f"{prefix}.{key}", value))
@@ -86,14 +91,14 @@ def render(container: Container, v2: bool) -> str:
     return "".join(f"{key} = {value}\n" for key, value in lines)
 
 
-def _machine(container: Container) -> list[tuple[str, str]]:
+def _machine(container: Container, v2: bool) -> list[tuple[str, str]]:
     layers = ":".join(str(layer) for layer in container.layers)
     return [
         ("lxc.include", "/usr/share/lxc/config/common.conf"),
         ("lxc.arch", "linux64"),
         ("lxc.uts.name", container.hostname),
         ("lxc.rootfs.path", f"overlay:{layers}:{container.upper}"),
-        ("lxc.init.cmd", "/sbin/init"),
+        ("lxc.init.cmd", "/sbin/init" if v2 else f"/sbin/init {LEGACY}"),
         ("lxc.environment", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"),
         # systemd shuts down in order at this signal.
         ("lxc.signal.halt", "SIGRTMIN+3"),

@@ -9,6 +9,7 @@ from this host's own pip settings: no mirror is named here.
 
 import dataclasses
 import pathlib
+import re
 import shutil
 import sys
 import typing
@@ -16,8 +17,7 @@ import typing
 from trove import errors
 from trove.localcloud import agentlayer, layers, programs
 
-SUITE = "bookworm"
-PACKAGES = (
+BASIS = (
     "ca-certificates",
     "e2fsprogs",
     "iproute2",
@@ -25,8 +25,6 @@ PACKAGES = (
     "mariadb-client",
     "mariadb-server",
     "openssl",
-    "postgresql",
-    "postgresql-client",
     "procps",
     "python3",
     "systemd-sysv",
@@ -80,14 +78,48 @@ FILES = {
     "etc/machine-id": "",
     "etc/resolv.conf": "",
 }
-RECIPE = repr((SUITE, PACKAGES, LEFT_OUT, MASKED, DISABLED, EMPTIED, FILES, 1))
 
-NAMES = (
-    ("trove-mariadb-10.11", ("trove", "mariadb", "10.11")),
-    ("trove-postgresql-15", ("trove", "postgresql", "15")),
+
+Name = tuple[str, tuple[str, str, str]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Release:
+    """A Debian that guests are made of. ``names``: one content, found under the tags
+    of each datastore that it has; ``python`` is its interpreter."""
+
+    suite: str
+    python: str
+    packages: tuple[str, ...]
+    names: tuple[Name, ...]
+
+    @property
+    def recipe(self) -> str:
+        """What the root file system is named after."""
+        rest = (LEFT_OUT, MASKED, DISABLED, EMPTIED, FILES, 1)
+        return repr((self.suite, self.packages, *rest))
+
+
+BOOKWORM = Release(
+    suite="bookworm",
+    python="3.11",
+    packages=tuple(sorted([*BASIS, "postgresql", "postgresql-client"])),
+    names=(
+        ("trove-mariadb-10.11", ("trove", "mariadb", "10.11")),
+        ("trove-postgresql-15", ("trove", "postgresql", "15")),
+    ),
 )
-"""One content, found under the tags of each datastore that it has."""
+TRIXIE = Release(
+    suite="trixie",
+    python="3.13",
+    packages=BASIS,
+    names=(("trove-mariadb-11.8", ("trove", "mariadb", "11.8")),),
+)
+RELEASES = {release.suite: release for release in (BOOKWORM, TRIXIE)}
+NAMES = BOOKWORM.names
+"""What a deployment begins with."""
 
+OS_RELEASE = pathlib.Path("/etc/os-release")
 SOURCES = (
     pathlib.Path("/etc/apt/sources.list.d/debian.sources"),
     pathlib.Path("/etc/apt/sources.list"),
@@ -101,6 +133,7 @@ class GuestImage:
     """The directories of an image, topmost first, as an overlay wants them."""
 
     layers: tuple[pathlib.Path, ...]
+    names: tuple[Name, ...] = NAMES
 
     @property
     def name(self) -> str:
@@ -113,29 +146,36 @@ def build(
     host: programs.Runner,
     progress: Progress,
     package: pathlib.Path | None = None,
+    release: Release = BOOKWORM,
 ) -> GuestImage:
     """The image of the code in ``package`` (the running one), built where missing."""
     store = layers.Layers(cache / "images")
     base = store.have(
-        "base", layers.digest(RECIPE), lambda root: _base(root, host, progress)
+        "base",
+        layers.digest(release.recipe),
+        lambda root: _base(root, host, progress, release),
     )
     wanted = agentlayer.requirements()
+    python = agentlayer.Python(base, release.python)
     site = store.have(
         "site",
         layers.digest(base.name, wanted),
-        lambda root: agentlayer.install(root, base, host, progress),
+        lambda root: agentlayer.install(root, python, host, progress),
     )
     sources = agentlayer.sources(package)
     agent = store.have(
         "agent",
         layers.digest(base.name, agentlayer.RECIPE, *agentlayer.content(sources)),
-        lambda root: agentlayer.copy(root, base, sources, host, progress),
+        lambda root: agentlayer.copy(root, python, sources, host, progress),
     )
-    return GuestImage((agent, site, base))
+    return GuestImage((agent, site, base), release.names)
 
 
-def _base(root: pathlib.Path, host: programs.Runner, progress: Progress) -> None:
-    progress(f"guest image: {len(PACKAGES)} Debian packages and what they need")
+def _base(
+    root: pathlib.Path, host: programs.Runner, progress: Progress, release: Release
+) -> None:
+    count = len(release.packages)
+    progress(f"guest image: {count} packages of Debian {release.suite}, and their own")
     sources = next((path for path in SOURCES if path.exists()), None)
     if sources is None:
         raise errors.Upstream(why="this host has no apt sources to build an image from")
@@ -145,16 +185,22 @@ def _base(root: pathlib.Path, host: programs.Runner, progress: Progress) -> None
         "--quiet",
         "--variant=apt",
         "--skip=check/empty",
-        f"--include={','.join(PACKAGES)}",
+        f"--include={','.join(release.packages)}",
         *options,
-        SUITE,
+        release.suite,
         str(root),
         "-",
-        given=sources.read_text(),
+        given=_sources(sources.read_text(), release.suite),
         within=1800,
     )
     progress("guest image: units, data directories, journal")
     _customise(root)
+
+
+def _sources(text: str, suite: str) -> str:
+    """This host's own sources, of that suite."""
+    found = re.search(r"^VERSION_CODENAME=(\w+)$", OS_RELEASE.read_text(), re.MULTILINE)
+    return re.sub(rf"\b{found[1]}\b", suite, text) if found else text
 
 
 def _customise(root: pathlib.Path) -> None:
@@ -166,7 +212,7 @@ def _customise(root: pathlib.Path) -> None:
         for wanted in units.glob(f"*.wants/{unit}"):
             wanted.unlink()
     for name in EMPTIED:
-        for found in (root / name).iterdir():
+        for found in (root / name).glob("*"):
             if found.is_dir() and not found.is_symlink():
                 shutil.rmtree(found)
             else:

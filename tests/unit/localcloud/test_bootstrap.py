@@ -32,3 +32,26 @@ def test_a_newer_image_takes_the_place_of_the_older(rows):
         layers = {layer for row in tx.all(things.Image) for layer in row.layers}
     assert layers == {"/cache/agent-2"}
     assert bootstrap.used_layers(rows) == {"/cache/agent-2"}
+
+
+def test_a_newer_image_leaves_other_releases_and_what_servers_run(rows):
+    other = guestimage.GuestImage(
+        (pathlib.Path("/cache/agent-t"),), guestimage.TRIXIE.names
+    )
+    bootstrap.fill(rows, PLACE, image("1"))
+    bootstrap.enter(rows, other)
+    with rows.transaction() as tx:
+        run = next(row for row in tx.all(things.Image) if "mariadb" in row.tags)
+        tx.put(
+            things.Server("s", "p", "db", 1.0, 1.0, "u", "1", run.id, list(run.layers))
+        )
+    bootstrap.fill(rows, PLACE, image("2"))
+    bootstrap.retire(rows, image("2"))
+    with rows.transaction() as tx:
+        left = {(row.name, row.layers[0]) for row in tx.all(things.Image)}
+    assert left == {
+        ("trove-mariadb-10.11", "/cache/agent-1"),
+        ("trove-mariadb-10.11", "/cache/agent-2"),
+        ("trove-postgresql-15", "/cache/agent-2"),
+        ("trove-mariadb-11.8", "/cache/agent-t"),
+    }

@@ -61,3 +61,34 @@ def test_the_agent_starts_at_boot(tmp_path, host, monkeypatch):
     assert (agent / "opt/trove/site/trove/errors.py").exists()
     [described] = (agent / "opt/trove/site").glob("*.dist-info")
     assert "trove-rabbit" in (described / "entry_points.txt").read_text()
+
+
+def test_another_release_is_another_image_from_the_same_mirror(
+    tmp_path, host, monkeypatch
+):
+    first, _ = build(tmp_path, host, monkeypatch)
+    release = tmp_path / "os-release"
+    release.write_text('NAME="Debian"\nVERSION_CODENAME=bookworm\n')
+    monkeypatch.setattr(guestimage, "OS_RELEASE", release)
+    sources = tmp_path / "debian.sources"
+    mirror = "URIs: http://mirror/debian\nSuites: {0} {0}-updates\n"
+    sources.write_text(mirror.format("bookworm"))
+    said = []
+    given = []
+    host.answers["mmdebstrap"] = unpacked
+    run = host.run
+
+    def watched(*argv, **how):
+        if argv[0] == "mmdebstrap":
+            given.append((argv, how["given"]))
+        return run(*argv, **how)
+
+    monkeypatch.setattr(host, "run", watched)
+    trixie = guestimage.build(
+        tmp_path / "cache", host, said.append, release=guestimage.TRIXIE
+    )
+    ((argv, sources_given),) = given
+    assert "trixie" in argv
+    assert sources_given == mirror.format("trixie")
+    assert trixie.name != first.name
+    assert [tags for _, tags in trixie.names] == [("trove", "mariadb", "11.8")]
