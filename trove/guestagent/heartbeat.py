@@ -36,7 +36,13 @@ CHECK = 0.5
 """Seconds between two looks, in memory, at whether the state has changed."""
 
 JUDGED = ("prepare", "take_up")
-SERVING = ("configure", "grow_file_system")
+SERVING = (
+    "configure",
+    "grow_file_system",
+    "forget_data",
+    "apply_module",
+    "remove_module",
+)
 """Jobs through which the database goes on: it is looked at meanwhile."""
 WHY = 1000
 """The longest reason that is reported, in characters."""

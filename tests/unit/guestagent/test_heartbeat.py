@@ -129,6 +129,24 @@ def test_the_end_of_a_job_comes_at_once(scene):
     assert states == [[], ["sent"], ["done"]]
 
 
+@pytest.mark.parametrize("method", ["apply_module", "remove_module", "forget_data"])
+def test_a_job_that_leaves_the_database_alone_hides_nothing(scene, method):
+    """Neither while it is under way nor after it is a database less healthy."""
+    scene.reporter.changed()  # it has been taken up before
+    scene.watch.look()
+    job, _ = scene.ledger.accept("op/1", method, {})
+    job = scene.ledger.begin(job)
+    scene.watch.ring(stale=scene.reporter.changed())
+    scene.live(3)
+    scene.watch.look()
+    scene.live(3)
+    scene.ledger.finish(job, Outcome(state="done", result={}))
+    scene.watch.ring(stale=scene.reporter.changed())
+    scene.live(3)
+    assert {report.service for report in scene.sent} == {"healthy"}
+    assert [job.state for job in scene.sent[-1].jobs] == ["done"]
+
+
 def test_things_that_change_all_the_time_do_not_flood(scene):
     for turn in range(200):
         scene.engine.said = Health("healthy" if turn % 2 else "running")
