@@ -6,6 +6,7 @@ for machines goes on beside what computes: two workers have a deployment each an
 all that needs one, the others begin with the rest.
 """
 
+import re
 import typing
 
 import pytest
@@ -23,8 +24,6 @@ TOGETHER = {
     "contract/guest/": "contract/guest",
     "contract/rpc/": "contract/rpc",
     "contract/db/": "contract/db",
-    # and what one of them played, the others need not
-    "chaos/test_flows": "chaos/flows",
 }
 FIRST = (
     "system/faults/",
@@ -51,6 +50,9 @@ def piece(nodeid: str) -> str:
     top = place.split("/")[0]
     if top == "functional":
         return f"{top} {name.partition('-')[0]}"  # its backend: one process for all
+    if place.startswith("chaos/test_flows"):
+        # what one test of a flow played, the others need not
+        return f"{place} {re.split('[][-]', name)[1:2] or name}"
     return nodeid if top in ALONE else place
 
 
