@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every test that the operator's page on reliability names is there."""
+"""What the operator's pages say is so: the tests they name, the steps they list."""
 
 import ast
 import pathlib
 import re
+
+from trove.flows import FLOWS
 
 ROOT = pathlib.Path(__file__).parents[2]
 PAGE = ROOT / "doc" / "operator" / "reliability.rst"
@@ -33,3 +35,16 @@ def test_every_promise_names_a_test():
     promises = [row for row in rows if re.match(r"(INV-\d|[ST]\d)", row)]
     assert len(promises) > 40
     assert [row.split("\n")[0] for row in promises if not NAMED.search(row)] == []
+
+
+def test_the_page_on_operations_lists_every_kind_with_its_steps():
+    page = (PAGE.parent / "operations.rst").read_text()
+    told = {}
+    for row in re.split(r"^   \* - ", page, flags=re.MULTILINE)[1:]:
+        kind, *steps = re.findall(r"``([\w.]+)``", row.partition("\n\n")[0])[:20] or [
+            ""
+        ]
+        told[kind] = steps
+    assert {kind: told.get(kind) for kind in FLOWS} == {
+        kind: [step.name for step in flow.steps] for kind, flow in FLOWS.items()
+    }

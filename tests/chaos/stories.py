@@ -208,6 +208,18 @@ def delete_while_rebuilding(world: World) -> None:
     world.when("compute.rebuild", world.delete)
 
 
+def migrate(world: World) -> None:
+    _quietly_created(world)
+    world.migrate()
+
+
+def migrate_in_vain(world: World) -> None:
+    """The database does not come up on the other host."""
+    _quietly_created(world)
+    world.migrate()
+    world.guests.cannot = ("/restart_database",)
+
+
 def _quietly_created(world: World, *modules: str) -> None:
     armed, fault = world.armed, world.fault
     world.armed, world.fault = [], None
@@ -253,6 +265,8 @@ FLOWS = {
         upgrade_and_no_way_back,
         rebuild,
         delete_while_rebuilding,
+        migrate,
+        migrate_in_vain,
     )
 }
 """What was accepted, in whatever state; then the taskmanagers run."""

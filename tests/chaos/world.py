@@ -566,6 +566,11 @@ class World:
         input = operations.RebuildInstance(NEW, "11.8", "w").to_dict()
         self._ask(operations.UPGRADE, Task.UPGRADING, input)
 
+    def migrate(self) -> None:
+        """An accepted migration."""
+        input = operations.MigrateInstance(None).to_dict()
+        self._ask(operations.MIGRATE, Task.MIGRATING, input)
+
     def rebuild(self) -> None:
         """An accepted rebuild."""
         input = operations.RebuildInstance(NEW, "10.11", "v").to_dict()
@@ -638,6 +643,11 @@ class World:
                         if made.kind == "server" and made.order:
                             image = NEW if done else "image-1"
                             assert made.order.image == image, "another image"
+                if operation.kind == operations.MIGRATE:
+                    where = "host-2" if operation.state == "done" else "host-1"
+                    for made in self.cloud.world.made.values():
+                        if made.kind == "server":
+                            assert (made.host, made.left) == (where, ""), "elsewhere"
             alive = row.deleted_at is None and row.was_active
             want = {(k, row.id) for k in ("server", "volume", "port", "group")}
             have = [(t.kind, naming.owner(t.key)) for t in self.cloud.things()]

@@ -141,6 +141,27 @@ def test_an_administrator_stops_a_database_and_reboots_a_server(
     demo.wait(id)
 
 
+def test_a_cloud_of_one_machine_has_nowhere_to_migrate_to(demo, admin, served):
+    """The database is stopped for it, and serves again; the fault says why."""
+    id = served["id"]
+    body = {"migrate": {}}
+    answer = admin.ask("POST", f"/mgmt/instances/{id}/action", body)
+    assert answer.status_code == 202, answer.text
+    path = f"/operations?instance_id={id}"
+
+    def over():
+        (last, *_) = demo.ask("GET", path).json()["operations"]
+        return last if last["state"] in ("done", "failed", "stuck") else None
+
+    ended = until("the migration has ended", over)
+    assert (ended["type"], ended["state"]) == ("instance.migrate", "failed")
+    assert "No valid host" in ended["fault"]
+    shown = demo.wait(id)
+    assert "No valid host" in shown["fault"]["message"]
+    with enter(demo, shown) as line:
+        assert ask(line, "SELECT n FROM kept")[0][0] == 7
+
+
 def test_who_may_reach_the_port_is_changed_and_changed_back(demo, served):
     id = served["id"]
 

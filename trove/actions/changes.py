@@ -66,6 +66,22 @@ def reboot(services: Services, context: Context, id: str, token: Token | None) -
     begin.begin(services, context, context.project or "", token, work)
 
 
+def migrate(
+    services: Services, context: Context, id: str, host: str | None, token: Token | None
+) -> None:
+    """NONE -> MIGRATING, to this host of the cloud, or to one of its choice."""
+
+    def work(tx: orm.Session) -> tuple[str, str]:
+        seen = instances.seen(tx, id)
+        refuse_unable(services, seen)
+        instances.move(tx, id, Task.MIGRATING)
+        kind, owner = operations.MIGRATE, seen.instance.project
+        input = operations.MigrateInstance(host).to_dict()
+        return begin.open(tx, context, kind, owner, id, input, token), id
+
+    begin.begin(services, context, context.project or "", token, work)
+
+
 def resize_volume(
     services: Services,
     context: Context,

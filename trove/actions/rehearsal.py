@@ -31,6 +31,7 @@ OUT = {
     kinds.STOP: "database",
     kinds.REBOOT: "server",
     kinds.RESIZE_FLAVOR: "server",
+    kinds.MIGRATE: "server",
     kinds.UPGRADE: "server",
     kinds.REBUILD: "server",
     kinds.DELETE: "gone",

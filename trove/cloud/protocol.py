@@ -202,8 +202,11 @@ class Compute(typing.Protocol):
     def resize(self, id: str, flavor: str) -> None:
         """Asks for another size; the server restarts, and is VERIFY_RESIZE then."""
 
+    def migrate(self, id: str, host: str | None = None) -> None:
+        """Asks for another host, the cloud's choice or this one; then as a resize."""
+
     def confirm(self, id: str) -> None:
-        """One that is VERIFY_RESIZE keeps its new size."""
+        """One that is VERIFY_RESIZE keeps its new size, or its new host."""
 
     def revert(self, id: str) -> None:
         """One that is VERIFY_RESIZE gets its size before; it restarts again."""

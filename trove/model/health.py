@@ -42,6 +42,7 @@ WORDS = {
     Task.RESIZING: "RESIZE",
     Task.UPGRADING: "UPGRADE",
     Task.REBUILDING: "BUILD",
+    Task.MIGRATING: "RESIZE",
     Task.UPDATING: "ACTIVE",
     Task.BACKING_UP: "BACKUP",
     Task.PROMOTING: "PROMOTE",

@@ -25,6 +25,7 @@ ACCESS = "instance.access"
 MODULES = "instance.modules"
 UPGRADE = "instance.upgrade"
 REBUILD = "instance.rebuild"
+MIGRATE = "instance.migrate"
 REAPPLY = "module.reapply"
 
 DEADLINES = {
@@ -40,6 +41,7 @@ DEADLINES = {
     MODULES: 60 * 60.0,
     UPGRADE: 4 * 3600.0,
     REBUILD: 4 * 3600.0,
+    MIGRATE: 150 * 60.0,
     REAPPLY: 7 * 24 * 3600.0,
 }
 """Seconds that each kind may take before it is undone, or raises an alarm."""
@@ -244,5 +246,21 @@ class RebuildInstance:
 
     @classmethod
     def from_dict(cls, data: dict[str, typing.Any]) -> "RebuildInstance":
+        """The reverse of ``to_dict``."""
+        return cls(**data)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MigrateInstance:
+    """Where ``instance.migrate`` leads; None: where the cloud wants."""
+
+    host: str | None
+
+    def to_dict(self) -> dict[str, typing.Any]:
+        """Plain JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, typing.Any]) -> "MigrateInstance":
         """The reverse of ``to_dict``."""
         return cls(**data)

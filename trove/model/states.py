@@ -18,6 +18,7 @@ class Task(enum.StrEnum):
     RESIZING = "RESIZING"
     UPGRADING = "UPGRADING"
     REBUILDING = "REBUILDING"
+    MIGRATING = "MIGRATING"
     UPDATING = "UPDATING"
     BACKING_UP = "BACKING_UP"
     PROMOTING = "PROMOTING"
@@ -34,6 +35,7 @@ BUSY = frozenset(
         Task.RESIZING,
         Task.UPGRADING,
         Task.REBUILDING,
+        Task.MIGRATING,
         Task.UPDATING,
         Task.BACKING_UP,
         Task.PROMOTING,

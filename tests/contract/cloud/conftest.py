@@ -31,6 +31,8 @@ class MemoryBench:
     flavor, larger = "1", "2"
     network = "net-1"
     chosen = "10.9.0.77"
+    hosts = ("host-2",)
+    """The others that a server may move to."""
 
     def __init__(self):
         self.now = 0.0
@@ -99,6 +101,7 @@ class LocalBench:
 
     tags = ("trove",)
     flavor, larger = "1", "2"
+    hosts = ()
 
     def __init__(self, place):
         self.cloud, self.other = (

@@ -155,6 +155,26 @@ def test_another_size_is_kept_or_taken_back(bench, cloud, server, volume, keep):
             call(server.id)
 
 
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_server_moves_to_another_host_if_there_is_one(bench, cloud, server, keep):
+    compute = cloud.compute
+    before = compute.show(server.id).host
+    if not bench.hosts:
+        with pytest.raises(protocol.Refused) as refused:
+            compute.migrate(server.id)
+        assert refused.value.status == 400
+        assert status(cloud, server) == "ACTIVE"
+        return
+    with pytest.raises(protocol.Refused):
+        compute.migrate(server.id, "nosuch")
+    compute.migrate(server.id, bench.hosts[0] if keep else None)
+    bench.until(lambda: status(cloud, server) == "VERIFY_RESIZE")
+    assert compute.show(server.id).host == bench.hosts[0]
+    (compute.confirm if keep else compute.revert)(server.id)
+    bench.until(lambda: status(cloud, server) == "ACTIVE")
+    assert compute.show(server.id).host == (bench.hosts[0] if keep else before)
+
+
 @pytest.mark.parametrize("off", [False, True])
 def test_a_server_is_built_anew_where_it_is(bench, cloud, server, volume, port, off):
     """Its id, its port and its volume stay; it runs, whatever it did before."""

@@ -20,6 +20,7 @@ TASKS = {
     Task.RESIZING: "Resizing the instance.",
     Task.UPGRADING: "Upgrading the instance.",
     Task.REBUILDING: "The instance is building.",
+    Task.MIGRATING: "Migrating the instance.",
     Task.UPDATING: "Updating the instance.",
     Task.BACKING_UP: "Backing up the instance.",
     Task.PROMOTING: "Promoting the instance to replica source.",
@@ -161,12 +162,9 @@ def rebuild(ask: Ask) -> None:
     upgrades.rebuild(ask.services, ask.context, ask.ids["id"], image, token(ask))
 
 
-def _later(what: str) -> typing.Callable[[Ask], typing.Any]:
-    def refuse(ask: Ask) -> typing.NoReturn:
-        managed.show(ask.services, ask.ids["id"])
-        raise errors.Unsupported(f"{what} is not supported yet.")
-
-    return refuse
+def migrate(ask: Ask) -> None:
+    host = (ask.body["migrate"] or {}).get("host") or None
+    changes.migrate(ask.services, ask.context, ask.ids["id"], host, token(ask))
 
 
 def _deed(do: typing.Any) -> typing.Callable[[Ask], None]:
@@ -184,7 +182,7 @@ ACTIONS: dict[str, Action | tuple[Action, ...]] = {
     "reset-task-status": _action(reset_status, "reset_task_status"),
     "stop": _action(_deed(changes.stop), "stop"),
     "reboot": _action(_deed(changes.reboot), "reboot"),
-    "migrate": _action(_later("Migrating a server"), "migrate", MIGRATE),
+    "migrate": _action(migrate, "migrate", MIGRATE),
     "rebuild": _action(rebuild, "rebuild", REBUILD),
 }
 

@@ -95,14 +95,28 @@ class Compute(Part):
         self._sized(server, flavor, "VERIFY_RESIZE")
 
     @call
+    def migrate(self, id: str, host: str | None = None) -> None:
+        server = self._idle(id)
+        if server.status not in ("ACTIVE", "SHUTOFF"):
+            raise protocol.CloudConflict(f"server {id} is {server.status}")
+        hosts = [name for name in self.world.hosts if name != server.host]
+        if not hosts or host not in (None, *hosts):
+            raise protocol.Refused("No valid host was found", status=400)
+        server.before = (_flavor(server), server.status)
+        server.left, server.host = server.host, host or hosts[0]
+        self._sized(server, _flavor(server), "VERIFY_RESIZE")
+
+    @call
     def confirm(self, id: str) -> None:
         server = self._verifying(id)
         server.status, server.before = server.before[1], ("", "")
+        server.left = ""
 
     @call
     def revert(self, id: str) -> None:
         server = self._verifying(id)
         before, server.before = server.before, ("", "")
+        server.host, server.left = server.left or server.host, ""
         self._sized(server, *before)
 
     @call
@@ -166,7 +180,7 @@ class Compute(Part):
             fault=server.fault,
             volumes=tuple(t.id for t in held if t.kind == "volume"),
             addresses=tuple(a for t in held for a in t.addresses),
-            host="memory",
+            host=server.host,
             image=order.image if order else None,
             mark=server.mark,
         )

@@ -79,6 +79,9 @@ class Made:
     """How often a server has been started."""
     before: tuple[str, str] = ("", "")
     """The flavor and the status of a server before the resize that is not confirmed."""
+    host: str = "host-1"
+    """Where a server is; ``left``: where it was before an unconfirmed move."""
+    left: str = ""
     server: str | None = None
     size: int = 0
     target: int = 0
@@ -116,6 +119,7 @@ class World:
         """In the order of their age: the last one is the newest."""
         self.networks = {network.id: network for network in networks}
         self.volume_types = VOLUME_TYPES
+        self.hosts = ("host-1", "host-2")
         self.lock = threading.RLock()
         self.made: dict[str, Made] = {}
 

@@ -128,6 +128,11 @@ class Compute:
         with self._access.using("compute.resize") as clients:
             clients.nova.servers.resize(faults.plain(id), flavor)
 
+    def migrate(self, id: str, host: str | None = None) -> None:
+        """Asks for another host. A live migration would need shared storage."""
+        with self._access.using("compute.migrate") as clients:
+            clients.nova.servers.migrate(faults.plain(id), host=host)
+
     def confirm(self, id: str) -> None:
         """Keeps the new size."""
         with self._access.using("compute.confirm") as clients:

@@ -94,6 +94,13 @@ def _resize(call: calls.Call, id: str, values: Body) -> None:
     call.cloud.keeper.wake(things.Server, id)
 
 
+def _migrate(call: calls.Call, id: str, values: Body) -> None:
+    """There is one host: Nova's answer where no other takes the server."""
+    with call.cloud.store.transaction() as tx:
+        _begin(call, tx, id, "migrate", ("ACTIVE", "SHUTOFF"), None)
+    raise calls.Fault(400, "No valid host was found. There are not enough hosts.")
+
+
 def _confirm(call: calls.Call, id: str, values: Body) -> None:
     with call.cloud.store.transaction() as tx:
         server = _begin(call, tx, id, "confirmResize", ("VERIFY_RESIZE",), None)
@@ -146,6 +153,7 @@ ACTIONS: dict[str, tuple[typing.Callable[..., typing.Any], int]] = {
     "reboot": (_reboot, 202),
     "os-start": (_start, 202),
     "os-stop": (_stop, 202),
+    "migrate": (_migrate, 202),
     "rebuild": (_rebuild, 202),
     "resize": (_resize, 202),
     "confirmResize": (_confirm, 204),
