@@ -113,7 +113,10 @@ class World:
                 protocol.Flavor("m1.big", "big", ram=8192, vcpus=4, disk=20),
             ),
             images=(protocol.Image(IMAGE, "guest", ("trove", "guest")),),
-            networks=(protocol.Network("net-1", "private", ("10.1.0.0/24",)),),
+            networks=(
+                protocol.Network("net-1", "private", ("10.1.0.0/24",)),
+                protocol.Network("net-2", "public", ("203.0.113.0/24",), public=True),
+            ),
         )
         self.rung: list[str] = []
         self.desks = Desks(directory / "guests")

@@ -108,6 +108,34 @@ def change_access(world: World) -> None:
     world.change_access()
 
 
+def create_public(world: World) -> None:
+    world.access = PUBLIC
+    world.create()
+
+
+def make_public(world: World) -> None:
+    _quietly_created(world)
+    world.show_to_all(True)
+
+
+def make_private(world: World) -> None:
+    world.access = PUBLIC
+    _quietly_created(world)
+    world.show_to_all(False)
+
+
+def delete_public(world: World) -> None:
+    world.access = PUBLIC
+    _quietly_created(world)
+    world.delete()
+
+
+def delete_while_making_public(world: World) -> None:
+    _quietly_created(world)
+    world.show_to_all(True)
+    world.when("network.create_floating_ip", world.delete)
+
+
 def create_with_a_module(world: World) -> None:
     world.create(world.module(TAKEN))
 
@@ -249,6 +277,11 @@ FLOWS = {
         resize_flavor_in_vain,
         delete_while_resizing_flavor,
         change_access,
+        create_public,
+        make_public,
+        make_private,
+        delete_public,
+        delete_while_making_public,
         create_with_a_module,
         create_with_a_module_in_vain,
         apply_a_module,
@@ -278,6 +311,8 @@ ERRORS = (
     ("conflict", False),
     ("bug", False),
 )
+
+PUBLIC = {"is_public": True, "allowed_cidrs": []}
 
 MAKERS = (
     "users.add",

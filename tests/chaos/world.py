@@ -151,9 +151,11 @@ class Authority:
     """Issues a certificate that nobody here looks at."""
 
     ca_pem = "ca"
+    serial = "1"
 
     def issue(self, *about: object) -> tuple[str, str, datetime.datetime]:
-        return "certificate", "1", datetime.datetime(2027, 1, 1, tzinfo=datetime.UTC)
+        end = datetime.datetime(2027, 1, 1, tzinfo=datetime.UTC)
+        return "certificate", self.serial, end
 
     issue_for_guest = issue
 
@@ -187,8 +189,10 @@ class Guests:
                 continue
             context = Context(broker_user=naming.guest_user(instance))
             with contextlib.suppress(errors.Forbidden):
-                world.conductor.enrol(context, Enrolment("hash", KEYS[1], "csr"))
                 done = self.done.get(life(server), [])
+                renewed = any("/renew_certificate" in id for id in done)
+                world.authority.serial = "2" if renewed else "1"
+                world.conductor.enrol(context, Enrolment("hash", KEYS[1], "csr"))
                 world.conductor.heartbeat(
                     context,
                     Report(
@@ -266,10 +270,11 @@ class World:
         self.users = Users(self)
         self.guests = Guests(self)
         self.reports = Reports(self.database, lambda operation: None)
+        self.authority = Authority()
         self.conductor = Conductor(
             self.database,
             self.users,
-            Authority(),
+            self.authority,
             lambda operation: None,
             self.reports,
         )
@@ -281,6 +286,7 @@ class World:
         self._born = itertools.count(1)
         self.fault, self.left = fault, fault.times if fault else 0
         self.bombs: list[int] = []
+        self.access: dict[str, typing.Any] | None = None
         self.armed: list[int] = []
         """The ticks to die at, each counted from the death before."""
         self.ticks = 0
@@ -470,6 +476,7 @@ class World:
             server_number=7,
             restart_required=False,
             was_active=False,
+            access=self.access,
             created=self.moment,
             updated=self.moment,
         )
@@ -488,7 +495,14 @@ class World:
 
     def change_access(self) -> None:
         """An accepted change of who reaches the port."""
+        self.access = {"is_public": False, "allowed_cidrs": [NEAR]}
         self._ask(operations.ACCESS, Task.UPDATING, {"before": None})
+
+    def show_to_all(self, public: bool) -> None:
+        """An accepted change that it has a public address, or has none."""
+        before = {"is_public": not public, "allowed_cidrs": []}
+        self.access = {"is_public": public, "allowed_cidrs": []}
+        self._ask(operations.ACCESS, Task.UPDATING, {"before": before})
 
     def resize_volume(self) -> None:
         """An accepted resize, from 2 GiB to 3."""
@@ -587,7 +601,7 @@ class World:
             if kind == operations.MODULES:
                 modules.ask(tx, row.id, [MODULE])
             if kind == operations.ACCESS:
-                row.access = {"is_public": False, "allowed_cidrs": [NEAR]}
+                row.access = self.access
             if kind == operations.RESIZE_VOLUME:
                 row.volume_target = 3
                 quotas.reserve(tx, PROJECT, {"volumes": 1}, DEFAULTS)
@@ -649,7 +663,18 @@ class World:
                         if made.kind == "server":
                             assert (made.host, made.left) == (where, ""), "elsewhere"
             alive = row.deleted_at is None and row.was_active
+            floating = {
+                address
+                for made in self.cloud.world.made.values()
+                if made.kind == "floating_ip"
+                for address in made.addresses
+            }
+            entries = row.addresses or []
+            told = {each["address"] for each in entries if each["type"] == "public"}
+            assert told == floating, "a public address that is another's"
             want = {(k, row.id) for k in ("server", "volume", "port", "group")}
+            if (row.access or {}).get("is_public"):
+                want.add(("floating_ip", row.id))
             have = [(t.kind, naming.owner(t.key)) for t in self.cloud.things()]
             assert sorted(have) == sorted(want if alive else set()), "INV-2, INV-16"
             assert self.users.there == ({row.id} if alive else set()), "INV-16: a user"

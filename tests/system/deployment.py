@@ -240,6 +240,7 @@ class User:
         name: str,
         users: typing.Sequence[dict[str, typing.Any]] = (),
         databases: typing.Sequence[str] = ("shop",),
+        **more: typing.Any,
     ) -> str:
         order = {
             "name": name,
@@ -248,6 +249,7 @@ class User:
             "datastore": {"type": datastore, "version": VERSIONS[datastore]},
             "databases": [{"name": database} for database in databases],
             "users": list(users),
+            **more,
         }
         answer = self.ask("POST", "/instances", {"instance": order})
         assert answer.status_code == 200, answer.text

@@ -56,6 +56,9 @@ LOOKS = {
     "network.show_port": lambda c: c.network.show_port(ID),
     "network.find_groups": lambda c: c.network.find_groups("x.group"),
     "network.owned_groups": lambda c: c.network.owned_groups(),
+    "network.find_floating_ips": lambda c: c.network.find_floating_ips("x.public"),
+    "network.owned_floating_ips": lambda c: c.network.owned_floating_ips(),
+    "network.show_floating_ip": lambda c: c.network.show_floating_ip(ID),
     "network.network": lambda c: c.network.network(ID),
     "network.networks": lambda c: c.network.networks(),
     "images.show": lambda c: c.images.show(ID),
@@ -70,6 +73,7 @@ DOES = {
     "volumes.extend": lambda c: c.volumes.extend(ID, 2),
     "network.delete_port": lambda c: c.network.delete_port(ID),
     "network.delete_group": lambda c: c.network.delete_group(ID),
+    "network.delete_floating_ip": lambda c: c.network.delete_floating_ip(ID),
 }
 CALLS = MAKES | LOOKS | DOES
 ABSENT = (type(None), protocol.Refused, errors.FlavorNotFound)

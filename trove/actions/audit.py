@@ -121,9 +121,13 @@ def outside(cloud: Cloud | None, broker: Guests | None) -> World:
         things += [Outside("port", p.id, p.key) for p in cloud.network.owned_ports()]
         things += [Outside("group", g.id, g.key) for g in cloud.network.owned_groups()]
         things += [
+            Outside("floating_ip", f.id, f.key)
+            for f in cloud.network.owned_floating_ips()
+        ]
+        things += [
             Outside("volume", v.id, v.key, v.servers) for v in cloud.volumes.owned()
         ]
-        kinds |= {"server", "port", "group", "volume"}
+        kinds |= {"server", "port", "group", "floating_ip", "volume"}
     if broker is not None:
         users = broker.guests()
         things += [Outside("user", id, naming.key(id, "user")) for id in users]

@@ -164,8 +164,8 @@ def change_access(
         before = row.access
         if access == before:
             return None
-        if access["is_public"] != (before or {}).get("is_public", False):
-            raise errors.Unsupported("A public address is not supported yet.")
+        if access["is_public"] and not (before or {}).get("is_public"):
+            offers.check_public(services)
         instances.move(tx, id, Task.UPDATING, access=access)
         input = operations.ChangeAccess(before).to_dict()
         return begin.open(tx, context, operations.ACCESS, row.project, id, input), id

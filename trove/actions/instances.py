@@ -155,6 +155,8 @@ def _check_network(services: Services, order: Order) -> None:
     network = (order.nic or {}).get("network")
     if network and services.cloud.network.network(network) is None:
         raise errors.Invalid(f"Network {network} cannot be found.")
+    if (order.access or {}).get("is_public"):
+        offers.check_public(services)
 
 
 def _row(

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a datastore version may have: flavors and volume types, all or some of them."""
+"""What there is to be had: flavors, volume types, public addresses."""
 
 from trove import errors
 from trove.actions import datastores
 from trove.actions.services import Services
+from trove.cloud import public
 from trove.cloud.protocol import Flavor, VolumeType
 from trove.db.tables import DatastoreVersion
 
@@ -49,6 +50,13 @@ def check_volume_type(
             f"The datastore version {version.name} cannot have the volume type "
             f"{wanted}."
         )
+
+
+def check_public(services: Services) -> None:
+    """Raises ``Invalid`` where there are no public addresses."""
+    networks = services.cloud.network.networks()
+    if public.choose(networks, services.settings.public_network) is None:
+        raise errors.Invalid("This cloud has no network for public addresses.")
 
 
 def _types(services: Services, version: DatastoreVersion) -> list[VolumeType]:

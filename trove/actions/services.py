@@ -25,6 +25,8 @@ class Settings:
 
     public_endpoint: str | None = None
     region: str | None = "RegionOne"
+    public_network: str | None = None
+    """Which network public addresses are of, where the cloud has several."""
     default_datastore: str | None = None
     max_volume_size: int = 1000
     flavor_cache: float = 60.0

@@ -25,6 +25,7 @@ def settings(conf: cfg.ConfigOpts) -> Settings:
     return Settings(
         public_endpoint=group.public_endpoint,
         region=group.region,
+        public_network=conf.cloud.public_network,
         default_datastore=group.default_datastore,
         max_volume_size=group.max_volume_size,
         flavor_cache=float(group.flavor_cache),

@@ -65,11 +65,12 @@ class Image:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Network:
-    """A network and its subnets' ranges."""
+    """A network and its subnets' ranges. ``public``: floating IPs are taken of it."""
 
     id: str
     name: str
     cidrs: tuple[str, ...] = ()
+    public: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -111,6 +112,16 @@ class Port:
     addresses: tuple[str, ...] = ()
     server: str | None = None
     groups: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FloatingIP:
+    """A public address, and the port that it leads to."""
+
+    id: str
+    key: str | None
+    address: str
+    port: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -243,7 +254,7 @@ class Volumes(typing.Protocol):
 
 
 class Networking(typing.Protocol):
-    """Networks, ports and security groups (Neutron)."""
+    """Networks, ports, security groups and floating IPs (Neutron)."""
 
     def network(self, id: str) -> Network | None: ...
 
@@ -274,6 +285,17 @@ class Networking(typing.Protocol):
         """A group with exactly ``rules`` (no default egress)."""
 
     def delete_group(self, id: str) -> None: ...
+
+    def find_floating_ips(self, key: str) -> list[FloatingIP]: ...
+
+    def owned_floating_ips(self) -> list[FloatingIP]: ...
+
+    def create_floating_ip(self, key: str, network: str, port: str) -> FloatingIP:
+        """An address of that public network, which leads to the port at once."""
+
+    def show_floating_ip(self, id: str) -> FloatingIP | None: ...
+
+    def delete_floating_ip(self, id: str) -> None: ...
 
 
 class Images(typing.Protocol):

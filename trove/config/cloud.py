@@ -53,6 +53,11 @@ OPTS = [
         choices=["public", "internal", "admin"],
         help="Which of the catalogue's endpoints to use.",
     ),
+    cfg.StrOpt(
+        "public_network",
+        help="Name or id of the network that public addresses are taken of, when the "
+        "cloud has several external ones.",
+    ),
     cfg.StrOpt("cafile", help="CA certificates that the cloud's endpoints may have."),
     cfg.BoolOpt(
         "insecure",
@@ -77,6 +82,12 @@ OPTS = [
 ]
 
 
+OURS = ("public_network",)
+"""What is the flows' to know, and no connection's."""
+
+
 def arguments(conf: cfg.ConfigOpts) -> dict[str, typing.Any]:
     """What ``cloud.registry.connect`` takes, from a process's options."""
-    return {opt.dest: conf[GROUP.name][opt.dest] for opt in OPTS}
+    return {
+        opt.dest: conf[GROUP.name][opt.dest] for opt in OPTS if opt.dest not in OURS
+    }

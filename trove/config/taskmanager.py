@@ -129,6 +129,7 @@ def of_flows(conf: cfg.ConfigOpts) -> dict[str, typing.Any]:
     return {
         "deployment": conf.cloud.deployment,
         "management_network": group.management_network or "",
+        "public_network": conf.cloud.public_network,
         "brokers": tuple((host.strip("[]"), int(port)) for host, _, port in hosts),
         "object_stores": tuple(
             (host.strip("[]"), int(port)) for host, _, port in stores

@@ -55,6 +55,8 @@ class Settings:
     broker_ca: str
     object_stores: tuple[tuple[str, int], ...] = ()
     """``(address, port)`` of where guests bring their logs; no address: anywhere."""
+    public_network: str | None = None
+    """Which network public addresses are of, where the cloud has several."""
     heartbeat_interval: int = 10
     grace: float = 20.0
     call_timeout: float = 20.0

@@ -66,6 +66,23 @@ def delete_ports(ctx: StepContext) -> Wait | None:
     return things.no_ports(ctx)
 
 
+def make_public_address(ctx: StepContext) -> Settle | Wait | None:
+    """Before the server: the certificate of its database names it."""
+    if not (ctx.instance().access or {}).get("is_public"):
+        return None
+    made = things.floating_ip(ctx, ctx.output(make_ports)["ports"][things.PORT])
+    if isinstance(made, Wait):
+        return made
+    return Settle(
+        lambda tx: instances.public(tx, ctx.object_id, made.address),
+        {"floating_ip": made.id},
+    )
+
+
+def delete_public_address(ctx: StepContext) -> Wait | None:
+    return things.no_floating_ip(ctx)
+
+
 def make_volume(ctx: StepContext) -> Settle | Wait | None:
     instance = ctx.instance()
     if instance.volume_size is None:
@@ -241,6 +258,7 @@ FLOW = Flow(
         Step(make_broker_user, undo=remove_broker_user, within=minutes(5)),
         Step(make_security_group, undo=delete_security_group, within=minutes(5)),
         Step(make_ports, undo=delete_ports, within=minutes(5)),
+        Step(make_public_address, undo=delete_public_address, within=minutes(5)),
         Step(make_volume, undo=delete_volume, within=minutes(15)),
         Step(boot_server, undo=delete_server, within=minutes(20)),
         Step(wait_for_guest, within=minutes(15)),

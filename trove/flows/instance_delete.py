@@ -42,6 +42,10 @@ def delete_server(ctx: StepContext) -> Wait | None:
     return things.no_server(ctx)
 
 
+def delete_public_address(ctx: StepContext) -> Wait | None:
+    return things.no_floating_ip(ctx)
+
+
 def delete_ports(ctx: StepContext) -> Wait | None:
     return things.no_ports(ctx)
 
@@ -84,6 +88,7 @@ FLOW = Flow(
         Step(stop_database, pivot=True, within=minutes(2)),
         Step(remove_broker_user),
         Step(delete_server),
+        Step(delete_public_address),
         Step(delete_ports),
         Step(delete_security_group),
         Step(delete_volume),

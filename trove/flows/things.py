@@ -10,18 +10,20 @@ import functools
 import typing
 
 from trove import errors
-from trove.cloud.protocol import Boot, Group, Refused, Rule
+from trove.cloud import public
+from trove.cloud.protocol import Boot, FloatingIP, Group, Refused, Rule
 from trove.db.tables import Instance
 from trove.flows import userdata
 from trove.flows.context import StepContext
 from trove.model.states import ThingState
 from trove.workflow.flow import Wait
 
-USER, GROUP, PORT, MANAGEMENT, VOLUME, SERVER = (
+USER, GROUP, PORT, MANAGEMENT, PUBLIC, VOLUME, SERVER = (
     "user",
     "group",
     "port",
     "mgmt",
+    "public",
     "volume",
     "server",
 )
@@ -144,6 +146,14 @@ def ports(ctx: StepContext, instance: Instance, group: str) -> dict[str, str] | 
     return made
 
 
+def own_port(ctx: StepContext) -> str:
+    """The id of the port that the instance's users come to."""
+    row = ctx.ledger.row(ctx.key(PORT))
+    if row is None or row.external_id is None:
+        raise errors.Upstream(why="the port of the instance is not known")
+    return row.external_id
+
+
 def no_ports(ctx: StepContext) -> Wait | None:
     network = ctx.cloud.network
     for role in (PORT, MANAGEMENT):
@@ -153,6 +163,37 @@ def no_ports(ctx: StepContext) -> Wait | None:
         if wait is not None:
             return wait
     return None
+
+
+def floating_ip(ctx: StepContext, port: str) -> FloatingIP | Wait:
+    """A public address that leads to the port."""
+    network = ctx.cloud.network
+    where = public.choose(network.networks(), ctx.settings.public_network)
+    if where is None:
+        raise Refused("the cloud has no network for public addresses, or several")
+    id = ctx.ensure(
+        "floating_ip",
+        ctx.key(PUBLIC),
+        network.find_floating_ips,
+        lambda key: network.create_floating_ip(key, where.id, port),
+    )
+    if isinstance(id, Wait):
+        return id
+    found = network.show_floating_ip(id)
+    if found is not None:
+        return found
+    # It was given back, by a crash in the middle of that or by somebody else
+    return no_floating_ip(ctx) or ctx.soon(f"floating IP {id} is gone")
+
+
+def no_floating_ip(ctx: StepContext) -> Wait | None:
+    network = ctx.cloud.network
+    return ctx.absent(
+        ctx.key(PUBLIC),
+        network.find_floating_ips,
+        network.delete_floating_ip,
+        network.show_floating_ip,
+    )
 
 
 # -- the data volume ---------------------------------------------------------------

@@ -288,6 +288,13 @@ def grow(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
     return {}
 
 
+def renew_certificate(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
+    """A wish that the agent sees when this job has ended, and until it is fulfilled."""
+    _must_be_prepared(desk)
+    identity.want(desk.places)
+    return {}
+
+
 def keep_data(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
     """A copy of all that is on the volume, which nobody writes to."""
     _must_be_prepared(desk)
@@ -332,6 +339,7 @@ DEEDS: dict[str, Deed] = {
     "stop_database": Deed(stop_database, 16 * 60),
     "take_up": Deed(take_up, TAKE_UP),
     "grow_file_system": Deed(grow, 60 * 60),
+    "renew_certificate": Deed(renew_certificate, 60),
     "keep_data": Deed(keep_data, 60 * 60),
     "forget_data": Deed(forget_data, 30 * 60),
     "apply_module": Deed(apply_module, 15 * 60),

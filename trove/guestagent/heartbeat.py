@@ -39,6 +39,7 @@ JUDGED = ("prepare", "take_up")
 SERVING = (
     "configure",
     "grow_file_system",
+    "renew_certificate",
     "forget_data",
     "apply_module",
     "remove_module",

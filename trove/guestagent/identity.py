@@ -12,6 +12,7 @@ import datetime
 import grp
 import os
 import pwd
+import time
 
 from trove import errors
 from trove.datastores.protocol import Tls
@@ -31,6 +32,7 @@ NEXT_KEY, NEXT_CSR, NEXT_CA = "next.key", "next.csr", "next.ca"
 """What is asked for: a fresh key, and the request that was made with it."""
 
 OWED = "owed"
+WANTED = "wanted"
 """There while the engine may still serve an older certificate."""
 
 X25519 = 32
@@ -88,7 +90,7 @@ def ensure(places: Places, host: Host, instance: str) -> Identity:
         identity = load(places)
         if identity.instance == instance:
             return identity
-    for name in (PAIR, CA, OWED, NEXT_KEY, NEXT_CSR, NEXT_CA):
+    for name in (PAIR, CA, OWED, WANTED, NEXT_KEY, NEXT_CSR, NEXT_CA):
         files.remove(places.tls / name)  # another guest's, if anything is there
     private, public = _make_sealing_key(host)
     identity = Identity(instance, passwords.new_password(), private, public)
@@ -155,6 +157,22 @@ def enrolled(places: Places, identity: Identity) -> Identity:
     identity = dataclasses.replace(identity, enrolled=True)
     save(places, identity)
     return identity
+
+
+def want(places: Places) -> None:
+    """The control plane has other addresses for a certificate to name."""
+    files.write(places.tls / WANTED, f"{time.time_ns()}\n")
+
+
+def wanted(places: Places) -> str | None:
+    """Which wish for another certificate is open; None: none is."""
+    return files.text(places.tls / WANTED)
+
+
+def granted(places: Places, wish: str | None) -> None:
+    """That wish is fulfilled; a later one is not."""
+    if wish is not None and wanted(places) == wish:
+        files.remove(places.tls / WANTED)
 
 
 def owed(places: Places) -> bool:

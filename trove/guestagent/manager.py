@@ -68,6 +68,10 @@ class Manager:
         """Stop the engine in good order."""
         self._submit(job, "stop_database", {})
 
+    def renew_certificate(self, context: Context, job: str) -> None:
+        """Ask for a certificate that names the addresses of now."""
+        self._submit(job, "renew_certificate", {})
+
     def keep_data(self, context: Context, job: str, copy: str) -> None:
         """Keep a copy of all data."""
         self._submit(job, "keep_data", {"copy": copy})

@@ -181,6 +181,8 @@ class Renewals:
     def _due(self, certificate: Certificate) -> str:
         if is_due(certificate, self._clock()):
             return f"it ends on {certificate.ends:%Y-%m-%d} and is renewed"
+        if identity.wanted(self._places) is not None:
+            return "its addresses have changed"
         here = self._where(self._host)
         known = self._known()
         if known is None:
@@ -190,7 +192,7 @@ class Renewals:
         return ""
 
     def _renew(self) -> None:
-        here = self._where(self._host)
+        here, wish = self._where(self._host), identity.wanted(self._places)
         request = identity.ask(self._places, self._host, self._instance)
         answer = self._ask(Renewal(request))
         # A job may hand the pair out: it must not do so while it is replaced
@@ -199,6 +201,7 @@ class Renewals:
                 self._places, self._host, answer.certificate, answer.ca
             )
         self._note(here)
+        identity.granted(self._places, wish)
         self._certificate = identity.certificate(self._places, self._host)
 
     def _load(self) -> None:

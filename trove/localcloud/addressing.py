@@ -21,10 +21,12 @@ class AddressOutside(errors.Invalid):
 
 
 def choose(
-    subnet: things.Subnet, ports: typing.Iterable[things.Port], wanted: str | None
+    subnet: things.Subnet,
+    held: typing.Iterable[things.Port | things.FloatingIP],
+    wanted: str | None,
 ) -> str:
-    """An address of the subnet that no port has: the one wanted, or the first free."""
-    taken = {port.address for port in ports if port.subnet == subnet.id}
+    """An address of the subnet that nobody holds: the one wanted, or the first free."""
+    taken = {holder.address for holder in held}
     first = ipaddress.IPv4Address(subnet.first)
     last = ipaddress.IPv4Address(subnet.last)
     if wanted is not None:
@@ -42,6 +44,11 @@ def choose(
         if address not in taken:
             return address
     raise NoAddressLeft(network=subnet.network)
+
+
+def held(transaction: store.Transaction) -> list[things.Port | things.FloatingIP]:
+    """Everything that has an address."""
+    return [*transaction.all(things.Port), *transaction.all(things.FloatingIP)]
 
 
 def mac(address: str) -> str:
@@ -78,6 +85,16 @@ def wires(transaction: store.Transaction, tag: str) -> list[firewall.Wire]:
         for port in ports
         if port.server and port.admin_up
     ]
+
+
+def doors(transaction: store.Transaction) -> dict[str, str]:
+    """Each public address that leads to a server, and the server's own."""
+    ports = {port.id: port for port in transaction.all(things.Port) if port.server}
+    return {
+        floating.address: ports[floating.port].address
+        for floating in transaction.all(things.FloatingIP)
+        if floating.port in ports
+    }
 
 
 def _opening(

@@ -23,6 +23,7 @@ FLAVORS = (
 DISK = 5
 IMAGES = guestimage.NAMES
 NETWORK = "trove"
+PUBLIC = "public"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ def fill(
             if tx.get(things.Flavor, id) is None:
                 tx.put(things.Flavor(id, SHARED, name, now, now, ram, vcpus, DISK))
         _network(tx, place, now)
+        _public_network(tx, place, now + 1e-3)  # listed after the guests' own
     enter(store, image)
 
 
@@ -82,6 +84,30 @@ def _network(tx: stores.Transaction, place: layout.Layout, now: float) -> None:
         cidr=str(cidr),
         gateway=place.host_address,
         first=str(cidr[2]),
+        last=str(ipaddress.ip_network(place.public_cidr)[0] - 1),
+    )
+    tx.put(row)
+
+
+def _public_network(tx: stores.Transaction, place: layout.Layout, now: float) -> None:
+    network = named("network", place.tag, PUBLIC)
+    if tx.get(things.Network, network) is not None:
+        return
+    tx.put(
+        things.Network(
+            *(network, SHARED, PUBLIC, now, now),
+            bridge=place.bridge,
+            shared=False,
+            external=True,
+        )
+    )
+    cidr = ipaddress.ip_network(place.public_cidr)
+    row = things.Subnet(
+        *(named("subnet", place.tag, PUBLIC), SHARED, PUBLIC, now, now),
+        network=network,
+        cidr=str(cidr),
+        gateway=place.host_address,
+        first=str(cidr[1]),
         last=str(cidr[-2]),
     )
     tx.put(row)

@@ -52,6 +52,32 @@ def table(tag: str) -> str:
     return f"{tag}_guests"
 
 
+def table_of_doors(tag: str) -> str:
+    """The name of the table that public addresses are in."""
+    return f"{tag}_public"
+
+
+def render_doors(tag: str, doors: dict[str, str]) -> str:
+    """The same for public addresses, as what this host opens meets them.
+
+    What comes to one goes on to its server, whose guard sees who it comes from.
+    """
+    name = table_of_doors(tag)
+    lines = [f"table ip {name}", f"delete table ip {name}"]
+    if doors:
+        lines.append(f"table ip {name} {{")
+        for hook in ("prerouting", "output"):
+            lines.append(f"  chain {hook} {{")
+            lines.append(f"    type nat hook {hook} priority -100; policy accept;")
+            lines += [
+                f"    ip daddr {public} dnat to {own}"
+                for public, own in sorted(doors.items())
+            ]
+            lines.append("  }")
+        lines.append("}")
+    return "\n".join([*lines, ""])
+
+
 def render(tag: str, wires: list[Wire]) -> str:
     """The text for ``nft -f``: the old table goes and the new one comes in one step."""
     name = table(tag)

@@ -35,6 +35,11 @@ class Layout:
         """The host's address on the guests' network."""
         return str(next(ipaddress.ip_network(self.cidr).hosts()))
 
+    @property
+    def public_cidr(self) -> str:
+        """The last quarter of it: public addresses, which this host alone reaches."""
+        return str(list(ipaddress.ip_network(self.cidr).subnets(2))[-1])
+
     # -- ports on loopback, unless said otherwise
     @property
     def api_port(self) -> int:

@@ -52,7 +52,7 @@ class Workshop:
     def guard(self) -> None:
         """The firewall says what the rows say."""
         with self.store.transaction() as tx:
-            self.wires.guard(addressing.wires(tx, self.tag))
+            self.wires.guard(addressing.wires(tx, self.tag), addressing.doors(tx))
 
     # -- servers ---------------------------------------------------------------------
 

@@ -38,6 +38,8 @@ class Network(Thing):
 
     bridge: str
     shared: bool = True
+    external: bool = False
+    """Floating IPs are of it, and no server is on it."""
     tags: list[str] = dataclasses.field(default_factory=list)
 
 
@@ -66,6 +68,17 @@ class Port(Thing):
     owner: str = ""
     made_by_server: bool = False
     admin_up: bool = True
+    description: str = ""
+    tags: list[str] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(slots=True)
+class FloatingIP(Thing):
+    """An address of an external network; ``port`` is where it leads to, or empty."""
+
+    network: str
+    address: str
+    port: str = ""
     description: str = ""
     tags: list[str] = dataclasses.field(default_factory=list)
 

@@ -44,9 +44,15 @@ class Wires:
         """Whether the bridge is there."""
         return (INTERFACES / self._bridge).exists()
 
-    def guard(self, wires: list[firewall.Wire]) -> None:
-        """Makes the table say exactly this, in one step."""
+    def guard(
+        self, wires: list[firewall.Wire], doors: dict[str, str] | None = None
+    ) -> None:
+        """Makes the tables say exactly this, in one step.
+
+        ``doors``: each public address, and the server's own that it leads to.
+        """
         text = firewall.render(self._tag, wires)
+        text += firewall.render_doors(self._tag, doors or {})
         with self._loading:
             if text != self._loaded:
                 self._host.run("nft", "-f", "-", given=text)
@@ -54,9 +60,8 @@ class Wires:
 
     def down(self) -> None:
         """No table, no interface of a server, no bridge."""
-        table = firewall.table(self._tag)
-        if self.tables():
-            self._host.run("nft", "delete", "table", "bridge", table, ok=(0, 1))
+        for family, table in self._tables():
+            self._host.run("nft", "delete", "table", family, table, ok=(0, 1))
         self._loaded = None
         for interface in self.interfaces():
             self._host.run("ip", "link", "del", interface, ok=(0, 1))
@@ -68,14 +73,22 @@ class Wires:
         return sorted(found.name for found in INTERFACES.glob(f"{self._tag}-*"))
 
     def tables(self) -> list[str]:
-        """Our table, if it is loaded."""
+        """Our tables that are loaded."""
+        return [name for _, name in self._tables()]
+
+    def _tables(self) -> list[tuple[str, str]]:
+        """Each with its family."""
         listed = json.loads(self._host.run("nft", "-j", "list", "tables") or "{}")
-        names = {
-            entry["table"]["name"]
+        there = {
+            (entry["table"]["family"], entry["table"]["name"])
             for entry in listed.get("nftables", [])
-            if "table" in entry and entry["table"]["family"] == "bridge"
+            if "table" in entry
         }
-        return sorted(names & {firewall.table(self._tag)})
+        ours = {
+            ("bridge", firewall.table(self._tag)),
+            ("ip", firewall.table_of_doors(self._tag)),
+        }
+        return sorted(there & ours)
 
 
 def mac_address(seed: str) -> str:

@@ -28,7 +28,7 @@ class Guest(Interface):
     """Topic ``guestagent.<instance>``, on the guests' vhost."""
 
     topic = "guestagent"
-    version = "1.5"
+    version = "1.6"
     own_topic = True
 
     @cast(since="1.0")
@@ -66,6 +66,10 @@ class Guest(Interface):
     @cast(since="1.4")
     def remove_module(self, job: str, module: ModuleOrder) -> None:
         """Its driver takes it away; ``{"applied": bool, "message"}``."""
+
+    @cast(since="1.6")
+    def renew_certificate(self, job: str) -> None:
+        """Its addresses have changed: a certificate that names them is asked for."""
 
     @call(since="1.0", timeout=30)
     def job(self, job: str) -> JobReport | None:

@@ -95,6 +95,7 @@ class Reaper:
         # servers before what they hold, so that a later pass finds it free
         return [
             *(("server", s.id, s.key) for s in cloud.compute.owned()),
+            *(("floating_ip", f.id, f.key) for f in cloud.network.owned_floating_ips()),
             *(("port", p.id, p.key) for p in cloud.network.owned_ports()),
             *(("group", g.id, g.key) for g in cloud.network.owned_groups()),
             *(("volume", v.id, v.key) for v in cloud.volumes.owned()),
@@ -103,6 +104,7 @@ class Reaper:
     def _delete(self, thing: Found) -> None:
         delete = {
             "server": self._cloud.compute.delete,
+            "floating_ip": self._cloud.network.delete_floating_ip,
             "port": self._cloud.network.delete_port,
             "group": self._cloud.network.delete_group,
         }[thing.kind]

@@ -29,7 +29,7 @@ class MemoryBench:
     image = "image-1"
     tags = ("trove", "guest")
     flavor, larger = "1", "2"
-    network = "net-1"
+    network, public = "net-1", "net-2"
     chosen = "10.9.0.77"
     hosts = ("host-2",)
     """The others that a server may move to."""
@@ -118,8 +118,9 @@ class LocalBench:
             for deployment in ("one", "two")
         )
         self.image = self.cloud.images.newest(self.tags).id
-        network = self.cloud.network.networks()[0]
-        self.network = network.id
+        networks = {each.public: each for each in self.cloud.network.networks()}
+        network = networks[False]
+        self.network, self.public = network.id, networks[True].id
         self.chosen = network.cidrs[0].replace(".0/24", ".77")
 
     def until(self, check):
@@ -246,6 +247,8 @@ def clear(bench, clouds):
             cloud.compute.delete(server.id)
     for cloud in clouds:
         bench.until(lambda cloud=cloud: not cloud.compute.owned())
+        for floating in cloud.network.owned_floating_ips():
+            cloud.network.delete_floating_ip(floating.id)
         for port in cloud.network.owned_ports():
             cloud.network.delete_port(port.id)
         for group in cloud.network.owned_groups():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every cloud's networks, ports and groups must do."""
+"""What every cloud's networks, ports, groups and floating IPs must do."""
 
 import ipaddress
 
@@ -120,3 +120,60 @@ def test_a_deployment_does_not_see_anothers(bench, port, group):
     assert bench.cloud.network.owned_ports() == [port]
     assert [g.id for g in bench.cloud.network.find_groups("g.group")] == [group.id]
     assert [g.id for g in bench.other.network.owned_groups()] == [theirs.id]
+
+
+def test_a_floating_ip_leads_to_its_port_and_is_given_back(bench, cloud, port):
+    network = cloud.network
+    made = network.create_floating_ip("p.public", bench.public, port.id)
+    assert (made.key, made.port) == ("p.public", port.id)
+    ranges = network.network(bench.public).cidrs
+    address = ipaddress.ip_address(made.address)
+    assert any(address in ipaddress.ip_network(range) for range in ranges)
+    assert made.address not in port.addresses
+    assert network.show_floating_ip(made.id) == made
+    assert network.find_floating_ips("p.public") == [made]
+    assert network.find_floating_ips("p.publi") == []
+    assert network.owned_floating_ips() == [made]
+    for _ in range(2):
+        network.delete_floating_ip(made.id)
+    assert network.show_floating_ip(made.id) is None
+    assert network.owned_floating_ips() == []
+
+
+def test_a_floating_ip_outlives_its_port(bench, cloud, port):
+    made = cloud.network.create_floating_ip("p.public", bench.public, port.id)
+    cloud.network.delete_port(port.id)
+    assert cloud.network.show_floating_ip(made.id).port is None
+
+
+def test_a_floating_ip_that_cannot_be_is_refused(bench, cloud, port):
+    network = cloud.network
+    with pytest.raises(protocol.Refused):
+        network.create_floating_ip("p.public", bench.network, port.id)
+    with pytest.raises(protocol.Refused):
+        network.create_floating_ip("p.public", NOBODY, port.id)
+    with pytest.raises(protocol.Refused):
+        network.create_floating_ip("p.public", bench.public, NOBODY)
+    network.create_floating_ip("p.public", bench.public, port.id)
+    with pytest.raises(protocol.CloudConflict):
+        network.create_floating_ip("q.public", bench.public, port.id)
+    assert [each.key for each in network.owned_floating_ips()] == ["p.public"]
+
+
+def test_a_floating_ip_made_and_not_told_is_found_by_key(bench, cloud, port):
+    bench.lose_the_next_reply()
+    with pytest.raises(protocol.Unknown):
+        cloud.network.create_floating_ip("p.public", bench.public, port.id)
+    assert len(cloud.network.find_floating_ips("p.public")) == 1
+
+
+def test_a_deployment_does_not_see_anothers_floating_ip(bench, cloud, port):
+    cloud.network.create_floating_ip("p.public", bench.public, port.id)
+    assert bench.other.network.find_floating_ips("p.public") == []
+    assert bench.other.network.owned_floating_ips() == []
+
+
+def test_what_no_floating_ip_is(cloud):
+    assert cloud.network.find_floating_ips("x.public") == []
+    assert cloud.network.show_floating_ip(NOBODY) is None
+    cloud.network.delete_floating_ip(NOBODY)

@@ -131,9 +131,13 @@ def test_the_same_rules_are_no_operation(world: World) -> None:
     assert row(world, id).task == Task.NONE
 
 
-def test_a_public_address_is_not_to_be_had(world: World) -> None:
+def test_a_public_address_is_had_where_there_are_any(world: World) -> None:
     id = world.active()
     public: dict[str, typing.Any] = {"is_public": True, "allowed_cidrs": []}
-    with pytest.raises(errors.Unsupported):
+    outside = world.cloud.world.networks.pop("net-2")
+    with pytest.raises(errors.Invalid, match="no network for public addresses"):
         changes.change_access(world.services, MEMBER, id, DEMO, public)
     assert row(world, id).task == Task.NONE
+    world.cloud.world.networks["net-2"] = outside
+    changes.change_access(world.services, MEMBER, id, DEMO, public)
+    assert row(world, id).task == Task.UPDATING

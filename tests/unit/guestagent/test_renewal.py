@@ -101,6 +101,35 @@ def test_a_new_address_is_a_reason_and_a_lost_one_is_none(scene):
     assert len(scene.requests) == 1
 
 
+def test_a_wish_is_a_reason_until_it_is_fulfilled_and_no_longer(scene):
+    """The control plane gave it a public address, which no machine sees."""
+    identity.want(scene.places)
+    scene.away = True
+    scene.renewals.look()
+    scene.away = False
+    scene.agent().look()  # whose agent knows nothing of it
+    assert len(scene.requests) == 2 and scene.loaded == [scene.pair]
+    scene.renewals.look()
+    assert len(scene.requests) == 2
+
+
+def test_a_wish_that_comes_while_one_is_fulfilled_is_not_lost(scene):
+    identity.want(scene.places)
+    answer, wishes = scene.ask, [1]
+
+    def ask(message):
+        if wishes:
+            wishes.pop()
+            identity.want(scene.places)
+        return answer(message)
+
+    scene.ask = ask
+    renewals = scene.agent()
+    for _ in range(3):
+        renewals.look()
+    assert len(scene.requests) == 2
+
+
 def test_a_failure_is_tried_again_with_the_same_request_ever_more_rarely(scene):
     scene.now = scene.born + 7 * DAY
     before, scene.away = scene.pair, True

@@ -15,13 +15,17 @@ def test_the_first_contents_come_once(rows):
         bootstrap.fill(rows, PLACE, image("1"))
     with rows.transaction() as tx:
         assert [row.id for row in tx.all(things.Flavor)] == ["1", "2", "3", "4", "5"]
-        [network] = tx.all(things.Network)
-        [subnet] = tx.all(things.Subnet)
+        network, public = tx.all(things.Network)
+        subnet, outside = tx.all(things.Subnet)
         assert len(tx.all(things.Image)) == 2
     assert (network.bridge, subnet.cidr) == ("tstbr0", "10.9.0.0/24")
     # the first address is the host's
     addresses = (subnet.gateway, subnet.first, subnet.last)
-    assert addresses == ("10.9.0.1", "10.9.0.2", "10.9.0.254")
+    assert addresses == ("10.9.0.1", "10.9.0.2", "10.9.0.191")
+    # the last quarter is for floating IPs
+    assert (network.external, public.external) == (False, True)
+    assert (outside.network, outside.cidr) == (public.id, "10.9.0.192/26")
+    assert (outside.first, outside.last) == ("10.9.0.193", "10.9.0.254")
 
 
 def test_a_newer_image_takes_the_place_of_the_older(rows):

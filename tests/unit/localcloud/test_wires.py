@@ -25,6 +25,22 @@ def test_the_table_is_loaded_when_it_changed(host):
     assert "zzt-1" in host.given[-1]
 
 
+def test_public_addresses_are_loaded_with_the_guard_and_go_with_it(host):
+    here = ours(host)
+    here.guard([], {"10.9.0.193": "10.9.0.2"})
+    here.guard([], {"10.9.0.193": "10.9.0.2"})
+    here.guard([])
+    with_it, without = [host.given[-2], host.given[-1]]
+    assert with_it.count("ip daddr 10.9.0.193 dnat to 10.9.0.2") == 2
+    assert "delete table ip zzt_public" in without and "dnat" not in without
+    host.answers["nft -j list tables"] = json.dumps(
+        {"nftables": [{"table": {"family": "ip", "name": "zzt_public"}}]}
+    )
+    assert here.tables() == ["zzt_public"]
+    here.down()
+    assert "nft delete table ip zzt_public" in host.lines()
+
+
 def test_taking_down_what_is_not_there_does_nothing(host):
     host.answers["nft -j list tables"] = json.dumps(
         {"nftables": [{"table": {"family": "ip", "name": "zzt_guests"}}]}

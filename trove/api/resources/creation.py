@@ -152,7 +152,11 @@ def _nic(nics: list[Plain] | None) -> Plain | None:
         return None
     nic = nics[0]
     if nic.get("port-id"):
-        raise errors.Unsupported("Using an existing port is not supported.")
+        raise errors.Unsupported(
+            "A port of your own cannot be used: the servers of databases are the "
+            "service's, and Nova gives a server only ports of its own project. Name a "
+            "network_id, and for an address of your choice subnet_id and ip_address."
+        )
     network = nic.get("network_id") or nic.get("net-id")
     subnet = nic.get("subnet_id")
     if not network and not subnet:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The memory cloud's networks, ports and security groups."""
+"""The memory cloud's networks, ports, security groups and floating IPs."""
 
 import ipaddress
 
@@ -20,6 +20,12 @@ def _port(port: Made) -> protocol.Port:
 
 def _group(group: Made) -> protocol.Group:
     return protocol.Group(group.id, group.key, group.rules)
+
+
+def _floating(address: Made) -> protocol.FloatingIP:
+    return protocol.FloatingIP(
+        address.id, address.key, address.addresses[0], address.port
+    )
 
 
 class Network(Part):
@@ -107,6 +113,40 @@ class Network(Part):
         if any(id in thing.groups for thing in self.world.made.values()):
             raise protocol.CloudConflict(f"group {id} is in use")
         self.world.remove(group)
+
+    @call
+    def find_floating_ips(self, key: str) -> list[protocol.FloatingIP]:
+        return [_floating(t) for t in self._keyed("floating_ip", key)]
+
+    @call
+    def owned_floating_ips(self) -> list[protocol.FloatingIP]:
+        return [_floating(t) for t in self._mine("floating_ip")]
+
+    @call
+    def create_floating_ip(
+        self, key: str, network: str, port: str
+    ) -> protocol.FloatingIP:
+        where = self.world.networks.get(network)
+        if where is None or not where.public:
+            raise protocol.Refused(f"{network} is no public network", status=400)
+        self.world.must("port", port)
+        held = [t for t in self.world.made.values() if t.kind == "floating_ip"]
+        if any(t.port == port for t in held):
+            raise protocol.CloudConflict(f"port {port} has a floating IP")
+        made = self._new("floating_ip", key)
+        made.network, made.port = network, port
+        made.addresses = (self._address(network, None),)
+        return _floating(self.world.add(made))
+
+    @call
+    def show_floating_ip(self, id: str) -> protocol.FloatingIP | None:
+        found = self.world.get("floating_ip", id)
+        return _floating(found) if found else None
+
+    @call
+    def delete_floating_ip(self, id: str) -> None:
+        if found := self.world.get("floating_ip", id):
+            self.world.remove(found)
 
     def _address(self, network: str, wanted: str | None) -> str:
         ports = [t for t in self.world.made.values() if t.network == network]

@@ -30,7 +30,10 @@ VOLUME_TYPES = (
     protocol.VolumeType("type-1", "lvm", True, "Plain disks"),
     protocol.VolumeType("type-2", "fast"),
 )
-NETWORKS = (protocol.Network("net-1", "guests", ("10.9.0.0/16",)),)
+NETWORKS = (
+    protocol.Network("net-1", "guests", ("10.9.0.0/16",)),
+    protocol.Network("net-2", "public", ("203.0.113.0/24",), public=True),
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -87,6 +90,8 @@ class Made:
     target: int = 0
     type: str | None = None
     network: str = ""
+    port: str | None = None
+    """Where a floating IP leads to."""
     addresses: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     rules: tuple[protocol.Rule, ...] = ()
@@ -163,6 +168,8 @@ class World:
         for other in self.made.values():
             if other.server == thing.id:
                 other.server = None
+            if other.port == thing.id:
+                other.port = None
 
     def leave(self, thing: Made) -> None:
         """Begins the end of a thing."""

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Networks, ports and security groups, through openstacksdk.
+"""Networks, ports, security groups and floating IPs, through openstacksdk.
 
 The name of a thing is its key, and its description names the deployment: both are given
-when it is made, while Neutron's tags are a second request that may be lost.
+when it is made, while Neutron's tags are a second request that may be lost. A floating
+IP has no name there: its description says both.
 """
 
 import dataclasses
@@ -141,6 +142,69 @@ class Network:
                 faults.plain(id), ignore_missing=False
             )
 
+    def find_floating_ips(self, key: str) -> list[protocol.FloatingIP]:
+        """Those of this deployment with this key, oldest first."""
+        return [found for found in self._floating(self._said(key)) if found.key == key]
+
+    def owned_floating_ips(self) -> list[protocol.FloatingIP]:
+        """Every floating IP of this deployment."""
+        return self._floating(None)
+
+    def create_floating_ip(
+        self, key: str, network: str, port: str
+    ) -> protocol.FloatingIP:
+        """Makes one that leads to the port."""
+        with self._access.using("network.create_floating_ip", making=True) as clients:
+            made = clients.sdk.network.create_ip(
+                description=self._said(key),
+                floating_network_id=network,
+                port_id=faults.plain(port),
+            )
+            return self._floating_ip(made)
+
+    def show_floating_ip(self, id: str) -> protocol.FloatingIP | None:
+        """A floating IP, or None."""
+        with (
+            faults.UnlessAbsent(),
+            self._access.using("network.show_floating_ip") as clients,
+        ):
+            return self._floating_ip(clients.sdk.network.get_ip(faults.plain(id)))
+        return None
+
+    def delete_floating_ip(self, id: str) -> None:
+        """Gives an address back."""
+        with (
+            faults.UnlessAbsent(),
+            self._access.using("network.delete_floating_ip") as clients,
+        ):
+            clients.sdk.network.delete_ip(faults.plain(id), ignore_missing=False)
+
+    def _said(self, key: str) -> str:
+        return f"{self._mark} {key}"
+
+    def _floating(self, said: str | None) -> list[protocol.FloatingIP]:
+        """Those whose description is this, or begins as all of ours do."""
+
+        def listing(clients: Clients) -> list[protocol.FloatingIP]:
+            query = {"description": said} if said else {}
+            found = [
+                each
+                for each in clients.sdk.network.ips(**query)
+                if (each.description or "").startswith(self._said(""))
+            ]
+            found.sort(key=lambda each: (each.created_at or "", each.id))
+            return [self._floating_ip(each) for each in found]
+
+        return self._access.listed("network.list_floating_ips", listing)
+
+    def _floating_ip(self, found: typing.Any) -> protocol.FloatingIP:
+        if not found.id or not found.floating_ip_address:
+            raise ValueError("the reply tells of nothing")
+        prefix, said = self._said(""), str(found.description or "")
+        key = said.removeprefix(prefix) if said.startswith(prefix) else None
+        address = str(found.floating_ip_address)
+        return protocol.FloatingIP(str(found.id), key, address, found.port_id or None)
+
     def _add(self, group: str, filter: _Filter) -> None:
         direction, kind, first, last, range, ether_type = filter
         order = {
@@ -201,7 +265,8 @@ def _told(thing: typing.Any) -> str:
 
 def _network(network: typing.Any, subnets: list[typing.Any]) -> protocol.Network:
     ranges = tuple(subnet.cidr for subnet in subnets)
-    return protocol.Network(_told(network), network.name or "", ranges)
+    public = bool(network.is_router_external)
+    return protocol.Network(_told(network), network.name or "", ranges, public)
 
 
 def _port(port: typing.Any) -> protocol.Port:

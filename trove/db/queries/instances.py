@@ -197,6 +197,16 @@ def changes(tx: orm.Session, id: str, **columns: typing.Any) -> None:
     _refresh(tx, id)
 
 
+def public(tx: orm.Session, id: str, address: str | None) -> None:
+    """It has this public address, and no other; None: none at all."""
+    row = get(tx, id)
+    if row is None:
+        raise errors.InstanceNotFound(id=id)
+    had = [entry for entry in row.addresses or () if entry["type"] != "public"]
+    more = [{"address": address, "type": "public"}] if address else []
+    changes(tx, id, addresses=[*had, *more])
+
+
 def _refresh(tx: orm.Session, id: str) -> None:
     """The caller may hold the row: it must not go on with what was."""
     held = tx.identity_map.get(orm.util.identity_key(Instance, id))

@@ -5,7 +5,7 @@ import typing
 
 from trove.localcloud import store as stores
 from trove.localcloud import things
-from trove.localcloud.web import calls, neutron_groups, neutron_ports
+from trove.localcloud.web import calls, neutron_floating, neutron_groups, neutron_ports
 
 View = dict[str, typing.Any]
 LISTING = frozenset(
@@ -17,6 +17,8 @@ EXTENSIONS = (
     "standard-attr-tag",
     "tag-ports-during-bulk-creation",
     "port-security",
+    "external-net",
+    "router",
     "project-id",
     "pagination",
 )
@@ -36,7 +38,7 @@ def network_view(tx: stores.Transaction, row: things.Network) -> View:
         "subnets": subnets,
         "mtu": 1500,
         "port_security_enabled": True,
-        "router:external": False,
+        "router:external": row.external,
         "availability_zones": ["nova"],
         "availability_zone_hints": [],
         "ipv4_address_scope": None,
@@ -82,10 +84,13 @@ def _every(call: calls.Call, tx: stores.Transaction, kind: str) -> list[View]:
         return [row for row in rows if call.mine(row)]
 
     if kind == "networks":
-        rows = [row for row in tx.all(things.Network) if row.shared or call.mine(row)]
+        every = tx.all(things.Network)
+        rows = [row for row in every if row.shared or row.external or call.mine(row)]
         return [network_view(tx, row) for row in rows]
     if kind == "subnets":
         return [subnet_view(row) for row in tx.all(things.Subnet)]
+    if kind == "floatingips":
+        return neutron_floating.views(call, tx)
     if kind == "ports":
         up = neutron_ports.up(tx)
         return [neutron_ports.view(call, row, up) for row in mine(tx.all(things.Port))]
@@ -175,6 +180,7 @@ KINDS: dict[str, typing.Any] = {
     "networks": things.Network,
     "subnets": things.Subnet,
     "ports": things.Port,
+    "floatingips": things.FloatingIP,
     "security-groups": things.Group,
 }
 
@@ -246,7 +252,14 @@ def extension(call: calls.Call, alias: str) -> calls.Answer:
     raise calls.Fault(404, f"Extension with alias {alias} does not exist")
 
 
-_kinds = ("networks", "subnets", "ports", "security-groups", "security-group-rules")
+_kinds = (
+    "networks",
+    "subnets",
+    "ports",
+    "floatingips",
+    "security-groups",
+    "security-group-rules",
+)
 _tags = "v2.0/{kind}/{id}/tags"
 _one = f"{_tags}/{{tag}}"
 ROUTES = (
@@ -255,6 +268,9 @@ ROUTES = (
     calls.route("POST", "v2.0/ports", neutron_ports.create, 201),
     calls.route("PUT", "v2.0/ports/{id}", neutron_ports.update),
     calls.route("DELETE", "v2.0/ports/{id}", neutron_ports.delete, 204),
+    calls.route("POST", "v2.0/floatingips", neutron_floating.create, 201),
+    calls.route("PUT", "v2.0/floatingips/{id}", neutron_floating.update),
+    calls.route("DELETE", "v2.0/floatingips/{id}", neutron_floating.delete, 204),
     calls.route("POST", "v2.0/security-groups", neutron_groups.create, 201),
     calls.route("PUT", "v2.0/security-groups/{id}", neutron_groups.update),
     calls.route("DELETE", "v2.0/security-groups/{id}", neutron_groups.delete, 204),

@@ -61,10 +61,12 @@ def new(call: calls.Call, tx: stores.Transaction, body: View) -> things.Port:
             f"Network {body.get('network_id')} could not be found.",
             "NetworkNotFound",
         )
+    if network.external and not call.admin:
+        what = "rule:create_port on an external network is disallowed by policy"
+        raise calls.Fault(403, what, "PolicyNotAuthorized")
     subnet, wanted = _place(tx, network, body.get("fixed_ips"))
-    ports = tx.all(things.Port)
     try:
-        address = addressing.choose(subnet, ports, wanted)
+        address = addressing.choose(subnet, addressing.held(tx), wanted)
     except addressing.NoAddressLeft as error:
         raise calls.Fault(409, error.message, "IpAddressGenerationFailure") from None
     except addressing.AddressTaken as error:

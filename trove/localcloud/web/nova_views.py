@@ -86,6 +86,8 @@ class Around(typing.NamedTuple):
 
     flavors: dict[str, things.Flavor]
     ports: list[things.Port]
+    floating: dict[str, things.FloatingIP]
+    """By the port that each leads to."""
     networks: dict[str, things.Network]
     attachments: list[things.Attachment]
     groups: dict[str, things.Group]
@@ -97,6 +99,7 @@ def around(call: calls.Call) -> Around:
         return Around(
             flavors={row.id: row for row in tx.all(things.Flavor)},
             ports=tx.all(things.Port),
+            floating={row.port: row for row in tx.all(things.FloatingIP)},
             networks={row.id: row for row in tx.all(things.Network)},
             attachments=tx.all(things.Attachment),
             groups={row.id: row for row in tx.all(things.Group)},
@@ -211,7 +214,11 @@ def _addresses(ports: list[things.Port], rows: Around) -> View:
             "OS-EXT-IPS:type": "fixed",
             "OS-EXT-IPS-MAC:mac_addr": port.mac,
         }
-        shown.setdefault(network.name if network else port.network, []).append(entry)
+        entries = shown.setdefault(network.name if network else port.network, [])
+        entries.append(entry)
+        if floating := rows.floating.get(port.id):
+            public = {"addr": floating.address, "OS-EXT-IPS:type": "floating"}
+            entries.append({**entry, **public})
     return shown
 
 

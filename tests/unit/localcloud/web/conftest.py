@@ -78,7 +78,7 @@ class Web:
         return row.id
 
     def port(self, **values):
-        [network] = self("GET", "/network/v2.0/networks")["networks"]
+        [network] = self("GET", "/network/v2.0/networks?name=trove")["networks"]
         body = {"port": {"network_id": network["id"], **values}}
         return self("POST", "/network/v2.0/ports", body, status=201)["port"]
 
@@ -97,7 +97,7 @@ class Web:
 @pytest.fixture
 def web(tmp_path):
     rows = store.Store(tmp_path / "cloud.sqlite")
-    place = layout.Layout(tag="tst", cidr="10.9.0.0/29")
+    place = layout.Layout(tag="tst", cidr="10.9.0.0/28")
     image = guestimage.GuestImage((pathlib.Path("/layer"),))
     bootstrap.fill(rows, place, image)
     keeper = Keeper()

@@ -2,11 +2,13 @@
 
 
 def test_the_network_is_everybodys(web):
-    [network] = web("GET", "/network/v2.0/networks", project="other")["networks"]
+    [network] = web("GET", "/network/v2.0/networks?name=trove", project="other")[
+        "networks"
+    ]
     assert (network["name"], network["shared"]) == ("trove", True)
-    [subnet] = web("GET", "/network/v2.0/subnets")["subnets"]
+    [subnet] = web("GET", "/network/v2.0/subnets?name=trove")["subnets"]
     assert network["subnets"] == [subnet["id"]]
-    assert subnet["cidr"] == "10.9.0.0/29"
+    assert subnet["cidr"] == "10.9.0.0/28"
 
 
 def test_things_are_found_by_their_tags(web):

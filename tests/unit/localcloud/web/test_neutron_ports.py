@@ -21,7 +21,7 @@ def test_a_port_without_groups_has_none(web):
 def test_an_address_may_be_chosen_and_is_given_once(web):
     chosen = [{"ip_address": "10.9.0.4"}]
     assert web.port(fixed_ips=chosen)["fixed_ips"][0]["ip_address"] == "10.9.0.4"
-    [network] = web("GET", "/network/v2.0/networks")["networks"]
+    [network] = web("GET", "/network/v2.0/networks?name=trove")["networks"]
     body = {"port": {"network_id": network["id"], "fixed_ips": chosen}}
     web.refused(409, "POST", PORTS, body)
     body["port"]["fixed_ips"] = [{"ip_address": "192.0.2.1"}]
@@ -29,16 +29,16 @@ def test_an_address_may_be_chosen_and_is_given_once(web):
 
 
 def test_a_full_network_is_a_conflict(web):
-    for _ in range(5):
+    for _ in range(10):
         web.port()
-    [network] = web("GET", "/network/v2.0/networks")["networks"]
+    [network] = web("GET", "/network/v2.0/networks?name=trove")["networks"]
     said = web("POST", PORTS, {"port": {"network_id": network["id"]}}, status=409)
     assert said["NeutronError"]["type"] == "IpAddressGenerationFailure"
 
 
 def test_a_port_on_no_network_or_with_no_such_group_is_not_found(web):
     web.refused(404, "POST", PORTS, {"port": {"network_id": "x"}})
-    [network] = web("GET", "/network/v2.0/networks")["networks"]
+    [network] = web("GET", "/network/v2.0/networks?name=trove")["networks"]
     body = {"port": {"network_id": network["id"], "security_groups": ["x"]}}
     web.refused(404, "POST", PORTS, body)
 

@@ -103,7 +103,7 @@ def test_tags_come_with_an_order_since_2_52(web):
 
 
 def test_a_network_gives_a_port_that_goes_with_the_server(web):
-    [network] = web("GET", "/network/v2.0/networks")["networks"]
+    [network] = web("GET", "/network/v2.0/networks?name=trove")["networks"]
     server = web.boot(networks=[{"uuid": network["id"]}])
     [port] = web("GET", f"/network/v2.0/ports?device_id={server}")["ports"]
     assert web.get(things.Port, port["id"]).made_by_server
