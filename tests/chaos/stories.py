@@ -113,6 +113,17 @@ def create_public(world: World) -> None:
     world.create()
 
 
+def create_apart(world: World) -> None:
+    world.locality = "anti-affinity"
+    world.create()
+
+
+def delete_apart(world: World) -> None:
+    world.locality = "anti-affinity"
+    _quietly_created(world)
+    world.delete()
+
+
 def make_public(world: World) -> None:
     _quietly_created(world)
     world.show_to_all(True)
@@ -278,6 +289,8 @@ FLOWS = {
         delete_while_resizing_flavor,
         change_access,
         create_public,
+        create_apart,
+        delete_apart,
         make_public,
         make_private,
         delete_public,

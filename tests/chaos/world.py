@@ -287,6 +287,7 @@ class World:
         self.fault, self.left = fault, fault.times if fault else 0
         self.bombs: list[int] = []
         self.access: dict[str, typing.Any] | None = None
+        self.locality: str | None = None
         self.armed: list[int] = []
         """The ticks to die at, each counted from the death before."""
         self.ticks = 0
@@ -477,6 +478,7 @@ class World:
             restart_required=False,
             was_active=False,
             access=self.access,
+            locality=self.locality,
             created=self.moment,
             updated=self.moment,
         )
@@ -673,6 +675,8 @@ class World:
             told = {each["address"] for each in entries if each["type"] == "public"}
             assert told == floating, "a public address that is another's"
             want = {(k, row.id) for k in ("server", "volume", "port", "group")}
+            if row.locality:
+                want.add(("server_group", row.id))
             if (row.access or {}).get("is_public"):
                 want.add(("floating_ip", row.id))
             have = [(t.kind, naming.owner(t.key)) for t in self.cloud.things()]

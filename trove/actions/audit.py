@@ -125,9 +125,12 @@ def outside(cloud: Cloud | None, broker: Guests | None) -> World:
             for f in cloud.network.owned_floating_ips()
         ]
         things += [
+            Outside("server_group", g.id, g.key) for g in cloud.server_groups.owned()
+        ]
+        things += [
             Outside("volume", v.id, v.key, v.servers) for v in cloud.volumes.owned()
         ]
-        kinds |= {"server", "port", "group", "floating_ip", "volume"}
+        kinds |= {"server", "port", "group", "floating_ip", "server_group", "volume"}
     if broker is not None:
         users = broker.guests()
         things += [Outside("user", id, naming.key(id, "user")) for id in users]

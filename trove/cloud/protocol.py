@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a cloud must offer: plain values, and four protocols over them.
+"""What a cloud must offer: plain values, and five protocols over them.
 
 Every maker takes a ``key`` (``model/naming.py``) and marks the thing with it, and
 ``find`` answers *all* things of a key, oldest first, so that the caller can adopt what
@@ -172,6 +172,15 @@ class Server:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class ServerGroup:
+    """Servers that the scheduler keeps together, or apart."""
+
+    id: str
+    key: str | None
+    policy: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Boot:
     """An order for a server. ``name`` is what the user called the instance."""
 
@@ -230,6 +239,22 @@ class Compute(typing.Protocol):
         """
 
     def console(self, id: str, lines: int = 100) -> str: ...
+
+
+class ServerGroups(typing.Protocol):
+    """Groups of servers (Nova)."""
+
+    def find(self, key: str) -> list[ServerGroup]: ...
+
+    def owned(self) -> list[ServerGroup]: ...
+
+    def create(self, key: str, policy: str) -> ServerGroup:
+        """``policy``: affinity or anti-affinity, either also with ``soft-``."""
+
+    def show(self, id: str) -> ServerGroup | None: ...
+
+    def delete(self, id: str) -> None:
+        """Its servers stay where they are."""
 
 
 class Volumes(typing.Protocol):
@@ -311,6 +336,7 @@ class Cloud(typing.Protocol):
     """A whole cloud, in one region, seen with the service's own credentials."""
 
     compute: Compute
+    server_groups: ServerGroups
     volumes: Volumes
     network: Networking
     images: Images

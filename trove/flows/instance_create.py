@@ -101,6 +101,19 @@ def delete_volume(ctx: StepContext) -> Wait | None:
     return things.no_volume(ctx, keep=ctx.instance().was_active)
 
 
+def make_server_group(ctx: StepContext) -> dict[str, str] | Wait | None:
+    """For a ``locality``: only a server that is booted into a group is in it."""
+    policy = ctx.instance().locality
+    if policy is None:
+        return None
+    made = things.server_group(ctx, policy)
+    return made if isinstance(made, Wait) else {"server_group": made}
+
+
+def delete_server_group(ctx: StepContext) -> Wait | None:
+    return things.no_server_group(ctx)
+
+
 def boot_server(ctx: StepContext) -> Settle | Wait:
     """The machine the database lives in; ACTIVE by the cloud's word."""
     ordered = order(ctx)
@@ -112,6 +125,7 @@ def boot_server(ctx: StepContext) -> Settle | Wait:
             ordered.bootstrap,
             ctx.output(make_ports)["ports"],
             ctx.output(make_volume).get("volume"),
+            ctx.output(make_server_group).get("server_group"),
         ),
     )
     if isinstance(made, Wait):
@@ -260,6 +274,7 @@ FLOW = Flow(
         Step(make_ports, undo=delete_ports, within=minutes(5)),
         Step(make_public_address, undo=delete_public_address, within=minutes(5)),
         Step(make_volume, undo=delete_volume, within=minutes(15)),
+        Step(make_server_group, undo=delete_server_group, within=minutes(5)),
         Step(boot_server, undo=delete_server, within=minutes(20)),
         Step(wait_for_guest, within=minutes(15)),
         Step(prepare_guest, within=minutes(30)),

@@ -42,6 +42,10 @@ def delete_server(ctx: StepContext) -> Wait | None:
     return things.no_server(ctx)
 
 
+def delete_server_group(ctx: StepContext) -> Wait | None:
+    return things.no_server_group(ctx)
+
+
 def delete_public_address(ctx: StepContext) -> Wait | None:
     return things.no_floating_ip(ctx)
 
@@ -88,6 +92,7 @@ FLOW = Flow(
         Step(stop_database, pivot=True, within=minutes(2)),
         Step(remove_broker_user),
         Step(delete_server),
+        Step(delete_server_group),
         Step(delete_public_address),
         Step(delete_ports),
         Step(delete_security_group),

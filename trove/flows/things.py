@@ -18,13 +18,14 @@ from trove.flows.context import StepContext
 from trove.model.states import ThingState
 from trove.workflow.flow import Wait
 
-USER, GROUP, PORT, MANAGEMENT, PUBLIC, VOLUME, SERVER = (
+USER, GROUP, PORT, MANAGEMENT, PUBLIC, VOLUME, SERVERS, SERVER = (
     "user",
     "group",
     "port",
     "mgmt",
     "public",
     "volume",
+    "servers",
     "server",
 )
 
@@ -244,6 +245,25 @@ def no_volume(ctx: StepContext, keep: bool) -> Wait | None:
     return None
 
 
+# -- the servers that are kept together, or apart ----------------------------------
+
+
+def server_group(ctx: StepContext, policy: str) -> str | Wait:
+    """The group that its server is booted into, and later those of its replicas."""
+    groups = ctx.cloud.server_groups
+    return ctx.ensure(
+        "server_group",
+        ctx.key(SERVERS),
+        groups.find,
+        lambda key: groups.create(key, policy),
+    )
+
+
+def no_server_group(ctx: StepContext) -> Wait | None:
+    groups = ctx.cloud.server_groups
+    return ctx.absent(ctx.key(SERVERS), groups.find, groups.delete, groups.show)
+
+
 # -- the server --------------------------------------------------------------------
 
 
@@ -302,10 +322,15 @@ class Order:
     """What the server is booted with; made when it is needed, not before."""
 
     def __init__(
-        self, image: str, password: str, ports: dict[str, str], volume: str | None
+        self,
+        image: str,
+        password: str,
+        ports: dict[str, str],
+        volume: str | None,
+        group: str | None = None,
     ) -> None:
         self._image, self._password = image, password
-        self._ports, self._volume = ports, volume
+        self._ports, self._volume, self._group = ports, volume, group
 
     def boot(self, ctx: StepContext, instance: Instance) -> Boot:
         return Boot(
@@ -318,4 +343,5 @@ class Order:
                 ctx.settings, instance.id, ctx.version(instance).manager, self._password
             ),
             availability_zone=instance.availability_zone,
+            server_group=self._group,
         )

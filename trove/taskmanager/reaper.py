@@ -95,6 +95,7 @@ class Reaper:
         # servers before what they hold, so that a later pass finds it free
         return [
             *(("server", s.id, s.key) for s in cloud.compute.owned()),
+            *(("server_group", g.id, g.key) for g in cloud.server_groups.owned()),
             *(("floating_ip", f.id, f.key) for f in cloud.network.owned_floating_ips()),
             *(("port", p.id, p.key) for p in cloud.network.owned_ports()),
             *(("group", g.id, g.key) for g in cloud.network.owned_groups()),
@@ -104,6 +105,7 @@ class Reaper:
     def _delete(self, thing: Found) -> None:
         delete = {
             "server": self._cloud.compute.delete,
+            "server_group": self._cloud.server_groups.delete,
             "floating_ip": self._cloud.network.delete_floating_ip,
             "port": self._cloud.network.delete_port,
             "group": self._cloud.network.delete_group,

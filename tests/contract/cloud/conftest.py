@@ -247,6 +247,8 @@ def clear(bench, clouds):
             cloud.compute.delete(server.id)
     for cloud in clouds:
         bench.until(lambda cloud=cloud: not cloud.compute.owned())
+        for group in cloud.server_groups.owned():
+            cloud.server_groups.delete(group.id)
         for floating in cloud.network.owned_floating_ips():
             cloud.network.delete_floating_ip(floating.id)
         for port in cloud.network.owned_ports():

@@ -13,6 +13,7 @@ from trove.cloud import protocol
 from trove.cloud.memory.compute import Compute
 from trove.cloud.memory.images import Images
 from trove.cloud.memory.network import Network
+from trove.cloud.memory.servergroups import ServerGroups
 from trove.cloud.memory.volumes import Volumes
 from trove.cloud.memory.world import After, Before, Pace, Thing, View, World, silent
 
@@ -36,6 +37,7 @@ class MemoryCloud(View):
     ) -> None:
         super().__init__(world or World(**about), deployment, before, after)
         self.compute: protocol.Compute = Compute(self)
+        self.server_groups: protocol.ServerGroups = ServerGroups(self)
         self.volumes: protocol.Volumes = Volumes(self)
         self.network: protocol.Networking = Network(self)
         self.images: protocol.Images = Images(self)

@@ -35,6 +35,8 @@ class Compute(Part):
         world = self.world
         if order.flavor not in world.flavors or order.image not in world.images:
             raise protocol.Refused("no such flavor or image", status=400)
+        if order.server_group is not None:
+            world.must("server_group", order.server_group, status=400)
         ports = [world.must("port", id, status=400) for id in order.ports]
         taken = [port.id for port in ports if port.server]
         if taken:

@@ -7,6 +7,7 @@ from trove.cloud import protocol
 from trove.cloud.openstack.compute import Compute
 from trove.cloud.openstack.images import Images
 from trove.cloud.openstack.network import Network
+from trove.cloud.openstack.servergroups import ServerGroups
 from trove.cloud.openstack.session import Access, Settings
 from trove.cloud.openstack.volumes import Volumes
 
@@ -18,6 +19,7 @@ class OpenstackCloud:
         self.access = access = Access(settings)
         self.close = access.close
         self.compute: protocol.Compute = Compute(access)
+        self.server_groups: protocol.ServerGroups = ServerGroups(access)
         self.volumes: protocol.Volumes = Volumes(access)
         self.network: protocol.Networking = Network(access)
         self.images: protocol.Images = Images(access)

@@ -188,3 +188,45 @@ def test_a_group_in_use_is_a_conflict(stub, cloud):
     with pytest.raises(protocol.CloudConflict):
         cloud.network.delete_group("g1")
     cloud.network.delete_group("g2")
+
+
+FLOATING = {
+    "id": "f1",
+    "description": "trove-deployment=d1 a.public",
+    "floating_network_id": "n9",
+    "floating_ip_address": "203.0.113.7",
+    "port_id": "p1",
+    "created_at": "2026-01-02T00:00:00Z",
+}
+
+
+def test_a_floating_ip_says_whose_it_is_in_its_description(stub, cloud):
+    stub.on("POST", "/floatingips$", (201, {"floatingip": FLOATING}))
+    made = cloud.network.create_floating_ip("a.public", "n9", "p1")
+    assert made == protocol.FloatingIP("f1", "a.public", "203.0.113.7", "p1")
+    (request,) = stub.asked("POST", "/floatingips$")
+    assert request.body["floatingip"] == {
+        "description": "trove-deployment=d1 a.public",
+        "floating_network_id": "n9",
+        "port_id": "p1",
+    }
+
+
+def test_a_floating_ip_is_found_by_its_key_and_no_other(stub, cloud):
+    older = {**FLOATING, "id": "f0", "created_at": "2026-01-01T00:00:00Z"}
+    longer = {**FLOATING, "id": "f2", "description": "trove-deployment=d1 a.public.1"}
+    others = {**FLOATING, "id": "f3", "description": "trove-deployment=d10 a.public"}
+    nobodys = {**FLOATING, "id": "f4", "description": None}
+    every = [FLOATING, longer, others, nobodys, older]
+    stub.on("GET", "/floatingips$", {"floatingips": every})
+    found = cloud.network.find_floating_ips("a.public")
+    assert [each.id for each in found] == ["f0", "f1"]
+    owned = cloud.network.owned_floating_ips()
+    assert [each.key for each in owned] == ["a.public", "a.public", "a.public.1"]
+
+
+def test_an_external_network_is_public(stub, cloud):
+    network = {"id": "n9", "name": "world", "router:external": True}
+    stub.on("GET", "/networks$", {"networks": [network]})
+    stub.on("GET", "/subnets$", {"subnets": []})
+    assert cloud.network.networks() == [protocol.Network("n9", "world", (), True)]
