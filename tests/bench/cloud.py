@@ -38,7 +38,10 @@ class Cloud:
         self.tokens: dict[str, tuple[str, str]] = {}
         self.rows: dict[str, dict[str, Plain]] = {
             kind: {}
-            for kind in ("servers", "volumes", "ports", "security-groups", "rules")
+            for kind in (
+                *("servers", "volumes", "ports", "floatingips"),
+                *("security-groups", "rules"),
+            )
         }
         self.listeners: set[asyncio.Transport] = set()
         self.calls = 0
@@ -137,6 +140,8 @@ class Cloud:
         kind, rest = path[1], path[2:]
         if kind == "flavors":
             return self._flavors(rest)
+        if kind == "os-server-groups" and method == "GET":
+            return 200, {"server_groups": []}
         if method == "POST":
             return 202, {"server": self._boot(told["server"])}
         rows = self.rows["servers"]

@@ -40,7 +40,7 @@ def order(call: calls.Call, tx: stores.Transaction, body: Body) -> things.Server
     for devices in _mapping(body):
         attach(tx, server, devices, now)
     _networks(call, tx, server, body)
-    hints = body.get("os:scheduler_hints") or {}
+    hints = call.body().get("os:scheduler_hints") or {}  # beside the server's order
     if group := hints.get("group"):
         if tx.get(things.ServerGroup, group) is None:
             raise calls.Fault(400, f"Instance group {group} could not be found.")

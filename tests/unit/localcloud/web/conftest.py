@@ -84,9 +84,10 @@ class Web:
 
     def boot(self, status="ACTIVE", version="2.79", **values):
         order = {"name": "db", "imageRef": self.image(), "flavorRef": "1"}
+        hints = {key: values.pop(key) for key in list(values) if key[:3] == "os:"}
         order |= {"networks": "none", **values}
-        path = "/compute/v2.1/servers"
-        made = self("POST", path, {"server": order}, version=version, status=202)
+        path, body = "/compute/v2.1/servers", {"server": order, **hints}
+        made = self("POST", path, body, version=version, status=202)
         row = self.get(things.Server, made["server"]["id"])
         if status:
             row.status, row.doing = status, None

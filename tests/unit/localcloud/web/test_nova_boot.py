@@ -10,7 +10,8 @@ SERVERS = "/compute/v2.1/servers"
 
 def order(web, **values):
     plain = {"name": "db", "imageRef": web.image(), "flavorRef": "1"}
-    return {"server": plain | {"networks": "none"} | values}
+    hints = {key: values.pop(key) for key in list(values) if key.startswith("os:")}
+    return {"server": plain | {"networks": "none"} | values, **hints}
 
 
 def mapping(volume, root=True):
