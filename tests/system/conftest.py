@@ -7,6 +7,7 @@ import typing
 
 import pytest
 
+from tests import slots
 from tests.system.attacks import guests
 from tests.system.deployment import Deployment, Traces, User, until
 from trove.localcloud.layout import Layout
@@ -18,7 +19,7 @@ STATE = os.environ.get("TROVE_TEST_STATE", "/var/lib/trove/tests")
 def _layout() -> Layout:
     """Each worker's own: several deployments stand side by side."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
-    number = int(worker) % 10
+    number = slots.WORKERS * slots.slot() + int(worker) % slots.WORKERS
     return Layout(
         state=pathlib.Path(STATE) / f"system{number}",
         cache=pathlib.Path(CACHE),

@@ -12,6 +12,7 @@ import typing
 import pytest
 import requests
 
+from tests import slots
 from tests.keystone import keystone_venv
 from trove.cloud import protocol
 from trove.cloud.memory import MemoryCloud, Pace, World
@@ -174,11 +175,11 @@ def local_place():
         pytest.skip("needs root, and a Keystone: bin/run-tests contract sets both up")
     state = pathlib.Path(os.environ.get("TROVE_TEST_STATE", "/var/lib/trove-test"))
     place = Layout(
-        state=state / "cloud",
+        state=state / f"cloud{slots.slot()}",
         cache=pathlib.Path(os.environ.get("TROVE_CACHE", "/var/lib/trove/cache")),
-        tag="tcl",
-        cidr="10.80.0.0/24",
-        ports=19800,
+        tag=f"tcl{slots.slot()}",
+        cidr=f"10.80.{slots.slot()}.0/24",
+        ports=28000 + 100 * slots.slot(),
     )
     teardown.purge(place, programs.Host())  # what a run that was killed has left
     place.log.mkdir(parents=True, exist_ok=True)

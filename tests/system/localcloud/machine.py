@@ -15,6 +15,7 @@ import openstack
 from keystoneauth1 import session
 from keystoneauth1.identity import v3
 
+from tests import slots
 from tests.keystone import CACHE, keystone_venv
 from trove.localcloud import identity, layout, programs, teardown
 
@@ -52,8 +53,10 @@ class Clients:
 class Machine:
     """One deployment: its processes are started here, and end here."""
 
-    def __init__(self, state, tag="tls", cidr="10.79.2.0/24", ports=19600):
-        self.place = layout.Layout(state, CACHE, tag, cidr, ports)
+    def __init__(self, state):
+        slot = slots.slot()
+        cidr, ports = f"10.79.{slot}.0/24", 29000 + 100 * slot
+        self.place = layout.Layout(state, CACHE, f"tls{slot}", cidr, ports)
         self.host = programs.Host()
         self._keystone = None
         self._serving = None
