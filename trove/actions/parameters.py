@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The parameters of a datastore version, and the rules that an administrator keeps.
 
-A rule may be narrower than what the datastore's plug-in allows, never wider: what an
-engine would load, run or open is in no plug-in's list, and the guest checks by that
-list again.
+A rule comes from the engine itself, by a file that is loaded for a version, or, where
+nobody loaded one, from what the datastore's plug-in declares. An administrator may have
+it narrower than that, never wider; and nobody goes beyond the plug-in's policy: what an
+engine would load, run or open is not in it, and the guest checks by it again.
 """
 
 import logging
@@ -17,7 +18,7 @@ from trove.context import Context
 from trove.datastores import registry
 from trove.db.queries import configurations, datastores
 from trove.db.queries.configurations import Rule
-from trove.db.tables import Parameter
+from trove.db.tables import DatastoreVersion
 
 LOG = logging.getLogger(__name__)
 
@@ -46,10 +47,11 @@ def create(
     """One more; ``rule``: type, restart_required, min and max where there are any."""
 
     def work(tx: orm.Session) -> Rule:
-        checked = _within(tx, version_id, name, rule)
-        if tx.get(Parameter, (version_id, name)) is not None:
+        _, version = datastores.version_by_id(tx, version_id, inactive=True)
+        if name in configurations.rules(tx, version_id):
             raise errors.Invalid(f"Parameter {name} exists already.")
-        tx.add(Parameter(version_id=version_id, name=name, rule=checked))
+        checked = _within(tx, version, name, rule)
+        configurations.put_rule(tx, version_id, name, checked)
         return checked
 
     made = services.database.run(work)
@@ -63,10 +65,11 @@ def change(
     """Another rule for it."""
 
     def work(tx: orm.Session) -> Rule:
-        datastores.version_by_id(tx, version_id, inactive=True)
-        row = configurations.parameter(tx, version_id, name)
-        row.rule = _within(tx, version_id, name, rule)
-        return row.rule
+        _, version = datastores.version_by_id(tx, version_id, inactive=True)
+        configurations.parameter(tx, version_id, name)
+        checked = _within(tx, version, name, rule)
+        configurations.put_rule(tx, version_id, name, checked)
+        return checked
 
     made = services.database.run(work)
     LOG.info("user %s changed the parameter %s of %s", context.user, name, version_id)
@@ -78,40 +81,62 @@ def delete(services: Services, context: Context, version_id: str, name: str) -> 
 
     def work(tx: orm.Session) -> None:
         datastores.version_by_id(tx, version_id, inactive=True)
-        tx.delete(configurations.parameter(tx, version_id, name))
+        configurations.parameter(tx, version_id, name)
+        configurations.take_out(tx, version_id, name)
 
     services.database.run(work)
     LOG.info("user %s deleted the parameter %s of %s", context.user, name, version_id)
 
 
 def load(tx: orm.Session, version_id: str, rules: Rules) -> int:
-    """These rules and no others, each within what the plug-in allows; how many."""
-    checked = {n: _within(tx, version_id, n, rule) for n, rule in rules.items()}
-    configurations.load_rules(tx, version_id, checked)
+    """These rules, an engine's own, and no others; how many.
+
+    Each is within the policy, or none is loaded. From now on they are what
+    administrators may narrow.
+    """
+    _, version = datastores.version_by_id(tx, version_id, inactive=True)
+    policy = registry.get(version.manager).policy
+    checked = {}
+    for name, rule in rules.items():
+        if name not in policy:
+            raise _no_parameter(version.manager, name)
+        checked[name] = policy[name].keep(name, rule)
+    configurations.load_rules(tx, version_id, checked, loaded=True)
     return len(checked)
 
 
 def reset(tx: orm.Session, version_id: str, manager: str) -> int:
-    """The plug-in's own rules and no others; how many."""
+    """The rules that were loaded, or the plug-in's declared ones; how many.
+
+    What administrators made of them since is gone.
+    """
+    loaded = configurations.loaded(tx, version_id)
+    if loaded:
+        configurations.load_rules(tx, version_id, loaded, loaded=True)
+        return len(loaded)
+    return declare(tx, version_id, manager)
+
+
+def declare(tx: orm.Session, version_id: str, manager: str) -> int:
+    """The plug-in's declared rules and no others, whatever was loaded; how many."""
     rules = registry.get(manager).parameters
     configurations.load_rules(tx, version_id, rules)
     return len(rules)
 
 
 def seed(tx: orm.Session, version_id: str, manager: str) -> None:
-    """The plug-in's own rules, for a version that has none."""
+    """The plug-in's declared rules, for a version that has none."""
     if not configurations.rules(tx, version_id):
-        reset(tx, version_id, manager)
+        declare(tx, version_id, manager)
 
 
-def _within(tx: orm.Session, version_id: str, name: str, rule: Rule) -> Rule:
-    """The rule, with what it leaves open as the plug-in has it."""
-    _, version = datastores.version_by_id(tx, version_id, inactive=True)
-    own: Rule | None = registry.get(version.manager).parameters.get(name)
+def _within(tx: orm.Session, version: DatastoreVersion, name: str, rule: Rule) -> Rule:
+    """The rule, with what it leaves open as the engine has it."""
+    manager = version.manager
+    loaded = configurations.loaded(tx, version.id)
+    own = (loaded or registry.get(manager).parameters).get(name)
     if own is None:
-        raise errors.Invalid(
-            f"The datastore manager {version.manager} has no parameter {name}."
-        )
+        raise _no_parameter(manager, name)
     if rule["type"] != own["type"]:
         raise errors.Invalid(f"Parameter {name} is of type {own['type']}.")
     low, high = rule.get("min"), rule.get("max")
@@ -125,3 +150,7 @@ def _within(tx: orm.Session, version_id: str, name: str, rule: Rule) -> Rule:
         raise errors.Invalid(f"No value of {name} is from {low} to {high}.")
     given = {key: value for key, value in rule.items() if value is not None}
     return typing.cast(Rule, {**own, **given})
+
+
+def _no_parameter(manager: str, name: str) -> errors.Invalid:
+    return errors.Invalid(f"The datastore manager {manager} has no parameter {name}.")

@@ -14,10 +14,9 @@ from sqlalchemy import orm
 
 from trove.actions.services import Services
 from trove.context import Context
-from trove.datastores import registry
 from trove.db.queries import configurations, instances, quotas
 from trove.db.session import Database
-from trove.db.tables import DatastoreVersion, Instance, Operation
+from trove.db.tables import Instance, Operation
 from trove.model import operations as kinds
 
 T = typing.TypeVar("T")
@@ -154,6 +153,6 @@ def _slow(tx: orm.Session, row: Instance, before: str | None) -> list[str]:
     old = configurations.settings(tx, before)
     new = configurations.settings(tx, row.configuration_id)
     changed = [name for name in {*old, *new} if old.get(name) != new.get(name)]
-    version = tx.get_one(DatastoreVersion, row.version_id)
-    rules = registry.get(version.manager).parameters
-    return sorted(name for name in changed if rules[name]["restart_required"])
+    rules = configurations.rules(tx, row.version_id)
+    slow = {name for name, rule in rules.items() if rule["restart_required"]}
+    return sorted(name for name in changed if name in slow)

@@ -85,7 +85,7 @@ def change(
         if not row.image_id and not row.image_tags:
             raise errors.Invalid("A version needs an image or image tags.")
         if manager != former:
-            parameters.reset(tx, id, manager)
+            parameters.declare(tx, id, manager)
         row.updated = now(tx)
         if default is not None:
             _make_default(owner, row, default)

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""trove-guestagent: finds its configuration, makes the agent, runs it until SIGTERM."""
+"""trove-guestagent: finds its configuration, makes the agent, runs it until SIGTERM.
+
+``trove-guestagent rules DATASTORE`` runs none: guestagent/rules.py.
+"""
 
 import logging
 import os
@@ -62,6 +65,10 @@ def main(places: Places | None = None) -> int:
     os.umask(0o077)
     start_logging()
     stay_small()
+    if places is None and sys.argv[1:2] == ["rules"]:
+        from trove.guestagent import rules
+
+        return rules.main(sys.argv[2:], Host())
     from trove.datastores import registry
     from trove.guestagent.agent import Agent, Contact
     from trove.guestagent.state import Guest

@@ -2,7 +2,6 @@
 """trove-manage parameters: the rules that configuration groups obey."""
 
 import argparse
-import json
 import pathlib
 import typing
 
@@ -10,11 +9,11 @@ from sqlalchemy import orm
 
 from trove import errors
 from trove.actions import parameters
+from trove.datastores import rules as files
 from trove.db.queries import configurations, datastores
 from trove.db.tables import DatastoreVersion
 
 Nouns = typing.Any
-ROOT = "configuration-parameters"
 
 
 def add_to(nouns: Nouns) -> None:
@@ -29,13 +28,21 @@ def add_to(nouns: Nouns) -> None:
     command = verbs.add_parser(
         "load",
         help="have these rules and no others",
-        description="Without FILE, the rules of the datastore's plug-in. The file is "
-        f'JSON, {{"{ROOT}": [{{"name", "type", "restart_required", "min"?, '
-        '"max"?}]}. '
-        "A rule may be narrower than the plug-in's, never wider.",
+        description="The file is what the engine of the version's image says of "
+        "itself: 'trove-localcloud rules' or, in an image, 'trove-guestagent rules' "
+        f'writes it. It is JSON, {{"{files.ROOT}": [{{"name", "type", '
+        '"restart_required", "min"?, "max"?, "values"?}]}. No rule may be wider than '
+        "the policy of the datastore's plug-in, and administrators may narrow what is "
+        "loaded. Without FILE, those that were loaded before, or what the plug-in "
+        "declares.",
     )
     _which(command)
     command.add_argument("file", nargs="?", type=pathlib.Path)
+    command.add_argument(
+        "--once",
+        action="store_true",
+        help="leave everything as it is if a file was loaded before",
+    )
     command.set_defaults(do=load)
     # the name by which upstream's operators know it
     command = nouns.add_parser(
@@ -43,7 +50,7 @@ def add_to(nouns: Nouns) -> None:
     )
     _which(command)
     command.add_argument("file", type=pathlib.Path)
-    command.set_defaults(do=load)
+    command.set_defaults(do=load, once=False)
 
 
 def _which(command: argparse.ArgumentParser) -> None:
@@ -59,23 +66,31 @@ def list_rules(manage: typing.Any) -> None:
     with manage.database().reading() as tx:
         rules = configurations.rules(tx, _version(tx, manage.asked).id)
     rows = [{"name": name, **rule} for name, rule in rules.items()]
-    manage.out.rows(rows, ("name", "type", "min", "max", "restart_required"))
+    manage.out.rows(rows, ("name", "type", "min", "max", "unit", "restart_required"))
 
 
 def load(manage: typing.Any) -> None:
     """trove-manage parameters load"""
     asked = manage.asked
-    rules = _read(asked.file) if asked.file else None
+    told = _read(asked.file) if asked.file else None
 
-    def work(tx: orm.Session) -> int:
+    def work(tx: orm.Session) -> tuple[int, str]:
         row = _version(tx, asked)
-        if rules is None:
-            return parameters.reset(tx, row.id, row.manager)
-        return parameters.load(tx, row.id, rules)
+        if asked.once and configurations.loaded(tx, row.id):
+            return len(configurations.rules(tx, row.id)), ""
+        if told is None:
+            return parameters.reset(tx, row.id, row.manager), ""
+        if told.datastore not in (None, row.manager):
+            raise errors.Invalid(
+                f"{asked.file} is of {told.datastore}, and {asked.datastore} "
+                f"{asked.version} is of {row.manager}."
+            )
+        by = f", as {told.engine} has them" if told.engine else ""
+        return parameters.load(tx, row.id, told.rules), by
 
-    count = manage.database().run(work)
+    count, by = manage.database().run(work)
     manage.out.say(
-        f"{asked.datastore} {asked.version} has {count} parameters.", count=count
+        f"{asked.datastore} {asked.version} has {count} parameters{by}.", count=count
     )
 
 
@@ -97,25 +112,10 @@ def _version(tx: orm.Session, asked: typing.Any) -> DatastoreVersion:
     return found[0]
 
 
-def _read(path: pathlib.Path) -> parameters.Rules:
-    """The rules of a file, by name; raises ``errors.Invalid`` for one that is none."""
+def _read(path: pathlib.Path) -> files.Document:
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))[ROOT]
-        rules = {str(entry["name"]): _rule(entry) for entry in entries}
-    except OSError as failed:
-        raise errors.Invalid(f"{path} cannot be read: {failed.strerror}.") from None
-    except (ValueError, KeyError, TypeError):
-        raise errors.Invalid(f"{path} is no file of {ROOT}.") from None
-    if len(rules) < len(entries):
-        raise errors.Invalid(f"{path} names a parameter twice.")
-    return rules
-
-
-def _rule(entry: typing.Any) -> configurations.Rule:
-    rule = {key: entry.get(key) for key in ("min", "max")}
-    for bound in rule.values():
-        if bound is not None and not isinstance(bound, int | float):
-            raise ValueError(bound)
-    rule["type"] = str(entry["type"])
-    rule["restart_required"] = bool(entry["restart_required"])
-    return rule
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as failed:
+        why = getattr(failed, "strerror", None) or "it is not UTF-8"
+        raise errors.Invalid(f"{path} cannot be read: {why}.") from None
+    return files.read(text, str(path))

@@ -158,6 +158,19 @@ class Source:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Description:
+    """An engine's own word on its parameters: its exact version, and a rule for each.
+
+    A rule is ``{"type", "restart_required", "min"?, "max"?, "values"?, "members"?,
+    "unit"?}``: ``values`` are the words of which a text is one, ``members`` those of
+    which it is a list, ``unit`` what a number counts.
+    """
+
+    version: str
+    rules: dict[str, dict[str, typing.Any]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Change:
     """What of an account becomes another; None: it stays."""
 
@@ -244,6 +257,13 @@ class Engine(typing.Protocol):
 
     def defaults(self, sizing: Sizing) -> dict[str, typing.Any]:
         """What it is configured with where no group says otherwise, by name."""
+
+    def describe(self) -> Description:
+        """What this engine, as it is installed, says of its parameters; bounded.
+
+        Of its own programs, in a directory that is thrown away and without network: no
+        running server is asked or touched, and none need be there.
+        """
 
     def keep_group(self) -> None:
         """The engine is well with the values it has: they are what is returned to."""

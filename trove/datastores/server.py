@@ -12,7 +12,14 @@ import typing
 from trove import errors
 from trove.datastores.layers import Layers, Settings
 from trove.datastores.places import Places
-from trove.datastores.protocol import Health, Host, Sizing, Source, Tls
+from trove.datastores.protocol import (
+    Description,
+    Health,
+    Host,
+    Sizing,
+    Source,
+    Tls,
+)
 from trove.datastores.pulse import Pulse
 from trove.datastores.unit import Unit, scrub
 
@@ -66,6 +73,10 @@ class Server(abc.ABC):
     @abc.abstractmethod
     def upgrade(self) -> None:
         """What data of an older version need, once this one serves them."""
+
+    @abc.abstractmethod
+    def describe(self) -> Description:
+        """What this engine, as it is installed, says of its parameters."""
 
     @abc.abstractmethod
     def _take_certificate(self) -> None:

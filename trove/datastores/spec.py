@@ -8,6 +8,7 @@ import re
 import typing
 
 from trove import errors
+from trove.datastores.policy import Limit
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -168,6 +169,9 @@ class Datastore:
     naming: Naming
     agent: str
     parameters: dict[str, typing.Any] = dataclasses.field(default_factory=dict)
+    """The rules of a version for which nobody loaded what its engine says itself."""
+    policy: dict[str, Limit] = dataclasses.field(default_factory=dict)
+    """What may be set at all, and how far: every rule is within it."""
     same: int = 0
     """So many leading numbers of a version must be the same for its engine to take the
     data over as they are; any newer one does if it is 0."""
@@ -178,7 +182,7 @@ class Datastore:
 
 
 def parameters(package: str) -> dict[str, typing.Any]:
-    """The tunable parameters beside a ``spec.py``, by name.
+    """The declared rules beside a ``spec.py``, by name.
 
     Each is ``{"type", "min"?, "max"?, "restart_required"}`` (contract section 10.2).
     """

@@ -23,14 +23,22 @@ def check(
     values: typing.Mapping[str, typing.Any],
 ) -> dict[str, typing.Any]:
     """The values by their parameters' own names; raises ``errors.Invalid``."""
-    known = {name.lower(): name for name in parameters}
-    checked: dict[str, typing.Any] = {}
+    own = names(parameters, values)
+    return {name: _one(name, parameters[name], value) for name, value in own.items()}
+
+
+def names(
+    known: typing.Iterable[str], values: typing.Mapping[str, typing.Any]
+) -> dict[str, typing.Any]:
+    """The values by the names as they are known; raises ``errors.Invalid``."""
+    owned = {name.lower(): name for name in known}
+    found: dict[str, typing.Any] = {}
     for name, value in values.items():
-        own = known.get(name.lower())
+        own = owned.get(name.lower())
         if own is None:
             raise errors.Invalid(why=f"There is no parameter {name!r}.")
-        checked[own] = _one(own, parameters[own], value)
-    return checked
+        found[own] = value
+    return found
 
 
 def _one(
@@ -49,6 +57,25 @@ def _one(
             raise errors.Invalid(why=f"The value of {name} is below {low}.")
         if high is not None and not value <= high:
             raise errors.Invalid(why=f"The value of {name} is above {high}.")
-    if kind == "string" and not re.fullmatch(parameter["pattern"], str(value)):
-        raise errors.Invalid(why=f"The value of {name} is not one that it can have.")
+    if kind == "string":
+        _text(name, parameter, str(value))
     return value
+
+
+def _text(name: str, parameter: typing.Mapping[str, typing.Any], value: str) -> None:
+    """One of the engine's words, some of its members, or what the pattern allows."""
+    words, members = parameter.get("values"), parameter.get("members")
+    pattern = parameter.get("pattern")
+    if words is not None and value.casefold() not in map(str.casefold, words):
+        raise errors.Invalid(
+            why=f"The value of {name} is not one of: {', '.join(words)}."
+        )
+    if members is not None:
+        known = set(map(str.casefold, members))
+        if value and not set(value.casefold().split(",")) <= known:
+            raise errors.Invalid(
+                why=f"The value of {name} is not a list of: {', '.join(members)}."
+            )
+    bounded = words is not None or members is not None
+    if not (re.fullmatch(pattern, value) if pattern is not None else bounded):
+        raise errors.Invalid(why=f"The value of {name} is not one that it can have.")

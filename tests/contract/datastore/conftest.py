@@ -3,6 +3,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import importlib
 import os
 import pathlib
@@ -21,7 +22,8 @@ import pytest
 from cryptography import x509
 
 from trove import errors
-from trove.datastores import registry
+from trove.datastores import registry, rules
+from trove.datastores.policy import Rule, Rules
 from trove.datastores.protocol import Account, Database, Engine, Sizing, Tls
 from trove.guestagent.host import Host
 from trove.service.certificates import Authority
@@ -167,13 +169,12 @@ class MariaDBClient:
         "idle_transaction_timeout": 1,
     }
     words: typing.ClassVar = {
-        "binlog_row_image": "minimal",
         "character_set_server": "latin1",
         "collation_server": "latin1_bin",
+        "default_storage_engine": "Aria",
         "default_time_zone": "+02:00",
-        "event_scheduler": "on",
-        "sql_mode": "ANSI,TRADITIONAL",
-        "transaction_isolation": "read-committed",
+        "lc_time_names": "de_DE",
+        "optimizer_switch": "index_merge=off,mrr=on",
     }
     dialect: typing.ClassVar = {
         "sql_mode": "ANSI_QUOTES,NO_BACKSLASH_ESCAPES",
@@ -231,6 +232,32 @@ class MariaDBClient:
         found = [pathlib.Path(data) / name for name in names]
         return next((path for path in found if path.exists()), found[1])
 
+    def takes(self, name: str, value: object, live: bool) -> bool:
+        """Whether the engine takes a value as it is, set live or as an option.
+
+        What it would only adjust, and warn, is an error in its strict mode.
+        """
+        if not live:
+            words = ["setpriv", "--reuid=mysql", "--regid=mysql", "--clear-groups"]
+            words += ["mariadbd", "--no-defaults", f"--{name}={value}"]
+            done = subprocess.run(
+                [*words, "--help", "--verbose"],
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+            told = "adjusted" in done.stderr or "[ERROR]" in done.stderr
+            return not (done.returncode or told)
+        with contextlib.contextmanager(self._talk)(
+            unix_socket=self._socket, user="root"
+        ) as run:
+            run("SET SESSION sql_mode = 'STRICT_ALL_TABLES'")
+            with contextlib.suppress(Refused):
+                run(f"SET GLOBAL {name} = {value!r}")
+                return True
+        return False
+
     def shown(self) -> str:
         """The serial of the certificate that a new connection is shown."""
         return shown(self._port, "mysql")
@@ -270,13 +297,7 @@ class PostgreSQLClient:
         "idle_session_timeout": 100,
         "idle_in_transaction_session_timeout": 100,
     }
-    words: typing.ClassVar = {
-        "default_transaction_isolation": "repeatable read",
-        "log_statement": "ddl",
-        "synchronous_commit": "off",
-        "timezone": "Europe/Berlin",
-        "wal_compression": "lz4",
-    }
+    words: typing.ClassVar = {"datestyle": "German, DMY", "timezone": "Europe/Berlin"}
     dialect: typing.ClassVar = {"default_transaction_isolation": "serializable"}
 
     def __init__(self, machine: Machine, port: int, ca: str) -> None:
@@ -320,6 +341,14 @@ class PostgreSQLClient:
         statement = "SELECT 1 FROM pg_database WHERE datcollversion = '0.1'"
         return bool(self.admin(f"{statement} AND datallowconn"))
 
+    def takes(self, name: str, value: object, live: bool) -> bool:
+        """Whether the engine takes a value, though not when."""
+        with contextlib.suppress(Refused):
+            self.admin(f"ALTER SYSTEM SET {name} = {value!r}")
+            self.admin(f"ALTER SYSTEM RESET {name}")
+            return True
+        return False
+
     def shown(self) -> str:
         """The serial of the certificate that a new connection is shown."""
         return shown(self._port, "postgres")
@@ -361,6 +390,16 @@ class Lab:
     name: str
     refused: typing.ClassVar[type[Exception]] = Refused
 
+    @property
+    def rules(self) -> Rules:
+        """What this engine takes of what the policy allows, as an image has it."""
+        policy = registry.get(self.name).policy
+        return rules.narrowed(policy, described(self.name)[1])
+
+    def end(self, name: str, end: str) -> typing.Any:
+        """A value at an end of what a parameter can be: the least, or the most."""
+        return at_end(self.rules[name], end, self.client.words.get(name))
+
     def configure(self, **group: typing.Any) -> None:
         self.engine.configure(SIZING, self.tls, group, 7)
 
@@ -376,6 +415,33 @@ class Lab:
     def account(self, name: str, password: str, *databases: str) -> None:
         self.engine.accounts.create_databases([Database(each) for each in databases])
         self.engine.accounts.create_accounts([Account(name, "%", databases, password)])
+
+
+def at_end(rule: Rule, end: str, word: str | None) -> typing.Any:
+    """``min`` or ``max``: of a number, of what is on or off, of a list of words."""
+    first = end == "min"
+    match rule:
+        case {"type": "boolean"}:
+            return not first
+        case {"type": "string", "pattern": _}:
+            return word
+        case {"values": words}:
+            return words[0 if first else -1]
+        case {"members": words}:
+            return "" if first else f"{words[0]},{words[-1]}"
+    return rule[end]
+
+
+@functools.cache
+def described(name: str) -> tuple[str, Rules]:
+    """The version of an engine, and all that it says of its parameters."""
+    root = pathlib.Path(tempfile.mkdtemp(prefix="trove-"))
+    root.chmod(0o755)
+    try:
+        said = registry.engine(name, Machine(root)).describe()
+    finally:
+        shutil.rmtree(root)
+    return said.version, said.rules
 
 
 def certificates(root: pathlib.Path) -> Tls:
@@ -420,6 +486,9 @@ def lab(request):
     engine = agent.engine(machine, port)
     client = CLIENTS[request.param](machine, port, tls.ca)
     made = Lab(machine, engine, client, tls, request.param)
+    file = rules.write(request.param, described(request.param)[0], made.rules)
+    machine.make_directory(machine.path(rules.DIRECTORY))
+    machine.write_file(machine.path(rules.path(request.param)), file)
     try:
         made.configure()
         engine.initialise(SIZING, tls)

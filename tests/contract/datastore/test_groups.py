@@ -7,7 +7,6 @@ import pytest
 
 from tests.contract.datastore.conftest import SIZING
 from trove import errors
-from trove.datastores import registry
 
 ENDS = {
     "innodb_buffer_pool_size": (),  # how small it may become is the engine's own sum
@@ -95,13 +94,12 @@ def test_what_cannot_change_waits_for_a_restart_and_says_so(regrouped):
 
 def test_each_parameter_changes_live_or_waits_as_its_rule_says(regrouped):
     lab = regrouped
-    parameters = registry.get(lab.name).parameters
-    slow = {name for name, rule in parameters.items() if rule["restart_required"]}
+    slow = {name for name, rule in lab.rules.items() if rule["restart_required"]}
     waited = set()
     for end in ("min", "max"):
         group = {
-            name: rule.get(end, lab.client.words.get(name, end == "max"))
-            for name, rule in parameters.items()
+            name: lab.end(name, end)
+            for name in lab.rules
             if end in ENDS.get(name, ("min", "max"))
         }
         waited |= set(regroup(lab, **group))

@@ -9,7 +9,6 @@ import time
 import pytest
 
 from trove import errors
-from trove.datastores import registry
 from trove.datastores.protocol import Sizing
 
 MIB = 1024 * 1024
@@ -226,14 +225,10 @@ def test_a_group_is_applied_over_the_flavor(running):
 
 
 def test_the_engine_knows_every_parameter_at_both_ends(lab):
-    parameters = registry.get(lab.name).parameters
-    words = {name for name, p in parameters.items() if p["type"] == "string"}
+    words = {name for name, rule in lab.rules.items() if "pattern" in rule}
     assert words == set(lab.client.words)
     for end in ("min", "max"):
-        group = {
-            name: parameter.get(end, lab.client.words.get(name, end == "max"))
-            for name, parameter in parameters.items()
-        }
+        group = {name: lab.end(name, end) for name in lab.rules}
         if end == "max":
             # No machine has these.
             group.pop("innodb_buffer_pool_size", None)

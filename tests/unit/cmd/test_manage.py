@@ -7,6 +7,7 @@ import pytest
 from cryptography import fernet
 
 from trove.cmd import manage
+from trove.datastores import rules as files
 from trove.db import types
 from trove.db.session import Database
 from trove.db.tables import Operation
@@ -88,19 +89,23 @@ def test_rules_are_listed_loaded_and_never_widened(synced, tmp_path):
     assert synced(*words, "--image", "x")[0] == 0
     assert rules(synced)["max_connections"]["restart_required"] is False
     file = tmp_path / "rules.json"
-    entry = {"name": "wait_timeout", "type": "integer", "restart_required": False}
-    told = {"configuration-parameters": [{**entry, "min": 30, "max": 90}]}
+    entry = {"name": "sort_buffer_size", "type": "integer", "restart_required": False}
+    told = {"configuration-parameters": [{**entry, "min": 3000, "max": 9000}]}
     file.write_text(json.dumps(told))
     load = ("parameters", "load", "mariadb", "10.11")
     assert synced(*load, str(file))[1] == "mariadb 10.11 has 1 parameters.\n"
     assert {name: row["max"] for name, row in rules(synced).items()} == {
-        "wait_timeout": 90
+        "sort_buffer_size": 9000
     }
+    words = {"name": "event_scheduler", "type": "string", "restart_required": False}
     for wrong, says in (
         ([{**entry, "max": 10**12}], "can be from"),
+        ([{**entry, "type": "string"}], "cannot be of type string"),
+        ([{**words, "values": ["ON", "DISABLED"]}], "can be one of: ON"),
         ([{**entry, "name": "plugin_load"}], "no parameter plugin_load"),
         ([entry, entry], "twice"),
-        ([{"name": "wait_timeout"}], "is no file of"),
+        ([{"name": "sort_buffer_size"}], "is no file of"),
+        ([{**entry, "type": "blob"}], "is no file of"),
         (7, "is no file of"),
     ):
         file.write_text(json.dumps({"configuration-parameters": wrong}))
@@ -109,9 +114,38 @@ def test_rules_are_listed_loaded_and_never_widened(synced, tmp_path):
         assert code == 1 and says in err
     assert len(rules(synced)) == 1
     assert "cannot be read" in synced(*load, str(tmp_path / "none"))[2]
-    assert synced(*load)[0] == 0
-    assert len(rules(synced)) > 30
     assert synced("parameters", "list", "mariadb", "9")[0] == 1
+
+
+def test_an_engines_file_is_loaded_once_and_returned_to(synced, tmp_path):
+    words = ("datastore", "version", "register", "postgresql", "15")
+    assert synced(*words, "--image", "x")[0] == 0
+    load = ("parameters", "load", "postgresql", "15")
+    listed = ("--json", "parameters", "list", "postgresql", "15")
+    declared = synced(*listed)[1]
+    assert len(json.loads(declared)) > 30
+    assert synced(*load)[0] == 0
+    assert synced(*listed)[1] == declared, "nothing was loaded to return to"
+    rule = {"type": "integer", "restart_required": True, "min": 1, "max": 9}
+    file = tmp_path / "rules.json"
+
+    def write(name, datastore="postgresql"):
+        file.write_text(files.write(datastore, "15.18", {name: rule}))
+
+    write("commit_delay", "mariadb")
+    code, _, err = synced(*load, str(file))
+    assert code == 1 and "is of mariadb" in err
+    write("commit_delay")
+    said = synced(*load, str(file), "--once")[1]
+    assert said == "postgresql 15 has 1 parameters, as 15.18 has them.\n"
+    write("commit_siblings")  # which is not looked at
+    assert synced(*load, str(file), "--once")[1] == "postgresql 15 has 1 parameters.\n"
+    rows = json.loads(synced(*listed)[1])
+    assert [(row["name"], row["max"]) for row in rows] == [("commit_delay", 9)]
+    assert synced(*load)[1] == "postgresql 15 has 1 parameters.\n"
+    assert synced(*load, str(file))[0] == 0
+    [row] = json.loads(synced(*listed)[1])
+    assert row["name"] == "commit_siblings"
 
 
 def test_a_default_version_is_named(synced):

@@ -46,6 +46,9 @@ class Paper(Server):
     def upgrade(self):
         self.deeds.append("upgraded")
 
+    def describe(self):
+        raise NotImplementedError
+
     def _answer(self):
         self.deeds.append("answered")
 

@@ -47,3 +47,32 @@ def test_what_is_right_passes_under_its_own_name():
 def test_what_is_wrong_is_refused_with_its_name(name, value):
     with pytest.raises(errors.Invalid, match=name):
         values.check(PARAMETERS, {name: value})
+
+
+WORDS = {
+    "word": {"type": "string", "values": ["Off", "ON"]},
+    "list": {"type": "string", "members": ["ANSI", "strict"]},
+    "none": {"type": "string"},
+}
+
+
+def test_words_are_the_engines_whatever_their_case():
+    given = {"word": "off", "list": "STRICT,ansi"}
+    assert values.check(WORDS, given) == given
+    assert values.check(WORDS, {"list": ""}) == {"list": ""}
+
+
+@pytest.mark.parametrize(
+    "name, value, says",
+    [
+        ("word", "often", "not one of: Off, ON"),
+        ("word", "", "not one of"),
+        ("list", "ansi,x", "not a list of: ANSI, strict"),
+        ("list", "ansi, strict", "not a list"),
+        ("list", "ansi\n", "not a list"),
+        ("none", "a", "not one that it can have"),
+    ],
+)
+def test_another_word_is_refused_with_those_there_are(name, value, says):
+    with pytest.raises(errors.Invalid, match=says):
+        values.check(WORDS, {name: value})

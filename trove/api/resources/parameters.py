@@ -98,13 +98,7 @@ def _bound(given: float | str | None) -> float | None:
 
 def view(ask: Ask, found: typing.Any) -> Plain:
     """For users; bounds of whole numbers only, as clients read them into integers."""
-    version, name, rule = found
-    seen = {
-        "name": name,
-        "datastore_version_id": version,
-        "restart_required": rule["restart_required"],
-        "type": rule["type"],
-    }
+    seen, rule = _seen(found), found[2]
     if rule["type"] == "integer":
         seen |= {end: rule[end] for end in ("min", "max") if rule.get(end) is not None}
     return seen
@@ -112,6 +106,12 @@ def view(ask: Ask, found: typing.Any) -> Plain:
 
 def rule_view(ask: Ask, found: typing.Any) -> Plain:
     """For administrators."""
+    seen, rule = _seen(found), found[2]
+    ends = (("min_size", "min"), ("max_size", "max"))
+    return seen | {key: rule[end] for key, end in ends if rule.get(end) is not None}
+
+
+def _seen(found: typing.Any) -> Plain:
     version, name, rule = found
     seen = {
         "name": name,
@@ -119,8 +119,8 @@ def rule_view(ask: Ask, found: typing.Any) -> Plain:
         "restart_required": rule["restart_required"],
         "type": rule["type"],
     }
-    ends = (("min_size", "min"), ("max_size", "max"))
-    return seen | {key: rule[end] for key, end in ends if rule.get(end) is not None}
+    # beside what the contract has: what a number counts, and which words there are
+    return seen | {key: rule[key] for key in ("unit", "values") if key in rule}
 
 
 def _get(path: str, do: typing.Any, rule: str, said: str, **about: typing.Any) -> Op:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the control plane must know of MariaDB."""
 
+from trove.datastores.policy import policy
 from trove.datastores.spec import (
     GUEST_LOG,
     Budget,
@@ -55,6 +56,7 @@ DATASTORE = Datastore(
     naming=NAMING,
     agent="trove.datastores.mariadb.agent",
     parameters=parameters(__package__),
+    policy=policy(__package__),
     character_sets=frozenset(CHARACTER_SETS.split()),
     logs=(Log("general"), Log("slow_query"), Log("error", system=True), GUEST_LOG),
 )

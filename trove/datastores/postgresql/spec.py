@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the control plane must know of PostgreSQL."""
 
+from trove.datastores.policy import policy
 from trove.datastores.spec import GUEST_LOG, Can, Datastore, Log, Naming, parameters
 
 CHARACTER_SETS = (
@@ -34,6 +35,7 @@ DATASTORE = Datastore(
     naming=NAMING,
     agent="trove.datastores.postgresql.agent",
     parameters=parameters(__package__),
+    policy=policy(__package__),
     same=1,
     character_sets=frozenset(CHARACTER_SETS.split()),
     logs=(Log("general"), GUEST_LOG),

@@ -23,6 +23,8 @@ from trove.db.tables import (
 
 Settings = dict[str, typing.Any]
 Rule = dict[str, typing.Any]
+LOADED = "loaded"
+"""In a rule's row: the rule as its engine's file had it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -108,30 +110,72 @@ def instances(
 
 def rules(tx: orm.Session, version_id: str) -> dict[str, Rule]:
     """By name, in the order of names."""
+    return {
+        name: {key: rule[key] for key in rule if key != LOADED}
+        for name, rule in _rows(tx, version_id)
+        if "type" in rule
+    }
+
+
+def loaded(tx: orm.Session, version_id: str) -> dict[str, Rule]:
+    """What was loaded, by name, whatever became of it; empty: nothing was."""
+    return {
+        name: rule[LOADED] for name, rule in _rows(tx, version_id) if LOADED in rule
+    }
+
+
+def _rows(tx: orm.Session, version_id: str) -> typing.Iterator[tuple[str, Rule]]:
     found = tx.execute(
         sa.select(Parameter.name, Parameter.rule)
         .where(Parameter.version_id == version_id)
         .order_by(Parameter.name)
     )
-    return {name: rule for name, rule in found}
+    yield from ((name, rule) for name, rule in found)
 
 
 def load_rules(
-    tx: orm.Session, version_id: str, rules: typing.Mapping[str, Rule]
+    tx: orm.Session,
+    version_id: str,
+    rules: typing.Mapping[str, Rule],
+    *,
+    loaded: bool = False,
 ) -> None:
-    """These, and no others."""
+    """These, and no others. ``loaded``: they are kept beside what becomes of them."""
     tx.execute(sa.delete(Parameter).where(Parameter.version_id == version_id))
     tx.add_all(
-        Parameter(version_id=version_id, name=name, rule=dict(rule))
+        Parameter(
+            version_id=version_id,
+            name=name,
+            rule={**rule, LOADED: dict(rule)} if loaded else dict(rule),
+        )
         for name, rule in rules.items()
     )
     tx.flush()
 
 
-def parameter(tx: orm.Session, version_id: str, name: str) -> Parameter:
-    """One rule; raises ``ParameterNotFound``."""
+def put_rule(tx: orm.Session, version_id: str, name: str, rule: Rule) -> None:
+    """This is the rule of it now; what was loaded stays beside."""
     row = tx.get(Parameter, (version_id, name))
     if row is None:
+        tx.add(Parameter(version_id=version_id, name=name, rule=rule))
+    else:
+        kept = {LOADED: row.rule[LOADED]} if LOADED in row.rule else {}
+        row.rule = {**rule, **kept}
+
+
+def take_out(tx: orm.Session, version_id: str, name: str) -> None:
+    """It has no rule; what was loaded stays, so that it can have one again."""
+    row = parameter(tx, version_id, name)
+    if LOADED in row.rule:
+        row.rule = {LOADED: row.rule[LOADED]}
+    else:
+        tx.delete(row)
+
+
+def parameter(tx: orm.Session, version_id: str, name: str) -> Parameter:
+    """One that has a rule; raises ``ParameterNotFound``."""
+    row = tx.get(Parameter, (version_id, name))
+    if row is None or "type" not in row.rule:
         raise errors.ParameterNotFound(name=name)
     return row
 

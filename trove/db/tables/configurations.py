@@ -41,4 +41,6 @@ class Parameter(Record):
     version_id: orm.Mapped[Key]
     name: orm.Mapped[str] = orm.mapped_column(sa.String(128), primary_key=True)
     rule: orm.Mapped[Document]
-    """``{"type", "restart_required", "min"?, "max"?, "pattern"?}``"""
+    """``{"type", "restart_required", "min"?, "max"?, "pattern"?, "values"?, "members"?,
+    "unit"?, "loaded"?}``. ``loaded`` is the same as its engine said it; one that was
+    taken out of what groups may name has that alone."""

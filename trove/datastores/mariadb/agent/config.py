@@ -2,10 +2,8 @@
 """The configuration of MariaDB: what is in each layer, and how it is written down."""
 
 from trove import errors
-from trove.datastores import values
 from trove.datastores.layers import Grammar, Settings
 from trove.datastores.mariadb.agent.places import Places
-from trove.datastores.mariadb.spec import DATASTORE
 from trove.datastores.protocol import Sizing
 
 MIB = 1024 * 1024
@@ -78,14 +76,13 @@ def service_layer(places: Places, server_id: int) -> Settings:
 
 
 def group_layer(sizing: Sizing, group: Settings) -> Settings:
-    """The user's own, checked; also against what fits into the flavor."""
-    checked = values.check(DATASTORE.parameters, group)
-    if checked.get("innodb_buffer_pool_size", 0) > sizing.memory * MIB * 8 // 10:
+    """The user's own, as they were checked; they must also fit into the flavor."""
+    if group.get("innodb_buffer_pool_size", 0) > sizing.memory * MIB * 8 // 10:
         # The engine itself takes any number here and is killed later.
         raise errors.Invalid(
             why="innodb_buffer_pool_size does not fit into the memory of the flavor."
         )
-    return checked
+    return group
 
 
 def forced_layer(places: Places) -> Settings:

@@ -6,15 +6,16 @@ import contextlib
 import pymysql
 
 from trove import errors
+from trove.datastores import rules as shared
 from trove.datastores.layers import GROUP, Layers, Settings
-from trove.datastores.mariadb.agent import config
+from trove.datastores.mariadb.agent import config, rules
 from trove.datastores.mariadb.agent.health import Probe
 from trove.datastores.mariadb.agent.places import places
 from trove.datastores.mariadb.agent.sql import literal, talk
 from trove.datastores.mariadb.agent.tenants import Tenants
 from trove.datastores.mariadb.agent.variables import Variables
 from trove.datastores.mariadb.spec import DATASTORE
-from trove.datastores.protocol import Host, Sizing, Source, Tls
+from trove.datastores.protocol import Description, Host, Sizing, Source, Tls
 from trove.datastores.pulse import Pulse
 from trove.datastores.server import Server
 from trove.datastores.unit import Unit
@@ -90,6 +91,10 @@ class MariaDB(Server):
             timeout=UPGRADE_TIMEOUT,
         )
 
+    def describe(self) -> Description:
+        """By a server of its own, in a directory that is thrown away."""
+        return rules.describe(self._host)
+
     def set_read_only(self, on: bool) -> None:
         """Refuses tenants' writes, also after a restart, or allows them again."""
         self._layers.guard({"read_only": True} if on else {})
@@ -146,9 +151,7 @@ class MariaDB(Server):
     def _take_group(self, group: Settings, lower: Settings) -> tuple[str, ...]:
         with talk(self._places.socket) as conversation:
             path = self._layers.path(GROUP)
-            return Variables(conversation, DATASTORE.parameters, path).take(
-                group, lower
-            )
+            return Variables(conversation, DATASTORE.policy, path).take(group, lower)
 
     def _make_directories(self) -> None:
         here = self._places
@@ -164,7 +167,7 @@ class MariaDB(Server):
             config.engine_layer(here, self._port),
             config.flavor_layer(sizing),
             config.service_layer(here, server_id),
-            config.group_layer(sizing, group),
+            config.group_layer(sizing, shared.checked(self._host, DATASTORE, group)),
             config.forced_layer(here),
         )
 

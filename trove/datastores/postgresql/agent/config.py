@@ -2,11 +2,9 @@
 """The configuration of PostgreSQL: what is in each layer, and how it is written."""
 
 from trove import errors
-from trove.datastores import values
 from trove.datastores.layers import Grammar, Settings
 from trove.datastores.places import Places
 from trove.datastores.postgresql.agent.places import PROGRAMS
-from trove.datastores.postgresql.spec import DATASTORE
 from trove.datastores.protocol import Sizing
 
 GRAMMAR = Grammar(
@@ -88,13 +86,12 @@ def service_layer(places: Places) -> Settings:
 
 
 def group_layer(sizing: Sizing, group: Settings) -> Settings:
-    """The user's own, checked; also against what fits into the flavor."""
-    checked = values.check(DATASTORE.parameters, group)
-    if checked.get("shared_buffers", 0) > sizing.memory * PAGES * 6 // 10:
+    """The user's own, as they were checked; they must also fit into the flavor."""
+    if group.get("shared_buffers", 0) > sizing.memory * PAGES * 6 // 10:
         raise errors.Invalid(
             why="shared_buffers does not fit into the memory of the flavor."
         )
-    return checked
+    return group
 
 
 def forced_layer() -> Settings:

@@ -8,14 +8,15 @@ import typing
 from psycopg import sql
 
 from trove import errors
+from trove.datastores import rules as shared
 from trove.datastores.layers import GROUP, Layers, Settings
-from trove.datastores.postgresql.agent import config, variables
+from trove.datastores.postgresql.agent import config, rules, variables
 from trove.datastores.postgresql.agent.health import Probe
 from trove.datastores.postgresql.agent.places import PROGRAMS, places
 from trove.datastores.postgresql.agent.sql import Talk, fill, talk
 from trove.datastores.postgresql.agent.tenants import Tenants
 from trove.datastores.postgresql.spec import DATASTORE
-from trove.datastores.protocol import Host, Sizing, Source, Tls
+from trove.datastores.protocol import Description, Host, Sizing, Source, Tls
 from trove.datastores.pulse import Pulse
 from trove.datastores.server import Server
 from trove.datastores.unit import Unit
@@ -94,6 +95,10 @@ class PostgreSQL(Server):
                 script=BOOTSTRAP,
             )
 
+    def describe(self) -> Description:
+        """By its single-user mode, in a directory that is thrown away."""
+        return rules.describe(self._host)
+
     def set_read_only(self, on: bool) -> None:
         """Refuses tenants' writes, also after a restart, or allows them again.
 
@@ -151,7 +156,7 @@ class PostgreSQL(Server):
         self._read_files()
         with self._open() as conversation:
             path = self._layers.path(GROUP)
-            return variables.check(conversation, DATASTORE.parameters, group, path)
+            return variables.check(conversation, DATASTORE.policy, group, path)
 
     def _take_certificate(self) -> None:
         self._read_files()
@@ -184,7 +189,7 @@ class PostgreSQL(Server):
             config.engine_layer(here, self._port),
             config.flavor_layer(sizing),
             config.service_layer(here),
-            config.group_layer(sizing, group),
+            config.group_layer(sizing, shared.checked(self._host, DATASTORE, group)),
             config.forced_layer(),
         )
 

@@ -17,10 +17,10 @@ from trove.datastores.unit import scrub
 TIMEOUT = 10.0
 
 SELECT = sql.SQL(
-    "SELECT name, sourcefile, source = 'client', context = 'postmaster', "
-    "pending_restart FROM pg_settings WHERE name = ANY({})"
+    "SELECT lower(name), sourcefile, source = 'client', context = 'postmaster', "
+    "pending_restart FROM pg_settings WHERE lower(name) = ANY({})"
 )
-FILES = "SELECT name, sourcefile, applied, error FROM pg_file_settings"
+FILES = "SELECT lower(name), sourcefile, applied, error FROM pg_file_settings"
 
 
 def check(
