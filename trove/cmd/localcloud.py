@@ -30,6 +30,7 @@ container is not a security boundary."""
 COMMANDS = {
     "serve": "run the cloud until SIGTERM; servers keep running after it",
     "image": "build the guest image, where it is not built yet",
+    "rules": "print what the engine of a datastore in the image takes (rules file)",
     "check": "say what this machine lacks, and change nothing",
     "down": "stop every server and take the network down; keep what they know",
     "purge": "remove every server, volume and network of the deployment",
@@ -50,12 +51,14 @@ def _parser() -> argparse.ArgumentParser:
         ("tag", "two to four letters that mark what is ours"),
         ("cidr", "the guests' network"),
         ("ports", "first of the hundred TCP ports"),
-        ("release", "Debian that 'image' builds: bookworm (default) or trixie"),
+        ("release", "Debian of 'image' and 'rules': bookworm (default) or trixie"),
     ):
         parser.add_argument(f"--{option}", help=text)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, text in COMMANDS.items():
-        commands.add_parser(name, help=text, description=text)
+        command = commands.add_parser(name, help=text, description=text)
+        if name == "rules":
+            command.add_argument("datastore", help="its name")
     return parser
 
 
@@ -120,6 +123,16 @@ def image(where: layout.Layout, conf: cfg.ConfigOpts) -> int:
     return 0
 
 
+def rules(where: layout.Layout, conf: cfg.ConfigOpts, datastore: str) -> int:
+    """Prints the rules of a datastore, of the image that is built where it is not."""
+    release = guestimage.RELEASES[conf.localcloud.release]
+    built = guestimage.build(
+        where.cache, programs.Host(), lambda _text: None, release=release
+    )
+    sys.stdout.write(built.rules(datastore).read_text())
+    return 0
+
+
 def check(where: layout.Layout, conf: cfg.ConfigOpts) -> int:
     """Says what is missing."""
     host = programs.Host()
@@ -174,6 +187,8 @@ def main(argv: typing.Sequence[str] | None = None) -> int:
     try:
         conf = _options(asked)
         where = place(conf)
+        if asked.command == "rules":
+            return rules(where, conf, asked.datastore)
         return ACTIONS[asked.command](where, conf)
     except (cfg.Error, ValueError) as error:
         return _refuse([str(error)])

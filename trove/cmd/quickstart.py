@@ -178,7 +178,7 @@ def _start(place: Layout, steps: Steps) -> None:
             onemachine.prepare(place, keystone, lambda _text: None)
             plan = onemachine.write_plan(place, keystone)
         with steps.step("building the guest image (begun beside that)"):
-            image.result()
+            built = image.result()
     with steps.step("bringing the database up to date"):
         _manage(place, "db", "sync")
     with steps.step("registering the datastores"):
@@ -188,6 +188,9 @@ def _start(place: Layout, steps: Steps) -> None:
             _manage(
                 place, "datastore", "version", "register", datastore, version, *words
             )
+            # Once: what an administrator made of them since is not ours to undo.
+            load = ("parameters", "load", datastore, version, "--once")
+            _manage(place, *load, str(built.rules(datastore)))
     with steps.step("starting the cloud and the control plane"):
         _supervise(plan, place)
         _until_up(place, steps)

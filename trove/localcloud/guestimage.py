@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The guest image: a Debian root file system, the agent's libraries, and the agent.
 
-Three layers. The root file system takes a minute and changes with this module; the
+Four layers. The root file system takes a minute and changes with this module; the
 libraries change with ``guest-requirements.txt``; the agent changes with the code and
-takes a second. The packages come from this host's own apt sources and the libraries
-from this host's own pip settings: no mirror is named here.
+takes a second; the rules are what the engines in it say of their parameters, and change
+with them and with ``datastores/``. The packages come from this host's own apt sources
+and the libraries from this host's own pip settings: no mirror is named here.
 """
 
 import dataclasses
@@ -15,7 +16,7 @@ import sys
 import typing
 
 from trove import errors
-from trove.localcloud import agentlayer, layers, programs
+from trove.localcloud import agentlayer, layers, programs, ruleslayer
 
 BASIS = (
     "ca-certificates",
@@ -140,6 +141,14 @@ class GuestImage:
         """The same content, the same name."""
         return layers.digest(*(layer.name for layer in self.layers))
 
+    def rules(self, datastore: str) -> pathlib.Path:
+        """The file with what its engine says of its parameters."""
+        found = (ruleslayer.file(layer, datastore) for layer in self.layers)
+        path = next((path for path in found if path.is_file()), None)
+        if path is None:
+            raise errors.Invalid(f"This guest image has no rules of {datastore}.")
+        return path
+
 
 def build(
     cache: pathlib.Path,
@@ -168,7 +177,14 @@ def build(
         layers.digest(base.name, agentlayer.RECIPE, *agentlayer.content(sources)),
         lambda root: agentlayer.copy(root, python, sources, host, progress),
     )
-    return GuestImage((agent, site, base), release.names)
+    asked = (agent, site, base)
+    datastores = sorted({datastore for _, (_, datastore, _) in release.names})
+    rules = store.have(
+        "rules",
+        layers.digest(base.name, site.name, *ruleslayer.content(sources)),
+        lambda root: ruleslayer.make(root, asked, datastores, host, progress),
+    )
+    return GuestImage((agent, rules, site, base), release.names)
 
 
 def _base(

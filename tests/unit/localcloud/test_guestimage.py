@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 import pathlib
 
+import pytest
+
+from trove import errors
+from trove.datastores import rules
 from trove.localcloud import guestimage
 
 
@@ -23,20 +27,26 @@ def unpacked(argv):
     return ""
 
 
+def told(argv):
+    """What an agent in it would print, in small."""
+    return rules.write(argv[-1], "1.0", {})
+
+
 def build(tmp_path, host, monkeypatch):
     sources = tmp_path / "debian.sources"
     sources.write_text("Types: deb\n")
     monkeypatch.setattr(guestimage, "SOURCES", (sources,))
     host.answers["mmdebstrap"] = unpacked
+    host.answers["trove.cmd.guestagent rules"] = told
     said = []
     return guestimage.build(tmp_path / "cache", host, said.append), said
 
 
-def test_an_image_is_three_layers_built_once(tmp_path, host, monkeypatch):
+def test_an_image_is_four_layers_built_once(tmp_path, host, monkeypatch):
     image, said = build(tmp_path, host, monkeypatch)
     kinds = [layer.name.partition("-")[0] for layer in image.layers]
-    assert kinds == ["agent", "site", "base"]
-    assert len(said) == 4
+    assert kinds == ["agent", "rules", "site", "base"]
+    assert len(said) == 5
     again, said = build(tmp_path, host, monkeypatch)
     assert again == image
     assert said == []
@@ -51,6 +61,33 @@ def test_no_engine_starts_by_itself_and_no_mirror_is_named(tmp_path, host, monke
     assert list((base / "etc/apt/sources.list.d").iterdir()) == []
     assert list((base / "var/lib/mysql").iterdir()) == []
     assert (base / "etc/machine-id").read_text() == ""
+
+
+def test_an_image_says_itself_what_its_engines_take(tmp_path, host, monkeypatch):
+    image, _ = build(tmp_path, host, monkeypatch)
+    for name in ("mariadb", "postgresql"):
+        path = image.rules(name)
+        assert path == image.layers[1] / "usr/share/trove/rules" / f"{name}.json"
+        assert rules.read(path.read_text(), "f").datastore == name
+    with pytest.raises(errors.Invalid, match="no rules of toydb"):
+        image.rules("toydb")
+    asked = [argv for argv in host.asked if argv[-2:-1] == ("rules",)]
+    assert [argv[0] for argv in asked] == ["unshare", "unshare"]
+    assert all("--net" in argv for argv in asked), "without a network"
+    below = ":".join(str(image.layers[index]) for index in (0, 2, 3))
+    assert all(below in argv for argv in asked)
+    assert [path.name for path in image.layers[1].iterdir()] == ["usr"]
+
+
+def test_an_engine_that_does_not_answer_leaves_no_layer(tmp_path, host, monkeypatch):
+    monkeypatch.setitem(host.answers, "rules postgresql", "no JSON")
+    with pytest.raises(errors.Invalid, match="postgresql is no file"):
+        build(tmp_path, host, monkeypatch)
+    kinds = {
+        path.name.partition("-")[0]
+        for path in (tmp_path / "cache/images").glob("[a-z]*")
+    }
+    assert kinds == {"agent", "site", "base"}
 
 
 def test_the_agent_starts_at_boot(tmp_path, host, monkeypatch):
