@@ -7,6 +7,7 @@ import time
 import pytest
 
 from tests.api.world import World
+from trove.actions import parameters
 from trove.db.tables import Configuration, Instance, Operation
 from trove.model import operations
 from trove.model.states import OperationState, Task
@@ -131,3 +132,114 @@ def test_the_default_rules_are_the_plug_ins(world):
     assert len(names) > 30
     assert all(isinstance(each["restart_required"], bool) for each in found)
     assert {each["type"] for each in found} == {"integer", "string", "boolean", "float"}
+
+
+LOADED = {
+    "innodb_old_blocks_time": {
+        "type": "integer",
+        "restart_required": False,
+        "min": 0,
+        "max": 900,
+    },
+    "join_buffer_size": {
+        "type": "integer",
+        "restart_required": False,
+        "min": 128,
+        "max": 2**32,
+        "unit": "B",
+    },
+    "use_stat_tables": {
+        "type": "string",
+        "restart_required": False,
+        "values": ["NEVER", "PREFERABLY"],
+    },
+    "innodb_autoinc_lock_mode": {
+        "type": "integer",
+        "restart_required": True,
+        "min": 0,
+        "max": 2,
+    },
+}
+"""What an engine said of itself, in part."""
+
+
+@pytest.fixture
+def loaded(world):
+    """The world, whose MariaDB has these rules, and an administrator of it."""
+    version = world.versions["mariadb-10.11"]
+    with world.database.transaction() as tx:
+        assert parameters.load(tx, version, LOADED) == len(LOADED)
+    path = f"mgmt/datastores/versions/{version}/parameters"
+
+    def admin(method, one="", **rule):
+        body = {"configuration-parameter": rule} if rule else None
+        asked = f"{path}/{one}" if one else path
+        return world.ask(method, asked, body, caller="admin")
+
+    world.admin = admin
+    return world
+
+
+def test_what_was_loaded_is_what_users_can_set(loaded):
+    world = loaded
+    answer = world.ask("GET", "datastores/mariadb/versions/10.11/parameters")
+    found = {each.pop("name"): each for each in answer.json["configuration-parameters"]}
+    assert list(found) == sorted(LOADED)
+    assert found["join_buffer_size"]["unit"] == "B"
+    assert found["use_stat_tables"]["values"] == ["NEVER", "PREFERABLY"]
+    assert "loaded" not in found["join_buffer_size"]
+    right = {"innodb_old_blocks_time": 900, "use_stat_tables": "never"}
+    group = world.group(**right)
+    for name, value, says in (
+        ("innodb_old_blocks_time", 901, "above 900"),
+        ("use_stat_tables", "ALWAYS", "not one of: NEVER, PREFERABLY"),
+        ("wait_timeout", 60, "no parameter"),
+    ):
+        body = {"configuration": {"values": {name: value}}}
+        answer = world.ask("PATCH", f"configurations/{group}", body)
+        assert answer.status_int == 422
+        assert says in answer.json["unprocessableEntity"]["message"]
+
+
+def test_what_was_loaded_is_narrowed_and_never_widened(loaded):
+    world, name = loaded, "innodb_old_blocks_time"
+    rule = {"name": name, "restart_required": 0, "data_type": "integer"}
+    assert world.admin("PUT", name, **rule, max_size=800).json["max_size"] == 800
+    assert world.admin("PUT", name, **rule, max_size=850).json["max_size"] == 850
+    refused = world.admin("PUT", name, **rule, max_size=901)
+    assert refused.status_int == 400 and "from 0 to 900" in refused.text
+    assert world.admin("GET", name).json["max_size"] == 850
+
+
+def test_what_was_taken_out_comes_back_as_it_was_loaded(loaded):
+    world, name = loaded, "innodb_old_blocks_time"
+    rule = {"name": name, "restart_required": 0, "data_type": "integer"}
+    assert world.admin("DELETE", name).status_int == 204
+    assert world.admin("GET", name).status_int == 404
+    assert world.admin("DELETE", name).status_int == 404
+    assert world.admin("PUT", name, **rule).status_int == 404
+    listed = world.admin("GET").json["configuration-parameters"]
+    assert name not in [each["name"] for each in listed]
+    assert world.admin("POST", **rule, max_size=901).status_int == 400
+    assert world.admin("POST", **rule).json["max_size"] == 900
+    assert world.admin("POST", **rule).status_int == 400, "it is there"
+    unknown = {**rule, "name": "wait_timeout"}
+    refused = world.admin("POST", **unknown)
+    assert refused.status_int == 400, "this engine did not say it"
+    other = {**rule, "data_type": "string"}
+    assert world.admin("PUT", name, **other).status_int == 400
+    version = world.versions["mariadb-10.11"]
+    with world.database.transaction() as tx:
+        assert parameters.reset(tx, version, "mariadb") == len(LOADED)
+        assert parameters.declare(tx, version, "mariadb") > 30
+        assert parameters.reset(tx, version, "mariadb") > 30, "nothing is loaded now"
+
+
+def test_a_dry_run_knows_what_would_wait_by_the_loaded_rules(loaded):
+    world = loaded
+    group = world.group(innodb_autoinc_lock_mode=2, innodb_old_blocks_time=1)
+    instance = world.active()
+    body = {"instance": {"configuration": group}}
+    answer = world.ask("PUT", f"instances/{instance}?dry_run=true", body)
+    [operation] = answer.json["dry_run"]["operations"]
+    assert operation["restart_required"] == ["innodb_autoinc_lock_mode"]

@@ -18,7 +18,7 @@ from hypothesis import strategies as some
 from trove import errors
 from trove.api import paging, schemas, wire
 from trove.api.resources.creation import CREATE, order
-from trove.datastores import registry, values
+from trove.datastores import registry, rules, values
 from trove.rpc import codec, conductor, guest, passwords, screen, sealing, taskmanager
 
 SHORT, LONG = 60.0, 600.0
@@ -201,6 +201,30 @@ def test_values_of_configuration(name: str) -> None:
 
     keys = some.sampled_from(sorted(known)) | some.text(max_size=10)
     fuzz(some.dictionaries(keys, JSON, max_size=4), check)
+
+
+@pytest.mark.parametrize("name", ["mariadb", "postgresql"])
+def test_files_of_rules(name: str) -> None:
+    """S6: whatever a file says, a guest is bound by the policy."""
+    policy = registry.get(name).policy
+    names = some.sampled_from(sorted(policy)) | some.text(max_size=10)
+    kinds = some.sampled_from(["integer", "string", "boolean", "float", "blob"])
+    entry = some.fixed_dictionaries(
+        {"name": names, "type": kinds, "restart_required": some.booleans()},
+        optional={key: JSON for key in ("min", "max", "values", "members", "pattern")},
+    )
+    files = some.lists(entry, max_size=3).map(lambda told: {rules.ROOT: told}) | JSON
+
+    def check(told: typing.Any) -> None:
+        with OURS:
+            said = rules.read(json.dumps(told), "f").rules
+            for own, rule in rules.narrowed(policy, said).items():
+                limit = policy[own]
+                assert rule.get("pattern") == limit.pattern
+                assert limit.max is None or rule["max"] <= limit.max
+                assert limit.min is None or rule["min"] >= limit.min
+
+    fuzz(files, check)
 
 
 @pytest.mark.parametrize("name", ["mariadb", "postgresql"])

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Configuration groups on real databases: in force, waiting, refused, gone (S6)."""
 
+import subprocess
+import sys
+
 import pytest
 
 from tests.system.deployment import VERSIONS, ask, until
+from trove.datastores import rules
 
 pytestmark = [pytest.mark.root, pytest.mark.localcloud]
 
@@ -107,3 +111,84 @@ def test_a_group_from_attach_to_detach(demo, datastore):
     assert defaults["instance"]["configuration"]["port"] in (3306, 5432)
     demo.delete(owner.id)
     demo.gone(owner.id)
+
+
+GENERATED = {
+    # a name that only the engine's own rules have: what is set, what SHOW says then,
+    # what it says is beyond it, and a word that is none of its words
+    "mariadb": ("innodb_old_blocks_time", 1234, "1234", 2**32, "use_stat_tables"),
+    "postgresql": ("commit_siblings", 7, "7", 1001, "plan_cache_mode"),
+}
+
+
+@pytest.mark.parametrize("datastore", VERSIONS)
+def test_the_engines_own_rules_from_its_image_to_the_user(
+    deployment, demo, admin, datastore
+):
+    name, value, shown, beyond, words = GENERATED[datastore]
+    path = f"/datastores/{datastore}/versions/{VERSIONS[datastore]}/parameters"
+    found = demo.ask("GET", path).json()["configuration-parameters"]
+    file = rules.read(image_rules(deployment, datastore), "stdout")
+    assert [each["name"] for each in found] == sorted(file.rules)
+    assert len(found) > 150
+    for each in found:
+        said = file.rules[each["name"]]
+        keys = {"type", "restart_required", "unit", "values"} & said.keys()
+        ends = {"min", "max"} if said["type"] == "integer" else set()
+        assert {key: each[key] for key in keys | ends} == {
+            key: said[key] for key in keys | ends
+        }
+    owner = Owner(demo, datastore, **{name: value})
+    before = owner.value(name)
+    owner.has(owner.group)
+    assert owner.value(name) == shown
+    for wrong, says in (
+        ({name: beyond}, f"above {beyond - 1}"),
+        ({name: str(value)}, "not of type integer"),
+        ({words: "klingon"}, "not one of: "),
+    ):
+        fault = owner.change(422, **wrong)["unprocessableEntity"]["message"]
+        assert says in fault and "configure" not in fault, "no guest was asked"
+    assert (owner.value(name), owner.status()) == (shown, "ACTIVE")
+
+    version = found[0]["datastore_version_id"]
+    place = f"/mgmt/datastores/versions/{version}/parameters/{name}"
+    rule = {"name": name, "restart_required": 0, "data_type": "integer"}
+    narrow = {"configuration-parameter": {**rule, "max_size": value - 1}}
+    assert admin.ask("PUT", place, narrow).status_code == 200
+    owner.change(422, **{name: value})
+    wide = {"configuration-parameter": {**rule, "max_size": beyond}}
+    assert admin.ask("PUT", place, wide).status_code == 400
+    load(deployment, datastore)
+    owner.change(200, **{name: value - 1})
+    owner.has(None)
+    assert (owner.value(name), owner.status()) == (before, "ACTIVE")
+    owner.said("DELETE", f"/configurations/{owner.group}")
+    demo.delete(owner.id)
+    demo.gone(owner.id)
+
+
+def image_rules(deployment, datastore):
+    """What ``trove-localcloud rules`` prints."""
+    words = ["--state-dir", str(deployment.place.state)]
+    words += ["--cache-dir", str(deployment.place.cache), "rules", datastore]
+    return run("trove.cmd.localcloud", *words)
+
+
+def load(deployment, datastore):
+    """Returns to what was loaded, whatever an administrator made of it."""
+    words = (f"--config-file={deployment.place.etc / 'trove.conf'}", "parameters")
+    version = VERSIONS[datastore]
+    said = run("trove.cmd.manage", *words, "load", datastore, version)
+    assert said.startswith(f"{datastore} {version} has ")
+
+
+def run(module, *words):
+    return subprocess.run(
+        [sys.executable, "-m", module, *words],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd="/",
+        check=True,
+    ).stdout

@@ -189,8 +189,8 @@ def _start(place: Layout, steps: Steps) -> None:
                 place, "datastore", "version", "register", datastore, version, *words
             )
             # Once: what an administrator made of them since is not ours to undo.
-            load = ("parameters", "load", datastore, version, "--once")
-            _manage(place, *load, str(built.rules(datastore)))
+            file = str(built.rules(datastore))
+            _manage(place, "parameters", "load", datastore, version, file, "--once")
     with steps.step("starting the cloud and the control plane"):
         _supervise(plan, place)
         _until_up(place, steps)

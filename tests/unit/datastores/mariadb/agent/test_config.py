@@ -48,7 +48,7 @@ def test_a_value_that_ends_its_line_is_never_written(evil):
 def test_a_group_can_name_nothing_of_the_service_or_forced_layers(host):
     here = places(host)
     own = set(config.service_layer(here, 1)) | set(config.forced_layer(here))
-    assert not own & set(DATASTORE.parameters)
+    assert not own & set(DATASTORE.policy)
 
 
 @pytest.mark.parametrize("memory", [256, 512, 1024, 4096, 65536])

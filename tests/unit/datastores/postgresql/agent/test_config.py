@@ -44,7 +44,7 @@ def test_a_value_that_ends_its_line_is_never_written(evil):
 
 def test_a_group_can_name_nothing_of_the_service_or_forced_layers(host):
     own = set(config.service_layer(places(host))) | set(config.forced_layer())
-    assert not own & set(DATASTORE.parameters)
+    assert not own & set(DATASTORE.policy)
 
 
 @pytest.mark.parametrize("memory", [256, 512, 1024, 4096, 65536])
