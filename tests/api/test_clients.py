@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.api.world import ADMINS, DEMO, World
+from trove.actions import parameters
 
 troveclient = pytest.importorskip("troveclient.v1.client")
 token_endpoint = pytest.importorskip("keystoneauth1.token_endpoint")
@@ -188,6 +189,11 @@ def _parameters(world: World, trove: typing.Any, url: str) -> None:
     keeper.modify(version, "wait_timeout", 0, "integer", 80, 30)
     rule = keeper.get_any_parameter_by_version(version, "wait_timeout")
     assert (rule.min_size, rule.max_size) == (30, 80)
+    said = {"type": "string", "restart_required": False, "values": ["NEVER", "YES"]}
+    with world.database.transaction() as tx:
+        parameters.load(tx, version, {"updatable_views_with_limit": said})
+    [one] = known.parameters("mariadb", "10.11")
+    assert (one.name, one.values) == ("updatable_views_with_limit", ["NEVER", "YES"])
 
 
 @pytest.mark.parametrize("names", [["100%", "100%25", "%40", "a&b=c", "u@%"]])

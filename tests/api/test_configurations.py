@@ -188,6 +188,10 @@ def test_what_was_loaded_is_what_users_can_set(loaded):
     assert found["join_buffer_size"]["unit"] == "B"
     assert found["use_stat_tables"]["values"] == ["NEVER", "PREFERABLY"]
     assert "loaded" not in found["join_buffer_size"]
+    path = "datastores/mariadb/versions/10.11/parameters"
+    seen = world.ask("GET", path, xml=True).text
+    assert "<values><value>NEVER</value><value>PREFERABLY</value></values>" in seen
+    assert 'unit="B"' in seen
     right = {"innodb_old_blocks_time": 900, "use_stat_tables": "never"}
     group = world.group(**right)
     for name, value, says in (

@@ -4,6 +4,8 @@
 import base64
 import contextlib
 import pathlib
+import subprocess
+import sys
 import time
 import typing
 import uuid
@@ -11,6 +13,7 @@ import uuid
 import pytest
 
 from tests.system.deployment import VERSIONS, Deployment, User, ask, until
+from trove.datastores import rules
 from trove.localcloud import assembly, bootstrap, guestimage, programs, things
 from trove.localcloud.store import Store
 
@@ -212,6 +215,42 @@ def test_another_build_of_the_version_and_the_way_back(
     shop.end()
 
 
+def _has_rules_of_its_own(
+    deployment: Deployment, demo: User, shop: Shop, built: guestimage.GuestImage
+) -> None:
+    """What 11.8 says of itself is loaded, differs from 10.11's, and is true of it."""
+    file = built.rules("mariadb")
+    said = rules.read(file.read_text(), "f")
+    assert (said.engine or "").startswith("11.8.")
+    config = f"--config-file={deployment.place.etc / 'trove.conf'}"
+    words = [config, "parameters", "load", "mariadb", "11.8", str(file)]
+    command = [sys.executable, "-m", "trove.cmd.manage", *words]
+    subprocess.run(command, check=True, timeout=120, cwd="/")
+
+    def group(number: str, **values: typing.Any) -> typing.Any:
+        datastore = {"type": "mariadb", "version": number}
+        body = {"name": number, "values": values, "datastore": datastore}
+        return demo.ask("POST", "/configurations", {"configuration": body})
+
+    only = {"binlog_row_image": "FULL_NODUP"}
+    assert group(VERSIONS["mariadb"], **only).status_code == 422
+    assert group("11.8", innodb_change_buffering="all").status_code == 422
+    least = {
+        name: rule["min"] for name, rule in said.rules.items() if "min" in rule
+    } | only
+    answer = group("11.8", **least)
+    assert answer.status_code == 200, answer.text
+    id = answer.json()["configuration"]["id"]
+    # The guest reads each of them back from the engine before it says that it is done.
+    for wanted in (id, None):
+        body = {"instance": {"configuration": wanted}}
+        answer = demo.ask("PUT", f"/instances/{shop.id}", body)
+        assert answer.status_code == 202, answer.text
+        ended = shop.ended("instance.configure")
+        assert ended["state"] == "done", ended
+    assert demo.ask("DELETE", f"/configurations/{id}").status_code == 202
+
+
 def test_from_mariadb_10_11_to_11_8_and_back_when_it_fails(
     deployment: Deployment, demo: User, admin: User
 ) -> None:
@@ -245,6 +284,7 @@ def test_from_mariadb_10_11_to_11_8_and_back_when_it_fails(
     shop.holds()
     answer = demo.ask("GET", f"/instances/{shop.id}/users").json()
     assert [user["name"] for user in answer["users"]] == ["ada"]
+    _has_rules_of_its_own(deployment, demo, shop, built)
     back = {"instance": {"datastore_version": VERSIONS["mariadb"]}}
     answer = demo.ask("PATCH", f"/instances/{shop.id}", back)
     assert (answer.status_code, "older" in answer.text) == (400, True)

@@ -17,7 +17,7 @@ def test_help_names_every_command(capsys):
         localcloud.main(["--help"])
     assert ended.value.code == 0
     said = capsys.readouterr().out
-    for command in ("serve", "image", "check", "down", "purge", "leaks"):
+    for command in ("serve", "image", "rules", "check", "down", "purge", "leaks"):
         assert command in said
     assert "not a security boundary" in " ".join(said.split())
 
