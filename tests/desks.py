@@ -11,7 +11,7 @@ import typing
 from tests.tenants import Engine
 from trove import errors
 from trove.datastores import registry
-from trove.datastores.protocol import Source
+from trove.datastores.protocol import ENFORCED, Source
 from trove.guestagent.accounts import Desk, unsealer
 from trove.guestagent.host import Host
 from trove.guestagent.logs import Logs
@@ -20,7 +20,7 @@ from trove.guestagent.modules.shelf import Shelf
 from trove.guestagent.places import Places
 from trove.model.states import Modular
 from trove.rpc import sealing
-from trove.rpc.messages import ModuleOrder
+from trove.rpc.messages import ModuleOrder, TlsShown
 from trove.rpc.relay import Line, Relay
 
 Any = typing.Any
@@ -54,6 +54,8 @@ class Desks:
         self.engines: dict[str, Engine] = {}
         self.certificates: dict[str, str] = {}
         """What guests serve with, PEM."""
+        self.brought: dict[str, str] = {}
+        """The mode of those that serve with what a user brought."""
         self.asked: list[str] = []
         """The methods that guests were asked."""
         self.silent: set[str] = set()
@@ -91,11 +93,16 @@ class Desks:
             nothing,
             accounts=desk,
             logs=logs,
-            certificate=lambda: self.certificates.get(instance),
+            tls=lambda: self._shown(instance),
             shelf=None if self.home is None else Shelf(self._places(instance)),
         )
         self.accounts[instance] = engine.accounts
         return public
+
+    def _shown(self, instance: str) -> TlsShown:
+        mode = self.brought.get(instance)
+        certificate = self.certificates.get(instance)
+        return TlsShown(mode or ENFORCED, certificate, mode is not None)
 
     def _places(self, instance: str) -> Places:
         state = typing.cast(pathlib.Path, self.home) / instance / "state"

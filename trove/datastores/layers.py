@@ -143,6 +143,10 @@ class Layers:
     def _keep(self, name: str, group: Settings) -> None:
         self._host.write_file(self._json(name), json.dumps(group, sort_keys=True))
 
+    def force(self, settings: Settings) -> None:
+        """Sets the forced layer alone."""
+        self._host.write_file(self.path(WRITTEN[-1]), self._grammar.render(settings))
+
     def guard(self, settings: Settings) -> bool:
         """Sets the last layer; True if that changed anything."""
         text = self._grammar.render(settings)

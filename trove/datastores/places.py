@@ -41,3 +41,8 @@ class Places:
     def authority(self) -> str:
         """The CA."""
         return f"{self.tls}/ca.crt"
+
+    @property
+    def mode(self) -> str:
+        """One word: how connections over the network are made."""
+        return f"{self.tls}/mode"

@@ -123,16 +123,24 @@ class Sizing:
     vcpus: int
 
 
+BASIC, ENFORCED, MTLS = "basic", "enforced", "mtls"
+"""How connections over the network are made: with TLS or without; with it alone; with
+it and with a certificate of the client's, besides the password."""
+MODES = (BASIC, ENFORCED, MTLS)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Tls:
     """Paths readable by the engine's user: the server's pair, and the CA.
 
-    ``pair`` is one PEM file with the private key and the certificate, so that they are
-    replaced in one move.
+    ``pair`` is one PEM file with the private key, the certificate and those that lead
+    to its authority, so that they are replaced in one move. ``ca`` is what clients'
+    certificates must come from.
     """
 
     pair: str
     ca: str
+    mode: str = ENFORCED
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -300,5 +308,12 @@ class Engine(typing.Protocol):
     def load_certificate(self, tls: Tls) -> None:
         """Shows this certificate to each new connection; those that are open stay.
 
-        An engine that does not run shows it when it starts.
+        New connections are made as its mode says. An engine that does not run shows it
+        when it starts.
         """
+
+    def shown(self) -> str:
+        """The certificate that a new connection is shown, PEM; bounded."""
+
+    def hold_mode(self) -> None:
+        """What the mode asks of accounts, of those too that came by another way."""

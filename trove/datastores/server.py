@@ -13,6 +13,8 @@ from trove import errors
 from trove.datastores.layers import Layers, Settings
 from trove.datastores.places import Places
 from trove.datastores.protocol import (
+    ENFORCED,
+    MODES,
     Description,
     Health,
     Host,
@@ -29,6 +31,9 @@ AGENT = "trove-guestagent.service"
 """The unit of the agent itself, whose log every guest has."""
 MAKE_TIMEOUT = 300.0
 """Seconds for a new data directory."""
+SHOW_TIMEOUT = 10.0
+"""Seconds for a connection that looks at the server's certificate."""
+BEGIN, END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
 
 class Server(abc.ABC):
@@ -42,6 +47,7 @@ class Server(abc.ABC):
         unit: Unit,
         pulse: Pulse[typing.Any],
         user: str,
+        port: int,
     ) -> None:
         self._host = host
         self._where = places
@@ -49,8 +55,12 @@ class Server(abc.ABC):
         self._unit = unit
         self._pulse = pulse
         self._user = user
+        self._port = port
 
     # -- what differs
+
+    starttls: typing.ClassVar[str]
+    """What openssl's own client calls the way its connections turn to TLS."""
 
     @abc.abstractmethod
     def _settings(
@@ -83,6 +93,14 @@ class Server(abc.ABC):
         """Has the running engine read its certificate again."""
 
     @abc.abstractmethod
+    def _write_mode(self) -> None:
+        """What the mode says, in the files that the engine reads."""
+
+    @abc.abstractmethod
+    def hold_mode(self) -> None:
+        """What the mode asks of accounts, of those too that came by another way."""
+
+    @abc.abstractmethod
     def _take_group(self, group: Settings, lower: Settings) -> tuple[str, ...]:
         """Has the running engine take the group's values, which are in their layer.
 
@@ -96,9 +114,9 @@ class Server(abc.ABC):
         self, sizing: Sizing, tls: Tls, group: Settings, server_id: int
     ) -> None:
         """Writes all layers, once the engine took them on trial."""
-        settings = self._settings(sizing, group, server_id)
         self._host.make_directory(self._where.settings)
         self._keep_certificate(tls)
+        settings = self._settings(sizing, group, server_id)
         texts = self._tried(settings)
         self._layers.note(settings[GROUP])
         self._layers.write(texts)
@@ -173,8 +191,28 @@ class Server(abc.ABC):
     def load_certificate(self, tls: Tls) -> None:
         """Shows this certificate to each new connection; those that are open stay."""
         self._keep_certificate(tls)
+        self._write_mode()
         if self._unit.running:
             self._take_certificate()
+
+    def shown(self) -> str:
+        """The certificate that a new connection is shown, PEM."""
+        words = ["openssl", "s_client", "-starttls", self.starttls]
+        where = ["-connect", f"127.0.0.1:{self._port}"]
+        said = self._host.run(
+            [*words, *where], input=b"", timeout=SHOW_TIMEOUT, check=False
+        )
+        _, begin, rest = said.stdout.partition(BEGIN)
+        body, end, _ = rest.partition(END)
+        if not end:
+            raise errors.EngineFailed(why="it shows no certificate")
+        return f"{begin}{body}{end}\n"
+
+    @property
+    def _mode(self) -> str:
+        """How connections over the network are made."""
+        said = (self._host.read_file(self._where.mode) or "").strip()
+        return said if said in MODES else ENFORCED
 
     def logs(self) -> dict[str, Source]:
         """Where the lines of each log are."""
@@ -224,6 +262,7 @@ class Server(abc.ABC):
                 name = target.rpartition("/")[2]
                 raise errors.EngineFailed(why=f"there is no {name} to serve with")
             self._host.write_file(target, text, mode=0o600, owner=self._user)
+        self._host.write_file(here.mode, f"{tls.mode}\n")
 
 
 def _without(group: Settings, logs: Settings) -> Settings:

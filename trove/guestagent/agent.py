@@ -112,7 +112,7 @@ class Agent:
         )
         return Manager(
             *(self.ledger, self.jobs, self._ring, desk, self.logs),
-            certificate=lambda: identity.shown(self._places),
+            tls=lambda: identity.shown(self._places),
             shelf=Shelf(self._places),
         )
 

@@ -20,7 +20,7 @@ from trove.datastores.protocol import (
     Health,
     Sizing,
 )
-from trove.guestagent import disks, identity, state
+from trove.guestagent import disks, encryption, identity, state
 from trove.guestagent.disks import Disks, Volume
 from trove.guestagent.host import Host
 from trove.guestagent.keeps import Keeps
@@ -295,6 +295,13 @@ def renew_certificate(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
     return {}
 
 
+def change_tls(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
+    """Serves with another certificate or in another mode; as before, if it does not."""
+    _must_be_prepared(desk)
+    _mounted(desk)
+    return encryption.change(desk, arguments)
+
+
 def keep_data(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
     """A copy of all that is on the volume, which nobody writes to."""
     _must_be_prepared(desk)
@@ -340,6 +347,7 @@ DEEDS: dict[str, Deed] = {
     "take_up": Deed(take_up, TAKE_UP),
     "grow_file_system": Deed(grow, 60 * 60),
     "renew_certificate": Deed(renew_certificate, 60),
+    "change_tls": Deed(change_tls, 5 * 60),
     "keep_data": Deed(keep_data, 60 * 60),
     "forget_data": Deed(forget_data, 30 * 60),
     "apply_module": Deed(apply_module, 15 * 60),

@@ -40,6 +40,7 @@ SERVING = (
     "configure",
     "grow_file_system",
     "renew_certificate",
+    "change_tls",
     "forget_data",
     "apply_module",
     "remove_module",

@@ -10,20 +10,26 @@ import base64
 import dataclasses
 import datetime
 import grp
+import json
 import os
 import pwd
 import time
 
 from trove import errors
-from trove.datastores.protocol import Tls
-from trove.guestagent import files, state
+from trove.datastores.protocol import ENFORCED, Tls
+from trove.guestagent import brought, files, state
+from trove.guestagent.brought import Pair
 from trove.guestagent.host import Host
 from trove.guestagent.places import Places
 from trove.rpc import passwords
+from trove.rpc.messages import TlsShown
 
 PAIR, CA = "server.pem", "ca.crt"
 """The server's key and certificate are one file: replaced in one move, they are never
 those of two different days, whenever the machine dies."""
+
+SHOWN = "shown.json"
+"""Beside the engine's copies: how it was told to serve, and whose certificate."""
 
 CERTIFICATE = "-----BEGIN CERTIFICATE-----"
 """Where the key, which comes first, has ended."""
@@ -145,7 +151,7 @@ def keep_certificate(places: Places, host: Host, certificate: str, ca: str) -> N
     verify = ["openssl", "verify", "-purpose", "sslserver", "-CAfile"]
     host.run([*verify, str(places.tls / NEXT_CA)], input=certificate)
     files.write(places.tls / CA, ca)
-    files.write(places.tls / OWED, "")
+    owe(places)
     files.remove(places.tls / NEXT_CSR)  # from here on the next request has another key
     files.write(places.tls / PAIR, key + certificate)
     for name in (NEXT_KEY, NEXT_CA):
@@ -175,6 +181,11 @@ def granted(places: Places, wish: str | None) -> None:
         files.remove(places.tls / WANTED)
 
 
+def owe(places: Places) -> None:
+    """From now on the engine may serve with another than the one that is kept."""
+    files.write(places.tls / OWED, "")
+
+
 def owed(places: Places) -> bool:
     """Whether the engine has yet to take the newest certificate."""
     return files.text(places.tls / OWED) is not None
@@ -186,10 +197,23 @@ def taken(places: Places) -> None:
 
 
 def hand_out(places: Places, host: Host, user: str) -> Tls:
-    """The key, certificate and CA where the engine's user can read and not write them.
+    """What is in force, where the engine's user can read and not write it.
+
+    That is what a user brought, or else what the deployment issued.
+    """
+    return offer(places, host, user, brought.load(places, host).now)
+
+
+def offer(places: Places, host: Host, user: str, pair: Pair | None) -> Tls:
+    """Key, certificate and CA for the engine; None: what the deployment issued.
 
     They are the engine's copies: what the agent keeps stays in its own directory.
     """
+    given = pair or Pair(
+        ENFORCED,
+        files.read(places.tls / PAIR).decode(),
+        files.read(places.tls / CA).decode(),
+    )
     entry = pwd.getpwnam(user)
     owner = f"root:{grp.getgrgid(entry.pw_gid).gr_name}"
     if os.geteuid() != 0:  # only in a test: then everything belongs to who runs it
@@ -197,24 +221,33 @@ def hand_out(places: Places, host: Host, user: str) -> Tls:
     target = places.engine_tls
     host.make_directory(places.etc, mode=0o755)
     host.make_directory(target, mode=0o750, owner=owner)
-    for name in (CA, PAIR):
-        content = files.read(places.tls / name)
+    told = json.dumps({"mode": given.mode, "brought": pair is not None})
+    for name, content in ((CA, given.ca), (PAIR, given.pair), (SHOWN, told)):
         host.write_file(target / name, content, mode=0o640, owner=owner)
-    return Tls(str(target / PAIR), str(target / CA))
+    return Tls(str(target / PAIR), str(target / CA), given.mode)
 
 
-def shown(places: Places) -> str | None:
-    """The server's certificate without its key, PEM; None without one."""
-    text = files.text(places.tls / PAIR)
-    return None if text is None else text[text.index(CERTIFICATE) :]
+def shown(places: Places) -> TlsShown:
+    """How the engine was told to serve, and with what: never a key."""
+    told = state.load_json(places.engine_tls / SHOWN) or {}
+    text = files.text(places.engine_tls / PAIR) or files.text(places.tls / PAIR)
+    return TlsShown(
+        mode=str(told.get("mode", ENFORCED)),
+        certificate=None if text is None else text[text.index(CERTIFICATE) :],
+        brought=bool(told.get("brought")),
+    )
 
 
 def certificate(places: Places, host: Host) -> Certificate | None:
-    """The server's certificate; None without one."""
-    if files.text(places.tls / PAIR) is None:
-        return None
-    asked = ["openssl", "x509", "-noout", "-serial", "-startdate", "-enddate", "-in"]
-    said = host.run([*asked, str(places.tls / PAIR)]).stdout
+    """The one that the deployment issued; None without one."""
+    text = files.text(places.tls / PAIR)
+    return None if text is None else dates(host, text)
+
+
+def dates(host: Host, pair: str) -> Certificate:
+    """Of the first certificate in a text."""
+    asked = ["openssl", "x509", "-noout", "-serial", "-startdate", "-enddate"]
+    said = host.run(asked, input=pair[pair.index(CERTIFICATE) :]).stdout
     words = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
     try:
         return Certificate(

@@ -12,11 +12,13 @@ import pathlib
 import re
 
 from trove import errors
+from trove.guestagent.brought import FOLDER
 from trove.guestagent.host import Host, HostError
 
 KEPT = ".trove-kept"
 """The directory on the volume; root's alone."""
-OURS = frozenset({KEPT, "lost+found"})
+OURS = frozenset({KEPT, FOLDER, "lost+found"})
+"""What is not the engine's; the certificate that a user brought stays what it is."""
 NAME = re.compile(r"[0-9A-Za-z-]{1,64}")
 MARGIN = 256 << 20
 """Bytes of the volume that a copy must leave free."""

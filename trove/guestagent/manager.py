@@ -6,6 +6,7 @@ import typing
 
 from trove import errors
 from trove.context import Context
+from trove.datastores.protocol import ENFORCED
 from trove.guestagent import machine
 from trove.guestagent.accounts import Desk
 from trove.guestagent.jobs import Jobs
@@ -22,6 +23,8 @@ from trove.rpc.messages import (
     ModuleShown,
     Plan,
     Sealed,
+    TlsOrder,
+    TlsShown,
     UserShown,
 )
 
@@ -38,13 +41,13 @@ class Manager:
         rang: typing.Callable[[], object] = lambda: None,
         accounts: Desk | None = None,
         logs: Logs | None = None,
-        certificate: typing.Callable[[], str | None] = lambda: None,
+        tls: typing.Callable[[], TlsShown] = lambda: TlsShown(ENFORCED, None, False),
         shelf: Shelf | None = None,
     ) -> None:
         self._ledger = ledger
         self._jobs = jobs
         self._desk, self._logs = accounts, logs
-        self._certificate = certificate
+        self._tls = tls
         self._rang = rang
         self._shelf = shelf
 
@@ -71,6 +74,10 @@ class Manager:
     def renew_certificate(self, context: Context, job: str) -> None:
         """Ask for a certificate that names the addresses of now."""
         self._submit(job, "renew_certificate", {})
+
+    def change_tls(self, context: Context, job: str, order: TlsOrder) -> None:
+        """Serve otherwise; the key stays sealed on disk until then."""
+        self._submit(job, "change_tls", {"order": codec.encode(order), "job": job})
 
     def keep_data(self, context: Context, job: str, copy: str) -> None:
         """Keep a copy of all data."""
@@ -110,7 +117,12 @@ class Manager:
 
     def certificate(self, context: Context) -> str | None:
         """What the server shows to clients."""
-        return self._certificate()
+        text, end = self._tls().certificate, "-----END CERTIFICATE-----\n"
+        return None if text is None else text.partition(end)[0] + end
+
+    def tls(self, context: Context) -> TlsShown:
+        """What the server shows to clients, and how it is reached."""
+        return self._tls()
 
     def _submit(self, id: str, method: str, arguments: dict[str, typing.Any]) -> None:
         self._jobs.submit(_checked(id), method, arguments)

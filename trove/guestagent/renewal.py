@@ -5,19 +5,24 @@ It is renewed when two thirds of its life have passed, or when the machine got a
 address. The one before serves until the new one is whole, for the right key, and of the
 right authority. Whatever fails is tried again, for weeks if need be; in its last days
 the report says so.
+
+Where a user brought a certificate, that one serves and is nobody's to renew but his:
+its last days are told as well. Ours is kept fresh beside it.
 """
 
+import contextlib
 import datetime
 import json
 import logging
+import pathlib
 import random
 import threading
 import time
 import typing
 
 from trove import errors
-from trove.datastores.protocol import Engine, Tls
-from trove.guestagent import files, identity
+from trove.datastores.protocol import MTLS, Engine, Tls
+from trove.guestagent import brought, files, identity
 from trove.guestagent.child import lock_of_jobs
 from trove.guestagent.host import Host
 from trove.guestagent.identity import Certificate
@@ -31,6 +36,12 @@ USED = 2 / 3
 
 LATE = datetime.timedelta(days=7)
 """Before its end: not to have been renewed by then is a fault."""
+
+SOON = datetime.timedelta(days=30)
+"""Before the end of one that a user brought: he is told."""
+
+BROUGHT = "the certificate that was brought {how} on {day}; another must be brought"
+_DAYS = LATE.total_seconds()
 
 EVERY = 3600.0
 """Seconds between two looks at what is due."""
@@ -101,6 +112,7 @@ class Renewals:
         self._clock, self._pick, self._where = clock, pick, where
         self._pause = FIRST
         self._certificate: Certificate | None = None
+        self._brought: Certificate | None = None
         self._stopping = threading.Event()
         self._rung = threading.Event()
         self._thread: threading.Thread | None = None
@@ -137,15 +149,19 @@ class Renewals:
 
     @property
     def expires(self) -> str | None:
-        """When the certificate ends, ISO 8601 in UTC."""
-        found = self._certificate
+        """When the certificate that is served ends, ISO 8601 in UTC."""
+        found = self._brought or self._certificate
         return found.ends.isoformat() if found is not None else None
 
     @property
     def fault(self) -> str:
         """What is wrong with the certificate that is kept; empty: nothing."""
-        found = self._certificate
-        return fault(found, self._clock()) if found is not None else ""
+        now, ours, theirs = self._clock(), self._certificate, self._brought
+        if theirs is not None and (left := theirs.ends.timestamp() - now) <= _DAYS:
+            return BROUGHT.format(
+                how="ends" if left > 0 else "ended", day=f"{theirs.ends:%Y-%m-%d}"
+            )
+        return fault(ours, now) if ours is not None else ""
 
     # -- renewing
 
@@ -175,8 +191,37 @@ class Renewals:
         if why:
             LOG.info("certificate %s: %s", self._certificate.serial, why)
             self._renew()
-        if self._ready() and identity.owed(self._places):
+        if self._ready():
+            self._look_after()
+
+    def _look_after(self) -> None:
+        """The engine has what is in force, and holds to its mode."""
+        try:
+            now = brought.load(self._places, self._host).now
+        except brought.Unreachable as error:
+            LOG.info("%s It is looked for again.", error)
+            return  # the engine cannot run, and has what it was given
+        if identity.owed(self._places):
             self._load()
+        self._brought = None if now is None else identity.dates(self._host, now.pair)
+        if now is not None and now.mode == MTLS:
+            # An engine that does not run has no accounts that anybody makes
+            with lock_of_jobs(self._places), contextlib.suppress(errors.EngineFailed):
+                self._with().hold_mode()
+        self._warn()
+
+    def _warn(self) -> None:
+        """Each look, for a month: nobody but the user can bring the next one."""
+        if self._brought is None:
+            return
+        left = self._brought.ends.timestamp() - self._clock()
+        if left < SOON.total_seconds():
+            LOG.warning("the certificate that was brought ends on %s", self.expires)
+
+    def _with(self) -> Engine:
+        if self._engine is None:
+            self._engine = self._make()
+        return self._engine
 
     def _due(self, certificate: Certificate) -> str:
         if is_due(certificate, self._clock()):
@@ -207,14 +252,13 @@ class Renewals:
     def _load(self) -> None:
         with lock_of_jobs(self._places):
             tls: Tls = identity.hand_out(self._places, self._host, self._user)
-            if self._engine is None:
-                self._engine = self._make()
-            self._engine.load_certificate(tls)
+            self._with().load_certificate(tls)
             identity.taken(self._places)
         LOG.info(
-            "the database serves with certificate %s until %s",
-            self._certificate.serial if self._certificate else "?",
-            self.expires,
+            "the database serves with certificate %s",
+            identity.dates(
+                self._host, files.read(pathlib.Path(tls.pair)).decode()
+            ).serial,
         )
 
     def _known(self) -> list[str] | None:

@@ -20,6 +20,8 @@ from trove.rpc.messages import (
     ModuleShown,
     Plan,
     Sealed,
+    TlsOrder,
+    TlsShown,
     UserShown,
 )
 
@@ -28,7 +30,7 @@ class Guest(Interface):
     """Topic ``guestagent.<instance>``, on the guests' vhost."""
 
     topic = "guestagent"
-    version = "1.6"
+    version = "1.7"
     own_topic = True
 
     @cast(since="1.0")
@@ -70,6 +72,10 @@ class Guest(Interface):
     @cast(since="1.6")
     def renew_certificate(self, job: str) -> None:
         """Its addresses have changed: a certificate that names them is asked for."""
+
+    @cast(since="1.7")
+    def change_tls(self, job: str, order: TlsOrder) -> None:
+        """Served so from now on, once a new connection has been shown to be."""
 
     @call(since="1.0", timeout=30)
     def job(self, job: str) -> JobReport | None:
@@ -160,6 +166,10 @@ class Guest(Interface):
     @call(since="1.3", timeout=10)
     def certificate(self) -> str | None:
         """What the server shows to clients, PEM."""
+
+    @call(since="1.7", timeout=10)
+    def tls(self) -> TlsShown:
+        """The same, and how the server is reached."""
 
     # -- logs
 

@@ -149,6 +149,32 @@ class LogShown:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class TlsOrder:
+    """How a server is to be reached from now on, or (``back``) as before that.
+
+    ``mode`` is one of ``datastores.protocol.MODES``. ``sealed`` is
+    ``rpc.sealing.seal`` of ``{"pair", "ca"}``: the private key, its certificate and the
+    chain in one text; and whom clients' certificates must come from.
+    """
+
+    mode: str = ""
+    back: bool = False
+    sealed: str = dataclasses.field(default="", repr=False, metadata={"max": 262144})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TlsShown:
+    """How a server is reached, and the certificate that it shows with its chain, PEM.
+
+    ``brought``: by a user; else the deployment issued it.
+    """
+
+    mode: str
+    certificate: str | None = dataclasses.field(metadata={"max": 49152})
+    brought: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class ModuleOrder:
     """A module for a guest. ``sealed`` is ``rpc.sealing.seal`` of ``{"contents"}``, in
     base64; none is needed to take it away."""

@@ -32,6 +32,7 @@ LOOKS = frozenset(
         "machine",
         "list_logs",
         "certificate",
+        "tls",
         "list_modules",
     }
 )

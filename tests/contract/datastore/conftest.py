@@ -188,9 +188,16 @@ class MariaDBClient:
 
     @contextlib.contextmanager
     def login(
-        self, user: str, password: str, database: str | None = None, tls: bool = True
+        self,
+        user: str,
+        password: str,
+        database: str | None = None,
+        tls: bool = True,
+        pair: tuple[str, str] | None = None,
     ) -> typing.Iterator[typing.Callable[[str], list[tuple[typing.Any, ...]]]]:
         context = ssl.create_default_context(cafile=self.ca) if tls else None
+        if context is not None and pair is not None:
+            context.load_cert_chain(*pair)
         where: dict[str, typing.Any] = {"host": "127.0.0.1", "port": self._port}
         yield from self._talk(
             **where,
@@ -307,8 +314,14 @@ class PostgreSQLClient:
 
     @contextlib.contextmanager
     def login(
-        self, user: str, password: str, database: str | None = None, tls: bool = True
+        self,
+        user: str,
+        password: str,
+        database: str | None = None,
+        tls: bool = True,
+        pair: tuple[str, str] | None = None,
     ) -> typing.Iterator[typing.Callable[[str], list[tuple[typing.Any, ...]]]]:
+        certificate, key = pair or ("", "")
         yield from self._talk(
             host="127.0.0.1",
             user=user,
@@ -316,6 +329,8 @@ class PostgreSQLClient:
             dbname=database or "postgres",
             sslmode="verify-full" if tls else "disable",
             sslrootcert=self.ca,
+            sslcert=certificate or "/none",
+            sslkey=key or "/none",
         )
 
     def admin(

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of trove/datastores/server.py: what every engine does, with one on paper."""
 
+import dataclasses
+
 import pytest
 
 from trove import errors
 from trove.datastores.layers import Grammar, Layers
 from trove.datastores.places import Places
-from trove.datastores.protocol import Health, Ran, Tls
-from trove.datastores.server import Server
+from trove.datastores.protocol import BASIC, Health, Ran, Tls
+from trove.datastores.server import BEGIN, END, Server
 from trove.datastores.unit import Unit
 
 HERE = Places("/srv/x", "/etc/x", "/run/x", "/etc/systemd/system/x.service")
@@ -26,13 +28,15 @@ class Pulse:
 class Paper(Server):
     """An engine that complains when it is told to."""
 
+    starttls = "paper"
+
     def __init__(self, host):
         self.complaint = ""
         self.deeds = []
         grammar = Grammar(".x", "use {path}\n", "on", "off", "'", doubled=True)
         layers = Layers(host, HERE.settings, "x.conf", grammar)
         unit = Unit(host, "x.service", HERE.unit, "ERROR")
-        super().__init__(host, HERE, layers, unit, Pulse(), "nobody")
+        super().__init__(host, HERE, layers, unit, Pulse(), "nobody", 4711)
 
     def _settings(self, sizing, group, server_id):
         return {}, {}, {"id": server_id}, group, {}
@@ -54,6 +58,12 @@ class Paper(Server):
 
     def _take_certificate(self):
         self.deeds.append("took the certificate")
+
+    def _write_mode(self):
+        self.deeds.append(f"wrote {self._mode}")
+
+    def hold_mode(self):
+        self.deeds.append("held its mode")
 
     def _take_group(self, group, lower):
         self.deeds.append(f"took {group} over {lower}")
@@ -100,11 +110,24 @@ def test_data_get_their_name_when_they_are_whole(host, paper):
 def test_a_certificate_is_loaded_where_something_runs(host, paper):
     host.state = "inactive"
     paper.load_certificate(host.tls)
-    assert paper.deeds == []
+    assert paper.deeds == ["wrote enforced"]
     assert host.files[HERE.pair] == "/tls/pair"
     host.state = "active"
-    paper.load_certificate(host.tls)
-    assert paper.deeds == ["took the certificate"]
+    paper.load_certificate(dataclasses.replace(host.tls, mode=BASIC))
+    assert paper.deeds[1:] == ["wrote basic", "took the certificate"]
+    host.files[HERE.mode] = "nonsense"
+    paper.load_certificate(dataclasses.replace(host.tls, mode="nonsense"))
+    assert paper.deeds[3] == "wrote enforced"
+
+
+def test_what_a_client_is_shown_is_the_first_certificate(host, paper):
+    first = f"{BEGIN}\nQUJD\n{END}"
+    host.answers["openssl"] = Ran(0, f"CONNECTED\n{first}\n{BEGIN}\nRA==\n{END}", "")
+    assert paper.shown() == f"{first}\n"
+    for said in ("", "refused", f"{BEGIN} and no end"):
+        host.answers["openssl"] = Ran(1, said, "")
+        with pytest.raises(errors.EngineFailed, match="no certificate"):
+            paper.shown()
 
 
 def test_without_its_certificate_nothing_is_served(paper):

@@ -6,6 +6,7 @@ import os
 import pytest
 
 from trove import errors
+from trove.guestagent.brought import FOLDER
 from trove.guestagent.host import Host
 from trove.guestagent.keeps import KEPT, Keeps, NoRoom
 
@@ -190,3 +191,18 @@ def test_where_blocks_are_not_shared_the_copy_is_a_copy(volume):
     spoil(volume)
     keeps.bring_back("op-1")
     assert seen(volume) == BEFORE
+
+
+def test_a_certificate_that_was_brought_stays_where_and_what_it_is(volume, host):
+    """Else its key would lie about in what a failed upgrade leaves behind."""
+    folder = volume / FOLDER
+    folder.mkdir()
+    (folder / "brought.json").write_text("the key")
+    keeps = Keeps(host, str(volume))
+    keeps.keep("op-1")
+    (folder / "brought.json").write_text("the next key")
+    spoil(volume)
+    keeps.bring_back("op-1")
+    assert (folder / "brought.json").read_text() == "the next key"
+    found = [path for path in (volume / KEPT).rglob("brought.json")]
+    assert found == []

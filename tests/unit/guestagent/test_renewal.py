@@ -2,11 +2,15 @@
 """Tests of trove/guestagent/renewal.py: in good time, whole or not, and told if not."""
 
 import datetime
+import pathlib
 
 import pytest
 
+from tests.pkcs12 import Authority
 from trove import errors
-from trove.guestagent import files, identity, renewal
+from trove.guestagent import brought, files, identity, renewal, state
+from trove.guestagent.brought import Kept, Pair
+from trove.guestagent.disks import Volume
 from trove.guestagent.identity import Certificate
 from trove.guestagent.renewal import Renewals
 from trove.rpc.messages import Enrolled
@@ -24,7 +28,7 @@ class Scene:
 
     def __init__(self, places, host, authority):
         self.places, self.host, self.authority = places, host, authority
-        self.requests, self.loaded = [], []
+        self.requests, self.loaded, self.held = [], [], 0
         self.away = self.sick = False
         self.prepared = True
         self.here = ["10.9.0.7"]
@@ -58,6 +62,20 @@ class Scene:
         if self.sick:
             raise errors.EngineFailed(why="it does not answer")
         self.loaded.append(files.read(tls.pair).decode())
+
+    def hold_mode(self):
+        self.held += 1
+        if self.sick:
+            raise errors.EngineFailed(why="it does not answer")
+
+    def bring(self, mode="enforced", days=20):
+        """What a user brought is in force; its pair."""
+        course = state.Course(prepared=True)
+        state.save_course(self.places, course)
+        pathlib.Path(state.load_guest(self.places).data).mkdir(exist_ok=True)
+        made = Authority().server(days=days)
+        brought.save(self.places, self.host, Kept(Pair(mode, made.pair, "ca")))
+        return made.pair
 
     @property
     def pair(self):
@@ -250,3 +268,56 @@ def test_it_starts_looks_when_rung_and_ends(scene):
     scene.renewals.ring()
     assert scene.renewals.alive()
     assert scene.renewals.stop(5)
+
+
+def test_ours_is_renewed_beside_what_a_user_brought_and_does_not_replace_it(scene):
+    pair, before = scene.bring(), scene.pair
+    scene.now = scene.born + 6.1 * DAY
+    scene.renewals.look()
+    assert scene.pair != before
+    assert set(scene.loaded) == {pair}
+    assert scene.renewals.expires == identity.dates(scene.host, pair).ends.isoformat()
+
+
+def test_a_new_address_does_not_replace_what_a_user_brought(scene):
+    pair = scene.bring()
+    scene.renewals.look()
+    scene.here = ["10.9.0.8"]
+    identity.want(scene.places)
+    scene.renewals.look()
+    assert len(scene.requests) == 1 and set(scene.loaded) == {pair}
+
+
+@pytest.mark.parametrize(
+    "days, warned, fault",
+    [(40, False, ""), (20, True, ""), (6, True, "ends on"), (-0.5, True, "ended on")],
+)
+def test_the_last_days_of_what_a_user_brought_are_told(
+    scene, caplog, days, warned, fault
+):
+    """A month before in the log, and a week before in the report."""
+    scene.bring(days=days)
+    scene.renewals.look()
+    assert ("was brought ends on" in caplog.text) is warned
+    assert (fault in scene.renewals.fault) if fault else not scene.renewals.fault
+
+
+def test_the_mode_is_held_to_where_it_is_the_accounts(scene):
+    scene.bring("basic")
+    scene.renewals.look()
+    assert scene.held == 0
+    scene.bring("mtls")
+    scene.sick = True
+    assert scene.renewals.look() == renewal.EVERY
+    scene.sick = False
+    scene.renewals.look()
+    assert scene.held == 2
+
+
+def test_while_the_volume_is_away_the_engine_keeps_what_it_has(scene):
+    scene.bring()
+    identity.owe(scene.places)
+    volume = Volume("uuid", "label", "xfs", made=True)
+    state.save_course(scene.places, state.Course(volume, prepared=True))
+    assert scene.renewals.look() == renewal.EVERY
+    assert scene.loaded == [] and identity.owed(scene.places)

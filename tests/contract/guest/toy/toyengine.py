@@ -132,7 +132,26 @@ class Engine:
 
     def load_certificate(self, tls):
         self._enter("load_certificate")
-        (self._data / "loaded.pem").write_text(pathlib.Path(tls.pair).read_text())
+        pair = pathlib.Path(tls.pair).read_text()
+        (self._data / "mode").write_text(tls.mode)
+        (self._data / "loaded.ca").write_text(pathlib.Path(tls.ca).read_text())
+        if self._refused() not in pair:
+            (self._data / "loaded.pem").write_text(pair)
+
+    def shown(self):
+        self._enter("shown")
+        return (
+            (self._data / "loaded.pem").read_text().partition("PRIVATE KEY-----\n")[2]
+        )
+
+    def hold_mode(self):
+        self._enter("hold_mode")
+
+    def _refused(self):
+        """What a pair must not say; a word that none says."""
+        orders = self._home / "orders.json"
+        wanted = json.loads(orders.read_text()) if orders.exists() else {}
+        return wanted.get("refuse", "no pair says this")
 
     def create_databases(self, databases):
         self._enter("create_databases")

@@ -26,6 +26,10 @@ WITHIN = 30.0
 LOOK = 10.0
 """Seconds for one that only looks."""
 
+CERTIFIED = " REQUIRE X509"
+"""At the end of an account's statement: besides its password, a certificate that the
+server's CA signed."""
+
 PLAIN = "CONVERT({} USING utf8mb4) COLLATE utf8mb4_nopad_bin"
 WHO = PLAIN.format("CONCAT(User, '@', Host)")
 DATABASE = PLAIN.format("SCHEMA_NAME")
@@ -43,11 +47,14 @@ def create_databases(talk: Talk, databases: typing.Sequence[Database]) -> None:
         talk.rows(statement, WITHIN)
 
 
-def create_accounts(talk: Talk, accounts: typing.Sequence[Account]) -> None:
+def create_accounts(
+    talk: Talk, accounts: typing.Sequence[Account], certified: bool = False
+) -> None:
     """Has them be there with the password and the grants of the order.
 
     What an account was granted before it keeps. No account of a tenant has a privilege
-    outside its databases, or may pass one on.
+    outside its databases, or may pass one on. ``certified``: none without a certificate
+    of the client's.
     """
     for account in accounts:
         NAMING.check_user(account.name)
@@ -55,7 +62,7 @@ def create_accounts(talk: Talk, accounts: typing.Sequence[Account]) -> None:
             NAMING.check_database(name)
         who = _who(account.name, account.host)
         if account.password is not None:
-            proof = _proof(account.password)
+            proof = _proof(account.password) + (CERTIFIED if certified else "")
             talk.rows(f"CREATE USER IF NOT EXISTS {who} {proof}", WITHIN)
             talk.rows(f"ALTER USER {who} {proof}", WITHIN)
         elif not _exists(talk, account.name, account.host):
@@ -184,6 +191,27 @@ def revoke(talk: Talk, name: str, host: str, database: str) -> None:
         f"REVOKE ALL PRIVILEGES ON {pattern(database)}.* FROM {_who(name, host)}",
         WITHIN,
     )
+
+
+def demand(talk: Talk, certified: bool) -> None:
+    """Every account that comes over the network shows a certificate, or none need.
+
+    One that asks for certain certificates (REQUIRE SUBJECT, ISSUER) asks for more.
+    """
+    wanted = "X509" if certified else "NONE"
+    kinds = "0, 1" if certified else "2"
+    # root@localhost is the agent's, by the socket: no certificate is ever shown there
+    ours = NAMING.reserved_users - {"root"}
+    statement = (
+        "SELECT User, Host FROM mysql.global_priv "  # noqa: S608 - quoted
+        f"WHERE {_tenants(PLAIN.format('User'), ours)} "
+        "AND NOT (User = 'root' AND Host = 'localhost') "
+        "AND COALESCE(JSON_VALUE(Priv, '$.is_role'), 0) = 0 "
+        f"AND COALESCE(JSON_VALUE(Priv, '$.ssl_type'), 0) IN ({kinds})"
+    )
+    for user, host in talk.rows(statement, LOOK):
+        who = _who(str(user), str(host))
+        talk.rows(f"ALTER USER {who} REQUIRE {wanted}", WITHIN)
 
 
 def end_sessions(talk: Talk, name: str) -> None:

@@ -4,7 +4,7 @@
 from trove import errors
 from trove.datastores.layers import Grammar, Settings
 from trove.datastores.mariadb.agent.places import Places
-from trove.datastores.protocol import Sizing
+from trove.datastores.protocol import BASIC, Sizing
 
 MIB = 1024 * 1024
 
@@ -85,10 +85,10 @@ def group_layer(sizing: Sizing, group: Settings) -> Settings:
     return group
 
 
-def forced_layer(places: Places) -> Settings:
+def forced_layer(places: Places, mode: str) -> Settings:
     """What no one may change."""
     return {
-        "require_secure_transport": True,
+        "require_secure_transport": mode != BASIC,
         "local_infile": False,
         "secure_file_priv": places.files,
         "skip_name_resolve": True,

@@ -8,14 +8,22 @@ import pymysql
 from trove import errors
 from trove.datastores import rules as shared
 from trove.datastores.layers import GROUP, Layers, Settings
-from trove.datastores.mariadb.agent import config, rules
+from trove.datastores.mariadb.agent import accounts, config, rules
 from trove.datastores.mariadb.agent.health import Probe
 from trove.datastores.mariadb.agent.places import places
 from trove.datastores.mariadb.agent.sql import literal, talk
 from trove.datastores.mariadb.agent.tenants import Tenants
 from trove.datastores.mariadb.agent.variables import Variables
 from trove.datastores.mariadb.spec import DATASTORE
-from trove.datastores.protocol import Description, Host, Sizing, Source, Tls
+from trove.datastores.protocol import (
+    BASIC,
+    MTLS,
+    Description,
+    Host,
+    Sizing,
+    Source,
+    Tls,
+)
 from trove.datastores.pulse import Pulse
 from trove.datastores.server import Server
 from trove.datastores.unit import Unit
@@ -44,14 +52,15 @@ INSERT INTO trove_internal.beat VALUES (1, 0);
 class MariaDB(Server):
     """One MariaDB server; an ``Engine``."""
 
+    starttls = "mysql"
+
     def __init__(self, host: Host, port: int) -> None:
-        self._port = port
         self._places = here = places(host)
         unit = Unit(host, UNIT, here.unit, r"\[ERROR\] (?!Aborting)")
         layers = Layers(host, here.settings, "my.cnf", config.GRAMMAR)
         pulse = Pulse(Probe(here.socket), unit)
-        super().__init__(host, here, layers, unit, pulse, DATASTORE.user)
-        self.accounts = Tenants(here.socket)
+        super().__init__(host, here, layers, unit, pulse, DATASTORE.user, port)
+        self.accounts = Tenants(here.socket, lambda: self._mode == MTLS)
 
     def initialise(self, sizing: Sizing, tls: Tls) -> None:
         """Makes the data directory; no server listens anywhere while it is made."""
@@ -145,8 +154,20 @@ class MariaDB(Server):
 
     def _take_certificate(self) -> None:
         # It reads the files anew, or complains and keeps what it has.
+        switch = "OFF" if self._mode == BASIC else "ON"
         with talk(self._places.socket) as conversation:
             conversation.rows("FLUSH LOCAL SSL", RELOAD_TIMEOUT)
+            statement = f"SET GLOBAL require_secure_transport = {switch}"
+            conversation.rows(statement, RELOAD_TIMEOUT)
+        self.hold_mode()
+
+    def _write_mode(self) -> None:
+        self._layers.force(config.forced_layer(self._places, self._mode))
+
+    def hold_mode(self) -> None:
+        """A client's certificate is asked for by each account, not by the server."""
+        with talk(self._places.socket) as conversation:
+            accounts.demand(conversation, self._mode == MTLS)
 
     def _take_group(self, group: Settings, lower: Settings) -> tuple[str, ...]:
         with talk(self._places.socket) as conversation:
@@ -168,7 +189,7 @@ class MariaDB(Server):
             config.flavor_layer(sizing),
             config.service_layer(here, server_id),
             config.group_layer(sizing, shared.checked(self._host, DATASTORE, group)),
-            config.forced_layer(here),
+            config.forced_layer(here, self._mode),
         )
 
     def _settle(self) -> None:

@@ -20,12 +20,14 @@ PRIVILEGES = (
 )
 
 
-def enable(talk: Talk, password: str) -> None:
-    """Has it be there, with this password."""
+def enable(talk: Talk, password: str, certified: bool = False) -> None:
+    """Has it be there, with this password; ``certified``: and with a certificate."""
     NAMING.check_password(password)
     proof = (
         f"IDENTIFIED VIA mysql_native_password USING {literal(native_hash(password))}"
     )
+    if certified:
+        proof += accounts.CERTIFIED
     within = accounts.WITHIN
     talk.rows(f"CREATE USER IF NOT EXISTS {WHO} {proof}", within)
     talk.rows(f"ALTER USER {WHO} {proof}", within)

@@ -12,8 +12,10 @@ from trove.datastores.protocol import Account, Change, Database
 class Tenants:
     """``protocol.Accounts`` of the server behind one socket."""
 
-    def __init__(self, socket: str) -> None:
+    def __init__(self, socket: str, certified: typing.Callable[[], bool]) -> None:
         self._socket = socket
+        self._certified = certified
+        """Whether each account is to ask for a client's certificate."""
 
     def databases(self, limit: int, after: str | None = None) -> list[str]:
         with self._open() as talk:
@@ -37,7 +39,7 @@ class Tenants:
 
     def create_accounts(self, wanted: typing.Sequence[Account]) -> None:
         with self._open() as talk:
-            accounts.create_accounts(talk, wanted)
+            accounts.create_accounts(talk, wanted, self._certified())
 
     def delete_database(self, name: str) -> None:
         with self._open() as talk:
@@ -61,7 +63,7 @@ class Tenants:
 
     def enable_root(self, password: str) -> None:
         with self._open() as talk:
-            root.enable(talk, password)
+            root.enable(talk, password, self._certified())
 
     def disable_root(self) -> None:
         with self._open() as talk:

@@ -5,7 +5,7 @@ from trove import errors
 from trove.datastores.layers import Grammar, Settings
 from trove.datastores.places import Places
 from trove.datastores.postgresql.agent.places import PROGRAMS
-from trove.datastores.protocol import Sizing
+from trove.datastores.protocol import BASIC, MTLS, Sizing
 
 GRAMMAR = Grammar(
     suffix=".conf",
@@ -22,12 +22,19 @@ PAGES = 128
 WHO_WE_ARE = "trove root postgres\ntrove postgres postgres\n"
 """pg_ident.conf: the agent is root and comes as the superuser, by the socket."""
 
-WHO_MAY_ENTER = """\
+
+def who_may_enter(mode: str) -> str:
+    """pg_hba.conf: the superuser by the socket only, others with a password only.
+
+    By TLS, unless the mode is basic; with a certificate as well, if it is mtls.
+    """
+    by = "host" if mode == BASIC else "hostssl"
+    proof = "scram-sha-256" + (" clientcert=verify-ca" if mode == MTLS else "")
+    return f"""\
 local all postgres peer map=trove
-hostssl all postgres all reject
-hostssl all all all scram-sha-256
+{by} all postgres all reject
+{by} all all all {proof}
 """
-"""pg_hba.conf: the superuser by the socket only, others by TLS with a password only."""
 
 
 def engine_layer(places: Places, port: int) -> Settings:

@@ -53,13 +53,14 @@ AND backend_type = 'client backend' AND usename <> 'postgres'"""
 class PostgreSQL(Server):
     """One PostgreSQL server; an ``Engine``."""
 
+    starttls = "postgres"
+
     def __init__(self, host: Host, port: int) -> None:
-        self._port = port
         self._places = here = places(host)
         unit = Unit(host, UNIT, here.unit, r"\b(FATAL|PANIC|ERROR):")
         layers = Layers(host, here.settings, "postgresql.conf", config.GRAMMAR)
         pulse = Pulse(Probe(here.runtime, port), unit)
-        super().__init__(host, here, layers, unit, pulse, DATASTORE.user)
+        super().__init__(host, here, layers, unit, pulse, DATASTORE.user, port)
         self.accounts = Tenants(self._open)
 
     def initialise(self, sizing: Sizing, tls: Tls) -> None:
@@ -161,6 +162,13 @@ class PostgreSQL(Server):
     def _take_certificate(self) -> None:
         self._read_files()
 
+    def _write_mode(self) -> None:
+        path = f"{self._places.settings}/pg_hba.conf"
+        self._host.write_file(path, config.who_may_enter(self._mode))
+
+    def hold_mode(self) -> None:
+        """Nothing: pg_hba.conf asks for a certificate, whatever the account."""
+
     def _read_files(self) -> None:
         # The server reads them while it handles the signal, before it begins to serve
         # anybody with the new time of loading.
@@ -195,7 +203,7 @@ class PostgreSQL(Server):
 
     def _settle(self) -> None:
         host, here = self._host, self._places
-        host.write_file(f"{here.settings}/pg_hba.conf", config.WHO_MAY_ENTER)
+        self._write_mode()
         host.write_file(f"{here.settings}/pg_ident.conf", config.WHO_WE_ARE)
         lines = config.service_lines(here)
         self._unit.install("PostgreSQL", here, DATASTORE.user, lines, config.UNIT_LINES)

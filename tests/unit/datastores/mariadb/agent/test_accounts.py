@@ -35,3 +35,21 @@ def test_a_character_set_is_a_quoted_word(talk):
     accounts.create_databases(talk, [Database("d", "utf8' x", "y")])
     (said,) = talk.said
     assert said.endswith("`d` CHARACTER SET 'utf8\\' x' COLLATE 'y'")
+
+
+def test_where_certificates_are_asked_for_no_account_is_made_without(talk):
+    order = [Account("u", "%", (), "clear text")]
+    accounts.create_accounts(talk, order, certified=True)
+    made = [said for said in talk.said if "USER" in said]
+    assert len(made) == 2 and all(said.endswith(" REQUIRE X509") for said in made)
+
+
+@pytest.mark.parametrize("certified, word", [(True, "X509"), (False, "NONE")])
+def test_what_is_asked_of_accounts_is_asked_of_those_found(talk, certified, word):
+    talk.known = [("o'neil", "%"), ("root", "%")]
+    accounts.demand(talk, certified)
+    assert talk.said[1:] == [
+        f"ALTER USER 'o\\'neil'@'%' REQUIRE {word}",
+        f"ALTER USER 'root'@'%' REQUIRE {word}",
+    ]
+    assert "NOT (User = 'root' AND Host = 'localhost')" in talk.said[0]

@@ -11,7 +11,7 @@ from trove import errors
 from trove.datastores.mariadb.agent import config
 from trove.datastores.mariadb.agent.places import places
 from trove.datastores.mariadb.spec import DATASTORE
-from trove.datastores.protocol import Sizing
+from trove.datastores.protocol import ENFORCED, MODES, Sizing
 
 
 @hypothesis.given(
@@ -47,7 +47,7 @@ def test_a_value_that_ends_its_line_is_never_written(evil):
 
 def test_a_group_can_name_nothing_of_the_service_or_forced_layers(host):
     here = places(host)
-    own = set(config.service_layer(here, 1)) | set(config.forced_layer(here))
+    own = set(config.service_layer(here, 1)) | set(config.forced_layer(here, ENFORCED))
     assert not own & set(DATASTORE.policy)
 
 
@@ -61,3 +61,11 @@ def test_the_flavor_layer_fits_into_the_flavor(memory):
 def test_a_buffer_pool_beyond_the_flavor_is_refused():
     with pytest.raises(errors.Invalid, match="memory"):
         config.group_layer(Sizing(1024, 1), {"innodb_buffer_pool_size": 1 << 30})
+
+
+def test_only_in_basic_may_one_come_without_tls(host):
+    asked = [
+        config.forced_layer(places(host), mode)["require_secure_transport"]
+        for mode in MODES
+    ]
+    assert asked == [False, True, True]

@@ -11,7 +11,7 @@ from trove import errors
 from trove.datastores.postgresql.agent import config
 from trove.datastores.postgresql.agent.places import places
 from trove.datastores.postgresql.spec import DATASTORE
-from trove.datastores.protocol import Sizing
+from trove.datastores.protocol import BASIC, ENFORCED, MTLS, Sizing
 
 
 @hypothesis.given(
@@ -57,3 +57,12 @@ def test_the_flavor_layer_fits_into_the_flavor(memory):
 def test_shared_buffers_beyond_the_flavor_are_refused():
     with pytest.raises(errors.Invalid, match="memory"):
         config.group_layer(Sizing(1024, 1), {"shared_buffers": 131072})
+
+
+def test_who_may_enter_follows_the_mode():
+    basic, enforced, mtls = map(config.who_may_enter, (BASIC, ENFORCED, MTLS))
+    assert "\nhost all all all scram-sha-256\n" in basic
+    assert "\nhostssl all all all scram-sha-256\n" in enforced
+    assert "\nhostssl all all all scram-sha-256 clientcert=verify-ca\n" in mtls
+    for text in (basic, enforced, mtls):
+        assert text.splitlines()[1].endswith(" all postgres all reject")
