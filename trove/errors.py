@@ -162,6 +162,12 @@ class ValueRefused(Conflict):
     sentence = "{why}"
 
 
+class CertificateRefused(Conflict):
+    """A certificate that a user brought, by the engine that was to serve with it."""
+
+    sentence = "{why}"
+
+
 class IdempotencyMismatch(Clash):
     sentence = (
         "The Idempotency-Key was used before with another body; "

@@ -43,6 +43,8 @@ class Settings:
     """Which of the catalogue's addresses of the object store is used."""
     guests_object_store: str | None = None
     """``scheme://host:port`` of it for guests, where theirs is another."""
+    key_manager_interface: str = "public"
+    """Which of the catalogue's addresses of the key manager is asked."""
     verify: bool | str = True
     """How the certificates of the cloud's services are checked (requests')."""
 
@@ -82,6 +84,11 @@ class Services:
             self.flavors,
             images=self.images,
         )
+
+    @property
+    def asks_guests(self) -> bool:
+        """Whether there is a way to them; in a rehearsal, there is none."""
+        return self._guests is not None
 
     def guest(self, instance: str, context: Context) -> typing.Any:
         """An instance's guest, as far as the API may ask it (``rpc.relay.Line``)."""

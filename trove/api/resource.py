@@ -48,6 +48,9 @@ class Ask:
     object_store: Callable[[], typing.Any] = lambda: None
     """Opens the object store of the caller's project, with his token."""
 
+    key_manager: Callable[[], typing.Any] = lambda: None
+    """Opens the key manager of the caller's project, with his token."""
+
     @property
     def said(self) -> list[typing.Any]:
         """What an Idempotency-Key stands for: where, and what."""

@@ -16,7 +16,7 @@ import webob
 
 from trove import errors
 from trove.actions.services import Services
-from trove.api import dry, objectstore, paging, paths, schemas, wire
+from trove.api import dry, keymanager, objectstore, paging, paths, schemas, wire
 from trove.api.links import VERSION, Links
 from trove.api.policy import Policy
 from trove.api.resource import Action, Ask, Deed
@@ -117,6 +117,9 @@ class Root:
             rates=environ.get(RATES, list),
             object_store=functools.partial(
                 objectstore.opened, environ, self._services.settings
+            ),
+            key_manager=functools.partial(
+                keymanager.opened, environ, self._services.settings
             ),
         )
 

@@ -36,5 +36,6 @@ def settings(conf: cfg.ConfigOpts) -> Settings:
         module_types=frozenset(group.module_types),
         interface=group.object_store_interface,
         guests_object_store=group.guests_object_store,
+        key_manager_interface=group.key_manager_interface,
         verify=False if conf.cloud.insecure else conf.cloud.cafile or True,
     )

@@ -87,6 +87,13 @@ OPTS = [
         help="scheme://host:port at which guests reach the object store, where it is "
         "not the one of the catalogue. [taskmanager] object_stores lets them.",
     ),
+    cfg.StrOpt(
+        "key_manager_interface",
+        default="public",
+        choices=["public", "internal", "admin"],
+        help="Which of the catalogue's addresses of the key manager (Barbican) is "
+        "asked, with the caller's token, for the certificate that he brings.",
+    ),
     _page("instances"),
     _page("databases"),
     _page("users"),

@@ -13,6 +13,7 @@ from trove.flows import (
     instance_resize_flavor,
     instance_resize_volume,
     instance_restart,
+    instance_ssl,
     instance_stop,
     module_reapply,
 )
@@ -24,6 +25,7 @@ FLOWS: dict[str, Flow] = {
         instance_create.FLOW,
         instance_configure.FLOW,
         instance_access.FLOW,
+        instance_ssl.FLOW,
         instance_migrate.FLOW,
         instance_modules.FLOW,
         instance_rebuild.UPGRADE,

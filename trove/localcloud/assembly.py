@@ -10,11 +10,14 @@ import threading
 import time
 import typing
 
+from cryptography import fernet
+
 from trove import errors
 from trove.localcloud import (
     bootstrap,
     disks,
     guestimage,
+    identity,
     keeper,
     layers,
     layout,
@@ -73,6 +76,14 @@ def store_of(place: layout.Layout) -> store.Store:
     return store.Store(place.cloud / ROWS)
 
 
+def seal_of(place: layout.Layout) -> fernet.Fernet:
+    """What the deployment's secrets are sealed with; made once, root's alone."""
+    file = place.cloud / "secrets.key"
+    if not file.exists():
+        identity.write(file, fernet.Fernet.generate_key().decode() + "\n")
+    return fernet.Fernet(file.read_text().strip())
+
+
 class LocalCloud:
     """A local cloud that serves: a part of a process."""
 
@@ -108,6 +119,7 @@ class LocalCloud:
             keeper=self.keeper,
             settings=bootstrap.Settings(tag=place.tag, bridge=place.bridge),
             endpoint=f"http://127.0.0.1:{place.cloud_port}",
+            seal=seal_of(place),
         )
         self.keeper.start()
         self._objects = objects.Objects(place.cloud / "objects")

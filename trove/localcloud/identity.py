@@ -129,6 +129,7 @@ def services(place: layout.Layout) -> dict[str, tuple[str, str]]:
         "block-storage": ("cinder", f"{cloud}/volume/v3/%(project_id)s"),
         "network": ("neutron", f"{cloud}/network"),
         "image": ("glance", f"{cloud}/image"),
+        "key-manager": ("barbican", f"{cloud}/key-manager"),
         "object-store": ("swift", f"{objects}/v1/AUTH_%(project_id)s"),
         "database": ("trove", f"{api}/v1.0/%(project_id)s"),
     }

@@ -2,6 +2,7 @@
 """Things: what the local cloud keeps, as plain rows of plain values."""
 
 import dataclasses
+import typing
 
 
 @dataclasses.dataclass(slots=True)
@@ -30,6 +31,17 @@ class Image(Thing):
 
     layers: list[str]
     tags: list[str]
+
+
+@dataclasses.dataclass(slots=True)
+class Secret(Thing):
+    """A project's secret; ``payload`` is sealed, ``about`` is what was said of it."""
+
+    creator: str
+    type: str
+    about: dict[str, typing.Any]
+    payload: str | None = None
+    content_type: str | None = None
 
 
 @dataclasses.dataclass(slots=True)

@@ -22,6 +22,7 @@ CONFIGURE = "instance.configure"
 RESIZE_VOLUME = "instance.resize_volume"
 RESIZE_FLAVOR = "instance.resize_flavor"
 ACCESS = "instance.access"
+SSL = "instance.ssl"
 MODULES = "instance.modules"
 UPGRADE = "instance.upgrade"
 REBUILD = "instance.rebuild"
@@ -38,6 +39,7 @@ DEADLINES = {
     RESIZE_VOLUME: 90 * 60.0,
     RESIZE_FLAVOR: 150 * 60.0,
     ACCESS: 20 * 60.0,
+    SSL: 20 * 60.0,
     MODULES: 60 * 60.0,
     UPGRADE: 4 * 3600.0,
     REBUILD: 4 * 3600.0,
@@ -150,6 +152,29 @@ class ChangeAccess:
 
     @classmethod
     def from_dict(cls, data: dict[str, typing.Any]) -> "ChangeAccess":
+        """The reverse of ``to_dict``."""
+        return cls(**data)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ChangeSsl:
+    """What ``instance.ssl`` has a database serve with, and in which mode.
+
+    ``pair``: the private key, its certificate and the chain; ``ca``: whom clients'
+    certificates must come from. ``back``: none of these, but what was before.
+    """
+
+    mode: str = ""
+    pair: str = dataclasses.field(default="", repr=False)
+    ca: str = ""
+    back: bool = False
+
+    def to_dict(self) -> dict[str, typing.Any]:
+        """Plain JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, typing.Any]) -> "ChangeSsl":
         """The reverse of ``to_dict``."""
         return cls(**data)
 

@@ -49,6 +49,7 @@ def test_the_catalogue_has_what_a_database_service_needs(place):
         "block-storage",
         "network",
         "image",
+        "key-manager",
         "object-store",
         "database",
     }

@@ -4,7 +4,8 @@
 import typing
 
 from trove import errors
-from trove.actions import ssl
+from trove.actions import instances, ssl
+from trove.actions.begin import Token
 from trove.api import dates
 from trove.api.resource import MEMBER, Ask, Op, Plain, Resource
 from trove.api.resources.databases import running
@@ -30,26 +31,37 @@ def show(ask: Ask) -> typing.Any:
 
 
 def change(ask: Ask) -> typing.Any:
-    """Says truthfully what cannot be done; there is nothing yet that can."""
+    """One verb; what belongs to another is refused rather than passed over."""
     said = ask.body["ssl"]
     verbs = [verb for verb in VERBS if said.get(verb)]
     if len(verbs) != 1:
         raise errors.Invalid(
             "Exactly one of enable, disable and rollback is asked for."
         )
-    running(ask)
+    instances.known(ask.services, ask.ids["id"], ask.project)
     if verbs == ["disable"]:
         ssl.refuse_disabling()
+    token = None if ask.key is None else Token(ask.key, ask.said)
+    wanted = ssl.Change(ask.services, ask.context, ask.ids["id"], ask.project)
+    container, password = said.get("container_ref"), said.get("password_ref")
+    mode = said.get("mode")
     if verbs == ["rollback"]:
-        ssl.refuse_rollback()
-    if not said.get("container_ref"):
+        if container or password or mode:
+            raise errors.Invalid("A rollback takes nothing besides itself.")
+        return wanted.roll_back(token)
+    if not container:
         raise errors.Invalid("To enable needs the container_ref of a certificate.")
-    ssl.refuse_bringing()
+    brought = ssl.Brought(container, password, mode)
+    return wanted.bring(brought, ask.key_manager, token)
 
 
 def view(ask: Ask, found: typing.Any) -> Plain:
-    said: Plain = {"status": "on", "mode": ssl.MODE, "restart_required": False}
-    if found is not None:
+    """No mode and no certificate of a guest that did not say."""
+    said: Plain = {"status": "on", "restart_required": False}
+    if found is None:
+        return said
+    said["mode"] = found.mode
+    if found.text is not None:
         said["certificate"] = {
             "cn": found.name,
             "expire_at": dates.shown(found.expires),
@@ -81,7 +93,9 @@ RESOURCES = (
                 who=MEMBER,
                 body=CHANGE,
                 view=view,
-                said="Change how an instance's connections are encrypted.",
+                dry=True,
+                said="Have an instance serve with a certificate of your own, or with "
+                "the one before it.",
             ),
         ),
         path="instances/{id}/ssl",

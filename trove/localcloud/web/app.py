@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The WSGI application: finds the service and the call, answers in JSON."""
 
+import http
 import json
 import typing
 
@@ -8,7 +9,15 @@ import webob
 import webob.exc
 
 from trove import errors
-from trove.localcloud.web import calls, cinder, glance, neutron, nova, versions
+from trove.localcloud.web import (
+    barbican,
+    calls,
+    cinder,
+    glance,
+    neutron,
+    nova,
+    versions,
+)
 
 FAULTS = {
     400: "badRequest",
@@ -26,11 +35,12 @@ SERVICES: dict[str, tuple[calls.Route, ...]] = {
     "volume": cinder.ROUTES,
     "network": neutron.ROUTES,
     "image": glance.ROUTES,
+    "key-manager": barbican.ROUTES,
 }
 
 
 class Application:
-    """The four services by the first part of the path; the caller is known."""
+    """The services by the first part of the path; the caller is known."""
 
     def __init__(self, cloud: calls.Cloud) -> None:
         self._cloud = cloud
@@ -99,6 +109,8 @@ def _call(cloud: calls.Cloud, request: webob.Request, service: str) -> calls.Cal
 
 
 def _response(status: int, said: typing.Any) -> webob.Response:
+    if isinstance(said, webob.Response):
+        return said
     if isinstance(said, calls.Said):
         status, said = said.status, said.body
     response = webob.Response(status=status)
@@ -120,6 +132,9 @@ def _refusal(call: calls.Call, fault: calls.Fault) -> webob.Response:
         }
     elif call.service == "image":
         said = {"code": fault.status, "message": fault.message, "title": "Fault"}
+    elif call.service == "key-manager":
+        title = http.HTTPStatus(fault.status).phrase
+        said = {"code": fault.status, "title": title, "description": fault.message}
     else:
         key = FAULTS.get(fault.status, "computeFault")
         said = {key: {"code": fault.status, "message": fault.message}}

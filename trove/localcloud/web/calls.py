@@ -8,6 +8,7 @@ import re
 import typing
 
 import webob
+from cryptography import fernet
 
 from trove import errors
 from trove.localcloud import bootstrap, keeper, things
@@ -49,6 +50,10 @@ class Cloud:
     keeper: keeper.Keeper
     settings: bootstrap.Settings
     endpoint: str
+    seal: fernet.Fernet = dataclasses.field(
+        default_factory=lambda: fernet.Fernet(fernet.Fernet.generate_key())
+    )
+    """What secrets are sealed with in their rows."""
 
 
 @dataclasses.dataclass(slots=True)

@@ -13,7 +13,13 @@ LEAST = {"compute": (2, 1), "volume": (3, 0)}
 MOST = {"compute": (2, 90), "volume": (3, 59)}
 TYPES = {"compute": "compute", "volume": "volume"}
 IDS = {"compute": "v2.1", "volume": "v3.0", "network": "v2.0", "image": "v2.9"}
-PATHS = {"compute": "v2.1", "volume": "v3", "network": "v2.0", "image": "v2"}
+PATHS = {
+    "compute": "v2.1",
+    "volume": "v3",
+    "network": "v2.0",
+    "image": "v2",
+    "key-manager": "v1",
+}
 UPDATED = "2026-01-01T00:00:00Z"
 
 
@@ -72,6 +78,8 @@ def document(environ: dict[str, typing.Any], endpoint: str) -> webob.Response | 
     root = len(parts) == 1 or parts[1:] == ["versions"]
     if not root and parts[1:] != [PATHS[service]]:
         return None
+    if service == "key-manager":
+        return _secrets(endpoint) if root else None
     entry = _entry(service, endpoint)
     if root:
         # Glance and Cinder say "multiple choices" where Nova and Neutron say 200.
@@ -88,6 +96,13 @@ def document(environ: dict[str, typing.Any], endpoint: str) -> webob.Response | 
     response = webob.Response(json.dumps(said).encode(), status=status)
     response.content_type = "application/json"
     return response
+
+
+def _secrets(endpoint: str) -> webob.Response:
+    """Barbican's own form of it."""
+    links = [{"rel": "self", "href": f"{endpoint}/key-manager/v1/"}]
+    values = [{"id": "v1", "status": "stable", "links": links}]
+    return webob.Response(json={"versions": {"values": values}}, status=300)
 
 
 def _entry(service: str, endpoint: str) -> dict[str, typing.Any]:

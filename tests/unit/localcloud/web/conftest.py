@@ -40,6 +40,8 @@ class Web:
         if body is not None:
             raw = isinstance(body, bytes)
             request.body = body if raw else json.dumps(body).encode()
+            if not raw:
+                request.content_type = "application/json"
         request.headers["X-Project-Id"] = project
         request.headers["X-User-Id"] = "u"
         request.headers["X-Roles"] = roles

@@ -42,3 +42,10 @@ def test_a_microversion_that_is_none_is_refused(web):
     web.refused(406, "GET", "/compute/v2.1/servers", version="2.999")
     web.refused(400, "GET", "/compute/v2.1/servers", version="two")
     web("GET", "/compute/v2.1/servers", version="latest", status=200)
+
+
+def test_the_key_manager_has_a_form_of_its_own():
+    said = document("/key-manager/")
+    assert said.status_int == 300
+    assert said.json["versions"]["values"][0]["id"] == "v1"
+    assert document("/key-manager/v1/secrets") is None
