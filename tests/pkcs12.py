@@ -90,7 +90,7 @@ class Authority:
     def server(self, name: str = "db.example.org", **how: Any) -> Made:
         """A server's. Of ``how``: key, begins, days, uses, addresses, hash."""
         key = how.get("key") or ec.generate_private_key(ec.SECP256R1())
-        names: list[x509.GeneralName] = [x509.DNSName(name)]
+        names: list[x509.GeneralName] = [x509.DNSName(name), *how.get("names", ())]
         for address in how.get("addresses", ("127.0.0.1",)):
             names.append(x509.IPAddress(ipaddress.ip_address(address)))
         uses = how.get("uses", [ExtendedKeyUsageOID.SERVER_AUTH])

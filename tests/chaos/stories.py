@@ -108,6 +108,25 @@ def change_access(world: World) -> None:
     world.change_access()
 
 
+def change_ssl(world: World) -> None:
+    _quietly_created(world)
+    world.change_ssl()
+
+
+def change_ssl_in_vain(world: World) -> None:
+    """The guest does not serve with it, and says so."""
+    _quietly_created(world)
+    world.change_ssl()
+    world.guests.cannot = ("/change_tls",)
+
+
+def delete_while_changing_ssl(world: World) -> None:
+    """The delete comes when the guest has its job already."""
+    _quietly_created(world)
+    world.change_ssl()
+    world.when("guest.change_tls", world.delete)
+
+
 def create_public(world: World) -> None:
     world.access = PUBLIC
     world.create()
@@ -288,6 +307,9 @@ FLOWS = {
         resize_flavor_in_vain,
         delete_while_resizing_flavor,
         change_access,
+        change_ssl,
+        change_ssl_in_vain,
+        delete_while_changing_ssl,
         create_public,
         create_apart,
         delete_apart,

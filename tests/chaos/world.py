@@ -500,6 +500,11 @@ class World:
         self.access = {"is_public": False, "allowed_cidrs": [NEAR]}
         self._ask(operations.ACCESS, Task.UPDATING, {"before": None})
 
+    def change_ssl(self) -> None:
+        """An accepted certificate of a user's."""
+        input = operations.ChangeSsl("mtls", "pair", "ca").to_dict()
+        self._ask(operations.SSL, Task.UPDATING, input)
+
     def show_to_all(self, public: bool) -> None:
         """An accepted change that it has a public address, or has none."""
         before = {"is_public": not public, "allowed_cidrs": []}

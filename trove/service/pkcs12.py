@@ -45,7 +45,7 @@ def opened(data: bytes, password: bytes | None) -> Opened:
     }
     try:
         done = subprocess.run(
-            [sys.executable, "-m", __name__],
+            [sys.executable, "-m", __name__, str(SECONDS)],
             input=json.dumps(said).encode(),
             capture_output=True,
             timeout=PATIENCE,
@@ -94,10 +94,10 @@ def read(data: bytes, password: bytes | None) -> Opened:
     return key.decode(), [text.decode() for text in texts]
 
 
-def main() -> int:
+def main(seconds: int = SECONDS) -> int:
     """The process."""
     for what, most in (
-        (resource.RLIMIT_CPU, SECONDS),
+        (resource.RLIMIT_CPU, seconds),
         (resource.RLIMIT_AS, MEMORY),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
@@ -124,4 +124,4 @@ def _text(data: bytes) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(int(sys.argv[1])))
