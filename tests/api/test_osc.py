@@ -8,6 +8,7 @@ it prints or changes is looked at.
 import contextlib
 import io
 import json
+import pathlib
 import typing
 from collections.abc import Iterator
 
@@ -15,6 +16,8 @@ import pytest
 
 from tests.api.test_clients import served
 from tests.api.world import ADMINS, DEMO, World
+from tests.keymanager import serving
+from tests.pkcs12 import Authority
 
 shell = pytest.importorskip("openstackclient.shell")
 
@@ -62,10 +65,13 @@ class Front:
     def __init__(self) -> None:
         self.world: World | None = None
         self.caller = "member"
+        self.more: dict[str, str] = {}
+        """What Keystone's middleware would have set besides."""
 
     def __call__(self, environ: dict[str, Any], start: Any) -> Any:
         assert self.world is not None
         environ["HTTP_X_TEST_CALLER"] = self.caller
+        environ.update(self.more)
         if self.caller == "admin":
             environ["PATH_INFO"] = environ["PATH_INFO"].replace(DEMO, ADMINS)
         return self.world.application(environ, start)
@@ -94,6 +100,32 @@ def test_what_there_is(osc: Openstack) -> None:
     assert osc.shown("datastore", *words)["name"] == "10.11"
     assert "max_instances" in osc("limit", "list")
     assert osc.shown("cluster", "list") == []
+
+
+def test_a_certificate_of_a_users_own(
+    world: World, osc: Openstack, tmp_path: pathlib.Path
+) -> None:
+    id = world.active(name="mine")
+    made = Authority().server()
+    world.desks.certificates[id] = made.pem
+    assert osc.shown("ssl", "show", "mine")["certificate.cn"] == "db.example.org"
+    shown = osc.shown("ssl", "show", "mine", "--include-certificate")
+    assert shown["certificate.payload"] == made.pem
+    assert "basic" in osc.refused("ssl", "disable", "mine")
+    assert "return to" in osc.refused("ssl", "rollback", "mine")
+    with serving(tmp_path) as keys:
+        osc.front.more = {
+            "HTTP_X_AUTH_TOKEN": f"{DEMO}/member",
+            "HTTP_X_SERVICE_CATALOG": keys.catalogue(),
+        }
+        words = [keys.store(made.pkcs12("p")), "--mode", "mtls"]
+        words += ["--password_ref", keys.store(b"p", text=True)]
+        assert osc.shown("ssl", "enable", "mine", *words)["status"] == "on"
+    osc.front.more = {}
+    assert world.operations(id)[-1].input["mode"] == "mtls"
+    world.finish(id)
+    world.desks.brought[id] = "mtls"
+    assert osc.shown("ssl", "rollback", "mine")["mode"] == "mtls"
 
 
 def test_an_instance_from_create_to_delete(world: World, osc: Openstack) -> None:

@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Certificates that users bring, on real databases, as their clients find them.
+
+They are brought through the cloud's key manager, over HTTP, to real guests.
+"""
+
+import base64
+import contextlib
+import pathlib
+import ssl
+import subprocess
+import typing
+
+import psycopg
+import pymysql
+import pytest
+from cryptography import x509
+from keystoneauth1 import adapter
+
+from tests.pkcs12 import Authority, Made
+from tests.system.deployment import VERSIONS, Deployment, User, ask, until
+from tests.system.test_upgrades import rows
+from trove.localcloud import things
+
+pytestmark = [pytest.mark.root, pytest.mark.localcloud]
+
+PASSWORD = "canary-of-a-pkcs12-password-3c77"
+USER = {"name": "ada", "password": "correct horse", "databases": [{"name": "shop"}]}
+REFUSED = (pymysql.err.OperationalError, psycopg.OperationalError)
+STARTTLS = {"mariadb": ("mysql", 3306), "postgresql": ("postgres", 5432)}
+
+
+class Shop:
+    """An instance, and its owner who has an authority of his own."""
+
+    def __init__(
+        self, deployment: Deployment, demo: User, datastore: str, home: pathlib.Path
+    ) -> None:
+        self.deployment, self.demo = deployment, demo
+        self.datastore, self.home = datastore, home
+        self.authority = Authority()
+        self.root = home / "root.pem"
+        self.root.write_text(self.authority.pem)
+        self.keys = adapter.Adapter(
+            demo.api.session,
+            service_type="key-manager",
+            region_name=demo.api.region_name,
+            raise_exc=False,
+        )
+        self.id = demo.create(datastore, f"ssl-{datastore}", [USER])
+        self.host = demo.wait(self.id)["ip"][0]
+        self.made: list[Made] = []
+
+    def server(self, **how: typing.Any) -> Made:
+        self.made.append(self.authority.server(addresses=[self.host], **how))
+        return self.made[-1]
+
+    def keep(self, payload: bytes, text: bool = False) -> str:
+        body = {"payload_content_type": "text/plain", "payload": PASSWORD}
+        if not text:
+            body = {
+                "payload_content_type": "application/octet-stream",
+                "payload_content_encoding": "base64",
+                "payload": base64.b64encode(payload).decode(),
+            }
+        said = self.keys.post("/v1/secrets", json=body)
+        assert said.status_code == 201, said.text
+        return str(said.json()["secret_ref"])
+
+    def ssl(self, status: int = 200, **said: typing.Any) -> typing.Any:
+        path = f"/instances/{self.id}/ssl"
+        answer = self.demo.ask("POST", path, {"ssl": said})
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    def bring(self, made: Made, mode: str, status: int = 200) -> typing.Any:
+        container = self.keep(made.pkcs12(PASSWORD))
+        password = self.keep(b"", text=True)
+        about = {"mode": mode, "container_ref": container, "password_ref": password}
+        return self.ssl(status, enable=True, **about)
+
+    def look(self) -> typing.Any:
+        path = f"/instances/{self.id}/ssl?include_certificate=true"
+        answer = self.demo.ask("GET", path)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["ssl"]
+
+    # -- as a client
+
+    def serial(self) -> str:
+        """Of the certificate that a connection is shown."""
+        protocol, port = STARTTLS[self.datastore]
+        said = subprocess.run(
+            ["openssl", "s_client", "-starttls", protocol]
+            + ["-connect", f"{self.host}:{port}"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=30,
+            check=False,
+        ).stdout
+        start = said.find(b"-----BEGIN CERTIFICATE")
+        if start < 0:
+            return "none"
+        return f"{x509.load_pem_x509_certificate(said[start:]).serial_number:x}"
+
+    def client(self) -> tuple[str, str]:
+        """A client's certificate and key, in files."""
+        made = self.authority.client(USER["name"])
+        paths = []
+        for name, text in (("client.pem", made.pem), ("client.key", made.key_pem)):
+            path = self.home / name
+            path.touch(0o600)
+            path.write_text(text)
+            paths.append(str(path))
+        return paths[0], paths[1]
+
+    def enters(self, tls: bool = True, pair: tuple[str, str] | None = None) -> bool:
+        """Whether a client that trusts the user's authority alone comes in."""
+        try:
+            with contextlib.closing(self._connect(tls, pair)) as line:
+                return bool(ask(line, "SELECT 1")[0][0] == 1)
+        except REFUSED:
+            return False
+
+    def _connect(self, tls: bool, pair: tuple[str, str] | None) -> typing.Any:
+        who: dict[str, typing.Any] = {"host": self.host, "connect_timeout": 20}
+        who |= {"user": USER["name"], "password": USER["password"]}
+        if self.datastore == "postgresql":
+            return psycopg.connect(
+                **who,
+                dbname="shop",
+                sslmode="verify-full" if tls else "disable",
+                sslrootcert=str(self.root),
+                sslcert=pair[0] if pair else "/none",
+                sslkey=pair[1] if pair else "/none",
+            )
+        context = ssl.create_default_context(cafile=str(self.root)) if tls else None
+        if context is not None and pair:
+            context.load_cert_chain(*pair)
+        return pymysql.connect(
+            **who, database="shop", ssl=context, ssl_disabled=not tls
+        )
+
+    def well(self) -> None:
+        self.demo.wait(self.id)
+
+
+@pytest.mark.parametrize("datastore", VERSIONS)
+def test_a_certificate_of_a_users_own(
+    deployment: Deployment,
+    demo: User,
+    admin: User,
+    datastore: str,
+    tmp_path: pathlib.Path,
+) -> None:
+    shop = Shop(deployment, demo, datastore, tmp_path)
+    ours = shop.serial()
+    assert not shop.enters(), "nobody trusts the user's authority yet"
+
+    first = shop.server()
+    said = shop.bring(first, "enforced")["ssl"]
+    assert said["mode"] == "enforced" and shop.host in said["certificate"]["san"]
+    assert shop.serial() == first.serial, "served when the answer came"
+    assert shop.look()["certificate"]["payload"] == first.pem
+    assert shop.enters() and not shop.enters(tls=False)
+
+    shop.bring(shop.server(begins=-9, days=-1), "enforced", 400)
+    assert shop.serial() == first.serial
+    _lives_on(shop, admin, first)
+
+    second = shop.server()
+    assert shop.bring(second, "mtls")["ssl"]["mode"] == "mtls"
+    assert shop.serial() == second.serial
+    pair = shop.client()
+    assert not shop.enters() and shop.enters(pair=pair)
+    body = {"users": [{"name": "bob", "password": "p", "databases": []}]}
+    assert demo.ask("POST", f"/instances/{shop.id}/users", body).status_code == 202
+
+    assert shop.ssl(rollback=True)["ssl"]["mode"] == "enforced"
+    assert shop.serial() == first.serial
+    assert shop.enters() and not shop.enters(tls=False)
+    assert shop.bring(shop.server(), "basic")["ssl"]["mode"] == "basic"
+    assert shop.enters() and shop.enters(tls=False)
+    shop.ssl(rollback=True)
+    shop.ssl(rollback=True)
+    assert shop.serial() == ours and not shop.enters()
+    assert not shop.enters(tls=False)
+    shop.ssl(400, rollback=True)
+    shop.ssl(501, disable=True)
+
+    _nowhere(shop)
+    demo.delete(shop.id)
+    demo.gone(shop.id)
+
+
+def _lives_on(shop: Shop, admin: User, first: Made) -> None:
+    """It is there after whatever may happen to the agent, the engine, the server."""
+    inside = shop.deployment.inside
+    inside(shop.id, "systemctl", "restart", "trove-guestagent.service")
+    shop.well()
+    assert shop.serial() == first.serial
+
+    path = f"/instances/{shop.id}/action"
+    assert shop.demo.ask("POST", path, {"restart": {}}).status_code == 202
+    shop.well()
+    assert shop.serial() == first.serial
+
+    path = f"/mgmt/instances/{shop.id}/action"
+    assert admin.ask("POST", path, {"reboot": {}}).status_code == 202
+    shop.well()
+    until("it serves as before", lambda: shop.serial() == first.serial)
+
+    with rows(shop.deployment) as store, store.transaction() as tx:
+        wanted = {shop.datastore, VERSIONS[shop.datastore]}
+        found = [row for row in tx.all(things.Image) if wanted <= set(row.tags)]
+    body = {"rebuild": {"image_id": found[0].id}}
+    assert admin.ask("POST", path, body).status_code == 202
+    until("it is built anew", lambda: shop.demo.show(shop.id)["status"] != "BUILD")
+    shop.well()
+    assert shop.serial() == first.serial, (
+        "the root was made anew, the key was not on it"
+    )
+    assert shop.enters() and not shop.enters(tls=False)
+
+
+def _nowhere(shop: Shop) -> None:
+    """S1, INV-17: neither keys nor the password are in a log, a row or a queue."""
+    bodies = ["".join(made.key_pem.splitlines()[1:-1]) for made in shop.made]
+    canaries = [PASSWORD, *(body[40:100] for body in bodies)]
+    canaries += [body[64:104] for body in bodies]  # as its own line in PEM
+    patterns = [word for one in canaries for word in ("-e", one)]
+    place = shop.deployment.place
+    done = subprocess.run(
+        ["grep", "-rlaF", *patterns, "--devices=skip"]
+        + ["--exclude-dir=servers", "--exclude-dir=volumes", str(place.state)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "", done.stdout
+    for folder in ("/var/log", "/run/log", "/tmp", "/var/lib/trove-guest/jobs"):
+        said = shop.deployment.inside(
+            shop.id, "sh", "-c", 'grep -rlaF "$@" || true', "-", *patterns, folder
+        )
+        assert said == "", said
+    journal = shop.deployment.inside(shop.id, "journalctl", "-o", "export", "--all")
+    assert not [one for one in canaries if one in journal]
