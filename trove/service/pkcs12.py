@@ -15,6 +15,7 @@ import os
 import resource
 import subprocess
 import sys
+import threading
 import typing
 
 from trove import errors
@@ -26,6 +27,9 @@ PATIENCE = 20.0
 MEMORY = 1 << 30
 MOST = 12
 """Certificates in one file."""
+AT_ONCE = 2
+"""Files under way in one process: a crowd of bad ones must not have the machine."""
+_TURNS = threading.BoundedSemaphore(AT_ONCE)
 
 Opened = tuple[str, list[str]]
 """The private key and the certificates, its own first; all in PEM."""
@@ -43,6 +47,8 @@ def opened(data: bytes, password: bytes | None) -> Opened:
         "data": _text(data),
         "password": None if password is None else _text(password),
     }
+    if not _TURNS.acquire(timeout=PATIENCE):
+        raise errors.Unavailable(what="What opens certificates")
     try:
         done = subprocess.run(
             [sys.executable, "-m", __name__, str(SECONDS)],
@@ -57,6 +63,8 @@ def opened(data: bytes, password: bytes | None) -> Opened:
         raise Unreadable(why="it takes too long to open") from None
     except ValueError:
         raise Unreadable(why="it takes too much to open") from None
+    finally:
+        _TURNS.release()
     if "fault" in answer:
         raise Unreadable(why=answer["fault"])
     return str(answer["key"]), [str(one) for one in answer["certificates"]]

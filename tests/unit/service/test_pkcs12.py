@@ -7,6 +7,7 @@ import time
 import pytest
 
 from tests.pkcs12 import Authority
+from trove import errors
 from trove.service import pkcs12
 
 AUTHORITY = Authority("root")
@@ -80,6 +81,18 @@ def endless(made):
     sealed = bytes((0x30, made[at + 1] + 1)) + made[at + 2 : -5]
     inner = made[4:at] + sealed + bytes.fromhex("02047fffffff")
     return b"\x30\x82" + len(inner).to_bytes(2, "big") + inner
+
+
+def test_who_finds_no_turn_is_told_to_come_again(monkeypatch):
+    monkeypatch.setattr(pkcs12, "PATIENCE", 0.01)
+    for _ in range(pkcs12.AT_ONCE):
+        pkcs12._TURNS.acquire()
+    try:
+        with pytest.raises(errors.Unavailable):
+            pkcs12.opened(b"", None)
+    finally:
+        for _ in range(pkcs12.AT_ONCE):
+            pkcs12._TURNS.release()
 
 
 def test_the_bounds_are_the_processs_own(tmp_path):
