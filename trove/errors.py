@@ -175,6 +175,13 @@ class IdempotencyMismatch(Clash):
     )
 
 
+class PasswordGone(Conflict):
+    sentence = (
+        "Root was enabled by the first request with this Idempotency-Key; its password "
+        "was told once and is kept nowhere. Ask with another key for another password."
+    )
+
+
 class QuotaExceeded(OverLimit):
     sentence = "Quota exceeded for resources: {resources}."
 
@@ -197,6 +204,13 @@ class ClustersNotSupported(Unsupported):
 
 class GuestSilent(Unavailable):
     sentence = "The guest of instance {instance} does not answer; try again later."
+
+
+class Underway(Unavailable):
+    sentence = (
+        "The first request with this Idempotency-Key is under way, or was cut off; "
+        "send it again in a minute."
+    )
 
 
 class CommandFailed(Internal):

@@ -5,12 +5,14 @@ What a user wrote is checked here by the rules of the datastore, so that a wrong
 refused before anybody is asked. New passwords leave this process sealed for the guest.
 """
 
+import functools
 import itertools
 import typing
 
 from trove import errors
 from trove.actions import instances as actions
 from trove.actions import orders
+from trove.actions.deeds import Beside, Deeds, Do, absent
 from trove.actions.services import Services
 from trove.context import Context
 from trove.datastores import registry
@@ -19,7 +21,6 @@ from trove.db.tables import Guest
 from trove.model.operations import NewDatabase, NewUser
 from trove.rpc import sealing
 from trove.rpc.messages import DatabaseOrder, Sealed, UserShown
-from trove.workflow import journal
 
 RUNNING = frozenset({"HEALTHY", "ACTIVE", "BLOCKED"})
 """Of a database, by its ``operating_status``, that can be asked for its accounts."""
@@ -55,17 +56,14 @@ class Running:
         self._ram, self._vcpus = seen.instance.ram, seen.instance.vcpus or 1
         self.datastore = registry.get(seen.version.manager)
         self.guest = services.guest(id, context)
-        self._services, self._context = services, context
+        self._services = services
+        self._deeds = Deeds(services, context, id)
 
-    def noted(self, kind: str, **about: typing.Any) -> None:
-        """An event of the instance: what was done, and who asked for it."""
-        context = self._context
-
-        def work(tx: journal.Transaction) -> None:
-            payload = {"user": context.user, **about}
-            journal.event(tx, self.id, f"instance.{kind}", payload, context.request_id)
-
-        self._services.database.run(work)
+    def change(
+        self, kind: str, do: Do, beside: Beside | None = None, **about: typing.Any
+    ) -> bool:
+        """A change in the guest, and the event that says so (``actions/deeds.py``)."""
+        return self._deeds.carry(kind, do, about, beside)
 
     def defaults(self) -> dict[str, typing.Any]:
         """What it is configured with where no group says otherwise."""
@@ -93,22 +91,26 @@ class Running:
         if not databases:
             return
         wanted = [DatabaseOrder(d.name, d.character_set, d.collate) for d in databases]
-        try:
-            self.guest.create_databases(tuple(wanted))
-        except errors.EngineFailed:
-            if not any(one.character_set or one.collate for one in wanted):
-                raise
-            # only the engine knows its collations, and which go with what
-            raise errors.Invalid(
-                "The database engine refused this character set or collation."
-            ) from None
-        self.noted("databases_create", databases=_told(d.name for d in databases))
+
+        def do(again: bool) -> None:
+            try:
+                self.guest.create_databases(tuple(wanted), **_again(again))
+            except errors.EngineFailed:
+                if not any(one.character_set or one.collate for one in wanted):
+                    raise
+                # only the engine knows its collations, and which go with what
+                raise errors.Invalid(
+                    "The database engine refused this character set or collation."
+                ) from None
+
+        told = _told(d.name for d in databases)
+        self.change("databases_create", do, databases=told)
 
     def delete_database(self, name: str) -> None:
         """With all that is in it."""
         self._check_database(name)
-        self.guest.delete_database(name)
-        self.noted("database_delete", database=name)
+        ask = functools.partial(self.guest.delete_database, name)
+        self.change("database_delete", lambda again: absent(again, ask), database=name)
 
     # -- users
 
@@ -141,8 +143,12 @@ class Running:
                 }
                 for user in users
             ]
-            self.guest.create_users(self.sealed({"users": made}))
-            self.noted("users_create", users=_told(u.name for u in users))
+            sealed = self.sealed({"users": made})
+            self.change(
+                "users_create",
+                lambda again: self.guest.create_users(sealed, **_again(again)),
+                users=_told(u.name for u in users),
+            )
 
     def change_passwords(self, users: typing.Sequence[NewUser]) -> None:
         """Of all of these users, or of none."""
@@ -182,8 +188,8 @@ class Running:
     def delete_user(self, given: str) -> None:
         """The account; what it made stays."""
         who = self._who(given)
-        self.guest.delete_user(*who)
-        self.noted("user_delete", of="@".join(who))
+        ask = functools.partial(self.guest.delete_user, *who)
+        self.change("user_delete", lambda again: absent(again, ask), of="@".join(who))
 
     # -- grants
 
@@ -192,15 +198,25 @@ class Running:
         who = self._who(given)
         for name in databases:
             self._check_database(name)
-        self.guest.grant(*who, tuple(dict.fromkeys(databases)))
-        self.noted("user_grant", of="@".join(who), databases=_told(databases))
+        wanted = tuple(dict.fromkeys(databases))
+        self.change(
+            "user_grant",
+            lambda again: self.guest.grant(*who, wanted),
+            of="@".join(who),
+            databases=_told(databases),
+        )
 
     def revoke(self, given: str, database: str) -> None:
         """This database."""
         who = self._who(given)
         self._check_database(database)
-        self.guest.revoke(*who, database)
-        self.noted("user_revoke", of="@".join(who), databases=[database])
+        ask = functools.partial(self.guest.revoke, *who, database)
+        self.change(
+            "user_revoke",
+            lambda again: absent(again, ask),
+            of="@".join(who),
+            databases=[database],
+        )
 
     # -- what they share
 
@@ -217,8 +233,12 @@ class Running:
         users = [
             {"name": name, "host": host, "new": new} for (name, host), new in changes
         ]
-        self.guest.change_users(self.sealed({"users": users}))
-        self.noted("users_change", users=_told("@".join(who) for who, _ in changes))
+        sealed = self.sealed({"users": users})
+        self.change(
+            "users_change",
+            lambda again: self.guest.change_users(sealed, **_again(again)),
+            users=_told("@".join(who) for who, _ in changes),
+        )
 
     def _can(self, what: str) -> None:
         if not getattr(self.datastore.can, what):
@@ -244,6 +264,11 @@ class Running:
 def _told(names: typing.Iterable[str]) -> list[str]:
     """So many as a line of history holds; an order may have a thousand."""
     return list(itertools.islice(names, MOST_TOLD))
+
+
+def _again(again: bool) -> dict[str, bool]:
+    """A guest that does not know the word yet is not told it without need."""
+    return {"again": True} if again else {}
 
 
 def _identity(user: UserShown) -> str:

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 from sqlalchemy import orm
 
+from trove.db.queries import deeds
 from trove.db.session import epoch_now
 from trove.db.tables import (
+    Deed,
     Event,
     Guest,
     GuestJob,
@@ -26,6 +28,9 @@ from trove.model.states import LIVE, JobState, OperationState, Service, StepStat
 
 SILENT = 300.0
 """Seconds after which a taskmanager must have noticed that a guest is silent."""
+
+MOST = 100
+"""Lines of one kind that say no more than the first did."""
 
 GRACE = 60.0
 """Seconds that a row may be behind another: what ended a moment ago may still write."""
@@ -149,6 +154,17 @@ def events(tx: orm.Session) -> Iterator[str]:
     grouped = sa.select(Event.object_id, count, last).group_by(Event.object_id)
     for id, there, number in tx.execute(grouped.having(gap)):
         yield f"object {id} has {there} events, and the last is number {number}"
+    yield from _endless(tx)
+
+
+def _endless(tx: orm.Session) -> Iterator[str]:
+    """What a guest was asked for has its end told, if only that nobody knows it."""
+    late = epoch_now() - deeds.LATE - SILENT
+    about = sa.select(Deed.instance_id, Deed.kind)
+    for id, kind in tx.execute(
+        about.where(Deed.state == deeds.ASKED, Deed.at < late).limit(MOST)
+    ):
+        yield f"nobody told what became of {kind} of instance {id}"
 
 
 def health(tx: orm.Session) -> Iterator[str]:

@@ -55,20 +55,21 @@ def begin(
 ) -> Begun | None:
     """Runs ``work`` once for a token, and rings."""
 
-    def whole(tx: orm.Session) -> Begun | None:
+    def whole(tx: orm.Session) -> list[typing.Any] | None:
         if token is not None:
             earlier = journal.replayed(tx, project, token.key, token.hash)
             if earlier is not None:
-                return Begun(earlier.id, earlier.object_id, replayed=True)
+                return [earlier.id, earlier.object_id, True]
         made = work(tx)
-        return None if made is None else Begun(*made)
+        return None if made is None else list(made)
 
     try:
-        begun = services.database.run(whole)
+        found = services.database.run(whole)
     except errors.InstanceBusy:
         # a twin (the same key, or another delete) may have been a moment faster: the
         # second look sees what it did
-        begun = services.database.run(whole)
+        found = services.database.run(whole)
+    begun = None if found is None else Begun(*found)
     if begun is not None:
         services.ring(begun.operation)
     return begun
@@ -85,6 +86,8 @@ def open(
     after: str | None = None,
 ) -> str:
     """An operation on an instance, and the event that says so."""
+    if token is not None and context.project != project:
+        token = None  # a key counts within its caller's project: another may have it
     operation = journal.open(
         tx,
         kind=kind,

@@ -69,15 +69,28 @@ def act(
     if (wanted.enable or wanted.disable) and log.system:
         raise errors.Invalid(f"The log {name} is the system's: it is always on.")
     if wanted.enable or wanted.disable:
-        running.guest.set_log(name, wanted.enable)
-        running.noted("log", log=name, on=wanted.enable)
+        running.change(
+            "log",
+            lambda again: running.guest.set_log(name, wanted.enable),
+            log=name,
+            on=wanted.enable,
+        )
     if wanted.discard:
         with _opened(store) as there:
-            _discard(running, name, there)
+            running.change(
+                "log",
+                lambda again: _discard(running, name, there),
+                log=name,
+                discarded=True,
+            )
     if wanted.publish:
         with _opened(store) as there:
-            _publish(running, log, there)
-        running.noted("log", log=name, published=True)
+            running.change(
+                "log",
+                lambda again: _publish(running, log, there),
+                log=name,
+                published=True,
+            )
     found = {each.name: each for each in running.guest.list_logs()}
     if name not in found:
         raise errors.NotFound(what="Log", id=name)

@@ -1,30 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """The user root of an instance: who asked for it is written down before it is made.
 
-Its password is told once, to whoever asked, and kept nowhere (S23).
+Its password is told once, to whoever asked, and kept nowhere (S23). So the repetition
+of a request that was answered cannot be answered with it; it is refused in a sentence.
 """
 
 import secrets
 
 from trove import errors
 from trove.actions.accounts import Running
+from trove.actions.deeds import Beside
 from trove.actions.services import Services
 from trove.context import Context
 from trove.db.queries import instances, root
 from trove.db.tables import RootDeed
-from trove.workflow import journal
 
 NAME = "root"
 """Whatever the engine calls it: what clients log in with."""
-
-NOT_DONE = (
-    errors.Invalid,
-    errors.Forbidden,
-    errors.NotFound,
-    errors.Conflict,
-    errors.Unsupported,
-)
-"""A guest that answers one of these has changed nothing. Of others nobody knows."""
 
 
 def enabled(services: Services, running: Running) -> bool:
@@ -37,33 +29,34 @@ def enabled(services: Services, running: Running) -> bool:
 def enable(
     services: Services, context: Context, running: Running, password: str | None
 ) -> str:
-    """The password: what was asked for, or a new one. Again is with another one."""
+    """The password: what was asked for, or a new one. Again is with another one.
+
+    Raises ``errors.PasswordGone`` when the same request made a password before.
+    """
     _able(running)
-    if password is None:
-        password = secrets.token_urlsafe(24)
-    running.datastore.naming.check_password(password)
-    sealed = running.sealed({"password": password})
-    deed = _written(services, context, running.id, root.ENABLE)
-    try:
-        running.guest.enable_root(sealed)
-    except NOT_DONE:
-        _settled(services, running.id, deed, root.REFUSED)
-        raise
-    _settled(services, running.id, deed, root.DONE)
-    return password
+    wanted = password if password is not None else secrets.token_urlsafe(24)
+    running.datastore.naming.check_password(wanted)
+    sealed = running.sealed({"password": wanted})
+    done = running.change(
+        "root_enable",
+        lambda again: running.guest.enable_root(sealed),
+        _beside(running.id, root.ENABLE, context),
+    )
+    if not done and password is None:
+        raise errors.PasswordGone()
+    return wanted
 
 
 def disable(services: Services, context: Context, running: Running) -> None:
     """Nobody is root from now on; ``errors.NotFound`` if nobody was."""
-    if not enabled(services, running):
-        raise errors.NotFound(f"Root is not enabled on the instance {running.id}.")
-    deed = _written(services, context, running.id, root.DISABLE)
-    try:
+
+    def do(again: bool) -> None:
+        if not (again or was):
+            raise errors.NotFound(f"Root is not enabled on the instance {running.id}.")
         running.guest.disable_root()
-    except NOT_DONE:
-        _settled(services, running.id, deed, root.REFUSED)
-        raise
-    _settled(services, running.id, deed, root.DONE)
+
+    was = enabled(services, running)
+    running.change("root_disable", do, _beside(running.id, root.DISABLE, context))
 
 
 def history(
@@ -80,14 +73,8 @@ def _able(running: Running) -> None:
         raise errors.NotSupported(datastore=running.datastore.name, what=NAME)
 
 
-def _written(services: Services, context: Context, id: str, deed: str) -> int:
-    def work(tx: journal.Transaction) -> int:
-        by = {"user": context.user}
-        journal.event(tx, id, f"instance.root_{deed}", by, context.request_id)
-        return root.write(tx, id, deed, context)
-
-    return services.database.run(work)
-
-
-def _settled(services: Services, id: str, deed: int, state: str) -> None:
-    services.database.run(lambda tx: root.settle(tx, id, deed, state))
+def _beside(id: str, deed: str, context: Context) -> Beside:
+    return Beside(
+        lambda tx: root.write(tx, id, deed, context),
+        lambda tx, number, state: root.settle(tx, id, number, state),
+    )

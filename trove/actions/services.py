@@ -66,8 +66,11 @@ class Services:
         flavors: Flavors | None = None,
         guests: Guests | None = None,
         images: Chosen | None = None,
+        books: Database | None = None,
     ) -> None:
         self.database = database
+        self.books = books or database
+        """Where the end of a deed is written, however often it is tried."""
         self.cloud = cloud
         self.settings = settings or Settings()
         self.flavors = flavors or Flavors(cloud.compute, self.settings.flavor_cache)
@@ -89,6 +92,19 @@ class Services:
     def asks_guests(self) -> bool:
         """Whether there is a way to them; in a rehearsal, there is none."""
         return self._guests is not None
+
+    def keeping(self, database: Database) -> "Services":
+        """The same with a database that keeps what is done for a key."""
+        return Services(
+            database,
+            self.cloud,
+            self._doorbell,
+            self.settings,
+            self.flavors,
+            self._guests,
+            self.images,
+            self.books,
+        )
 
     def guest(self, instance: str, context: Context) -> typing.Any:
         """An instance's guest, as far as the API may ask it (``rpc.relay.Line``)."""

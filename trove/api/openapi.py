@@ -158,7 +158,7 @@ def _parameters(op: Op) -> list[Plain]:
         }
         for name in names
     ]
-    if op.dry:
+    if op.method != "GET":
         asked.append(
             {
                 "name": "Idempotency-Key",

@@ -16,7 +16,16 @@ import webob
 
 from trove import errors
 from trove.actions.services import Services
-from trove.api import dry, keymanager, objectstore, paging, paths, schemas, wire
+from trove.api import (
+    dry,
+    keymanager,
+    objectstore,
+    once,
+    paging,
+    paths,
+    schemas,
+    wire,
+)
 from trove.api.links import VERSION, Links
 from trove.api.policy import Policy
 from trove.api.resource import Action, Ask, Deed
@@ -94,7 +103,9 @@ class Root:
         rehearsed = dry.asked(op, ask)
         status = 200 if rehearsed else op.status
         seen = (
-            dry.rehearse(ask, do) if rehearsed else _viewed(stash.route, ask, do(ask))
+            dry.rehearse(ask, do)
+            if rehearsed
+            else _viewed(stash.route, ask, once.carried(op, ask, do))
         )
         return webob.Response(
             status=status,

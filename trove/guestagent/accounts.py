@@ -143,12 +143,16 @@ class Desk:
     # -- databases
 
     def create_databases(
-        self, ticket: str, databases: typing.Sequence[DatabaseOrder]
+        self,
+        ticket: str,
+        databases: typing.Sequence[DatabaseOrder],
+        again: bool = False,
     ) -> None:
-        """All are looked for before the first is made."""
+        """All are looked for before the first is made; ``again``: those that are there
+        were made by the call before, or may as well have been."""
         with self._changing(ticket) as engine:
             for one in databases:
-                if engine.has_database(one.name):
+                if engine.has_database(one.name) and not again:
                     raise errors.Invalid(f"Database {one.name} already exists.")
             engine.create_databases(
                 [
@@ -163,13 +167,16 @@ class Desk:
 
     # -- users
 
-    def create_users(self, ticket: str, sealed: Sealed) -> None:
-        """All are looked for, and what they are granted, before the first is made."""
+    def create_users(self, ticket: str, sealed: Sealed, again: bool = False) -> None:
+        """All are looked for, and what they are granted, before the first is made.
+
+        ``again``: those that are there have this password and these grants from now on.
+        """
         with _understood():
             users = [_account(user) for user in self._users(sealed)]
         with self._changing(ticket) as engine:
             for user in users:
-                if engine.user(user.name, user.host) is not None:
+                if not again and engine.user(user.name, user.host) is not None:
                     raise errors.Invalid(
                         f"User with name {user.name}@{user.host} already exists."
                     )
@@ -180,14 +187,17 @@ class Desk:
                         )
             engine.create_accounts(users)
 
-    def change_users(self, ticket: str, sealed: Sealed) -> None:
-        """All are looked for before the first is changed."""
+    def change_users(self, ticket: str, sealed: Sealed, again: bool = False) -> None:
+        """All are looked for before the first is changed; ``again``: some may have
+        their new names."""
         with _understood():
             changes = [
                 (user["name"], user["host"], Change(**user["new"]))
                 for user in self._users(sealed)
             ]
         with self._changing(ticket) as engine:
+            if again:
+                changes = [_renamed(engine, *change) for change in changes]
             for name, host, new in changes:
                 _must_be(engine, name, host)
                 _must_be_free(engine, name, host, new)
@@ -258,6 +268,16 @@ def _must_be_free(engine: Accounts, name: str, host: str, new: Change) -> None:
     wanted = (new.name or name, new.host or host)
     if wanted != (name, host) and engine.user(*wanted) is not None:
         raise errors.Invalid(f"User with name {wanted[0]}@{wanted[1]} already exists.")
+
+
+def _renamed(
+    engine: Accounts, name: str, host: str, new: Change
+) -> tuple[str, str, Change]:
+    """The change, of one that has its new name already: what is left of it."""
+    wanted = (new.name or name, new.host or host)
+    if engine.user(name, host) is None and engine.user(*wanted) is not None:
+        return (*wanted, Change(password=new.password))
+    return name, host, new
 
 
 @contextlib.contextmanager

@@ -159,9 +159,13 @@ class Manager:
         return self._accounts.user(name, host)
 
     def create_databases(
-        self, context: Context, ticket: str, databases: tuple[DatabaseOrder, ...]
+        self,
+        context: Context,
+        ticket: str,
+        databases: tuple[DatabaseOrder, ...],
+        again: bool,
     ) -> None:
-        self._accounts.create_databases(ticket, databases)
+        self._accounts.create_databases(ticket, databases, again)
 
     def defaults(
         self, context: Context, memory: int, vcpus: int
@@ -171,11 +175,15 @@ class Manager:
     def delete_database(self, context: Context, ticket: str, name: str) -> None:
         self._accounts.delete_database(ticket, name)
 
-    def create_users(self, context: Context, ticket: str, sealed: Sealed) -> None:
-        self._accounts.create_users(ticket, sealed)
+    def create_users(
+        self, context: Context, ticket: str, sealed: Sealed, again: bool
+    ) -> None:
+        self._accounts.create_users(ticket, sealed, again)
 
-    def change_users(self, context: Context, ticket: str, sealed: Sealed) -> None:
-        self._accounts.change_users(ticket, sealed)
+    def change_users(
+        self, context: Context, ticket: str, sealed: Sealed, again: bool
+    ) -> None:
+        self._accounts.change_users(ticket, sealed, again)
 
     def delete_user(self, context: Context, ticket: str, name: str, host: str) -> None:
         self._accounts.delete_user(ticket, name, host)

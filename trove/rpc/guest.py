@@ -125,21 +125,27 @@ class Guest(Interface):
 
     @call(since="1.1", timeout=30)
     def create_databases(
-        self, ticket: str, databases: tuple[DatabaseOrder, ...]
+        self,
+        ticket: str,
+        databases: tuple[DatabaseOrder, ...],
+        again: bool = False,
     ) -> None:
-        """All of them new, or none."""
+        """All of them new, or none; ``again`` (since 1.7): this was asked before, and
+        nobody knows whether it was done."""
 
     @call(since="1.1", timeout=30)
     def delete_database(self, ticket: str, name: str) -> None:
         """With all that is in it, and nobody's grants on it left."""
 
     @call(since="1.1", timeout=30)
-    def create_users(self, ticket: str, sealed: Sealed) -> None:
-        """``{"users": [{"name", "host", "password", "databases"}]}``, all new."""
+    def create_users(self, ticket: str, sealed: Sealed, again: bool = False) -> None:
+        """``{"users": [{"name", "host", "password", "databases"}]}``, all new; or,
+        ``again`` (since 1.7), perhaps made before."""
 
     @call(since="1.1", timeout=30)
-    def change_users(self, ticket: str, sealed: Sealed) -> None:
-        """``{"users": [{"name", "host", "new": {"name"?, "host"?, "password"?}}]}``."""
+    def change_users(self, ticket: str, sealed: Sealed, again: bool = False) -> None:
+        """``{"users": [{"name", "host", "new": {"name"?, "host"?, "password"?}}]}``;
+        ``again`` (since 1.7): perhaps changed before."""
 
     @call(since="1.1", timeout=30)
     def delete_user(self, ticket: str, name: str, host: str) -> None:

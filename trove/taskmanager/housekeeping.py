@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a taskmanager does every minute or so: silent guests, old rows.
+"""What a taskmanager does every minute or so: silent guests, lost ends, old rows.
 
 Every taskmanager does it; each deed is harmless when two do it at once.
 """
@@ -9,9 +9,10 @@ import logging
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from trove.db.queries import reports
-from trove.db.session import Database, epoch_now
-from trove.db.tables import Instance, Operation, OperationStep
+from trove.actions.deeds import tell
+from trove.db.queries import deeds, reports, tokens
+from trove.db.session import Database, epoch_now, now
+from trove.db.tables import Deed, Instance, Operation, OperationStep
 from trove.model.states import OperationState, Task
 from trove.workflow import journal
 
@@ -38,6 +39,7 @@ class Housekeeping:
     def round(self) -> None:
         """All of it, once."""
         self.look_for_silence()
+        self.end_what_was_left()
         self.forget_the_old()
 
     def look_for_silence(self) -> None:
@@ -65,8 +67,22 @@ class Housekeeping:
             LOG.warning("instance %s: its guest is silent", instance)
         self._silent = silent
 
+    def end_what_was_left(self) -> None:
+        """One event of each change whose end nobody was left to tell."""
+
+        def work(tx: orm.Session) -> list[Deed]:
+            left = deeds.endless(tx, BATCH)
+            for deed in left:
+                tell(tx, deed)
+            return left
+
+        for deed in self._database.run(work):
+            LOG.warning(
+                "instance %s: what became of %s is unknown", deed.instance_id, deed.kind
+            )
+
     def forget_the_old(self) -> None:
-        """Ended operations and their steps."""
+        """Ended operations and their steps, changes that were asked for, and keys."""
 
         def work(tx: orm.Session) -> int:
             old = list(
@@ -90,6 +106,10 @@ class Housekeeping:
                     .where(column.in_(old))
                     .execution_options(synchronize_session=False)
                 )
+            before = now(tx) - self._keep
+            # the key first: what it says was done is looked for in the other
+            tokens.forget(tx, before, BATCH)
+            deeds.forget(tx, before, BATCH)
             return len(old)
 
         gone = self._database.run(work)

@@ -44,6 +44,48 @@ def test_twins_with_one_key(world: World) -> None:
     assert rows[0]["reserved"] == 1
 
 
+def test_twins_of_what_is_no_operation(world: World) -> None:
+    """One group, and the same answer to all; twins of another body are told so."""
+    body = {"configuration": {"name": "fast", "values": {}}}
+    other = {"configuration": {"name": "slow", "values": {}}}
+    found = set()
+
+    def one(number: int) -> int:
+        answer = world.ask(
+            "POST",
+            "configurations",
+            other if number == 5 else body,
+            headers={"Idempotency-Key": "k"},
+        )
+        if answer.status_int == 200:
+            found.add(answer.json["configuration"]["id"])
+        return answer.status_int
+
+    assert sorted(at_once(6, one)) in ([200] * 5 + [409], [200] + [409] * 5)
+    assert len(found) == 1
+    assert len(world.ask("GET", "configurations").json["configurations"]) == 1
+
+
+def test_twins_of_a_change_in_a_guest(world: World) -> None:
+    """The guest does it once; who comes while it is asked is told to come again."""
+    id = world.active()
+    world.clock = _now(world)
+    world.finish(id)
+    body = {"databases": [{"name": "shop"}]}
+
+    def one(_: int) -> int:
+        path, key = f"instances/{id}/databases", {"Idempotency-Key": "k"}
+        return world.ask("POST", path, body, headers=key).status_int
+
+    answers = at_once(6, one)
+    assert 202 in answers and set(answers) <= {202, 503}
+    assert world.desks.asked == ["create_databases"]
+    assert one(0) == 202
+    events = world.ask("GET", f"instances/{id}/events").json["events"]
+    kinds = [each["type"] for each in events]
+    assert kinds.count("instance.databases_create") == 1
+
+
 @pytest.mark.parametrize("state", ["building", "active"])
 def test_deletes_at_once(world: World, state: str) -> None:
     id = world.created() if state == "building" else world.active()

@@ -14,7 +14,8 @@ import sqlalchemy as sa
 
 from tests.system.faults.conftest import LONG
 from tests.system.faults.servers import until
-from trove.db.tables import Event, GuestJob
+from trove.db.queries import deeds
+from trove.db.tables import Deed, Event, GuestJob
 
 pytestmark = [pytest.mark.root, pytest.mark.mariadb, pytest.mark.rabbitmq]
 
@@ -74,6 +75,71 @@ def test_all_of_the_api_dies_under_a_crowd(lab, user):
     user.ready(*made, within=60)
     assert user.usage()["instances"] == (10, 0)
     user.delete(*made)
+
+
+@pytest.mark.parametrize(
+    "point, said",
+    [
+        ("before:api.write:2", {503, 202}),
+        ("after:api.write:1", {503, 202}),
+        ("after:api.write:2", {202}),
+    ]
+    if LONG
+    else [("before:api.write:2", {503, 202})],
+)
+def test_the_api_dies_while_a_guest_is_asked(lab, user, point, said):
+    """INV-8, 19: done and not answered; what comes again is one change, one event."""
+    id = user.create("db")
+    user.ready(id)
+    key = {"Idempotency-Key": f"key of {point}"}
+    path, body = f"instances/{id}/databases", {"databases": [{"name": "shop"}]}
+    lab.arm(f"kill {point}")
+    with pytest.raises((OSError, http.client.HTTPException)):
+        user.ask("POST", path, body, headers=key)
+    lab.reached()
+    lab.restart("api")
+    first = user.ask("POST", path, body, headers=key).status
+    assert first in said
+    _age(lab, deeds.BOUND)
+    assert user.ask("POST", path, body, headers=key).status == 202
+    assert user.ask("GET", path).json == {"databases": [{"name": "shop"}]}
+    assert _told(lab, id) == ["instance.databases_create"]
+    other = {"databases": [{"name": "another"}]}
+    assert user.ask("POST", path, other, headers=key).status == 409
+    user.delete(id)
+
+
+def test_the_api_dies_while_a_guest_is_asked_and_nobody_asks_again(lab, user):
+    """INV-19: a taskmanager says that nobody knows what became of it."""
+    id = user.create("db")
+    user.ready(id)
+    lab.arm("kill before:api.write:2")
+    with pytest.raises((OSError, http.client.HTTPException)):
+        user.ask("POST", f"instances/{id}/databases", {"databases": [{"name": "shop"}]})
+    lab.reached()
+    lab.restart("api")
+    assert _told(lab, id) == []
+    _age(lab, deeds.LATE)
+    until("its end is told", lambda: _told(lab, id), 90)
+    assert _told(lab, id) == ["instance.databases_create.unknown"]
+    shown = user.ask("GET", f"instances/{id}/events").json["events"][-1]
+    assert shown["details"]["databases"] == ["shop"]
+    user.delete(id)
+
+
+def _age(lab, seconds):
+    """As if all that was asked of guests had been asked so long ago."""
+    with lab.store.transaction() as tx:
+        tx.execute(sa.update(Deed).values(at=Deed.at - seconds - 1))
+
+
+def _told(lab, id):
+    """The events of an instance, but those of its operations."""
+    with lab.store.reading() as tx:
+        kinds = tx.scalars(
+            sa.select(Event.kind).where(Event.object_id == id).order_by(Event.seq)
+        )
+        return [kind for kind in kinds if "databases" in kind]
 
 
 def _accepted(lab, user):

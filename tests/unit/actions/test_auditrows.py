@@ -5,7 +5,8 @@ import pytest
 import sqlalchemy as sa
 
 from trove.actions import audit, auditrows
-from trove.db.tables import Event, Guest, GuestJob, GuestReport, OperationStep
+from trove.db.queries import deeds
+from trove.db.tables import Deed, Event, Guest, GuestJob, GuestReport, OperationStep
 from trove.model.states import OperationState, StepState
 from trove.rpc import passwords
 
@@ -195,3 +196,12 @@ def test_a_silence_of_an_instance_that_something_is_done_to(
     add(report(id, clock, ago=999))
     operation(id)
     assert look() == []
+
+
+def test_a_change_whose_end_nobody_told(look, add, instance, clock):
+    """INV-19: what is young may still be under way, what is over is over."""
+    id = instance()
+    for state, ago in (("asked", 10.0), ("done", 1e6), ("asked", deeds.LATE + 1e3)):
+        about = {"instance_id": id, "kind": "instance.x", "payload": {}}
+        add(Deed(id=f"{state}{ago}", state=state, at=clock() - ago, **about))
+    assert look() == [f"INV-19: nobody told what became of instance.x of instance {id}"]

@@ -98,6 +98,30 @@ def test_all_of_a_change_or_nothing(scene):
     assert scene.engine.accounts.rows["ann", "%"].password == "q"
 
 
+def test_what_is_asked_again_may_have_been_done(scene):
+    """Wholly, in part, or not at all: afterwards it is as it was ordered."""
+    shop, new = DatabaseOrder("shop"), DatabaseOrder("new")
+    scene.change("create_databases", [shop])
+    scene.change("create_databases", [shop, new], True)
+    assert scene.desk.databases(10, None) == ("new", "shop")
+    users = [scene.user("ann", "shop"), scene.user("bob", password="q")]
+    scene.change("create_users", scene.sealed(users=users[:1]))
+    scene.change("create_users", scene.sealed(users=users), True)
+    assert scene.desk.user("ann", "%").databases == ("shop",)
+    renaming = [
+        {"name": "ann", "host": "%", "new": {"name": "eve", "password": "r"}},
+        {"name": "bob", "host": "%", "new": {"password": "r"}},
+    ]
+    for again in (False, True):
+        scene.change("change_users", scene.sealed(users=renaming), again)
+        rows = scene.engine.accounts.rows
+        assert set(rows) == {("eve", "%"), ("bob", "%")}
+        assert {row.password for row in rows.values()} == {"r"}
+    none = [{"name": "none", "host": "%", "new": {"name": "other"}}]
+    with pytest.raises(errors.NotFound):
+        scene.change("change_users", scene.sealed(users=none), True)
+
+
 def test_grants_and_root(scene):
     scene.change("create_databases", [DatabaseOrder("shop")])
     scene.change("create_users", scene.sealed(users=[scene.user("ann")]))

@@ -2,8 +2,18 @@
 """Silent guests are told of once; old operations are forgotten, live ones never."""
 
 import sqlalchemy as sa
+from cryptography import fernet
 
-from trove.db.tables import Event, GuestReport, Instance, Operation
+from trove.db import types
+from trove.db.queries import deeds
+from trove.db.tables import (
+    ClientToken,
+    Deed,
+    Event,
+    GuestReport,
+    Instance,
+    Operation,
+)
 from trove.taskmanager.housekeeping import Housekeeping
 
 
@@ -76,3 +86,46 @@ def test_old_operations_go_and_live_ones_stay(house):
     Housekeeping(house.database, keep=30).round()
     with house.database.reading() as tx:
         assert set(tx.scalars(sa.select(Operation.id))) == {"recent", "live", "stuck"}
+
+
+def deed(id, state, at):
+    payload = {"user": "u"}
+    return Deed(
+        id=id, instance_id="i", kind="instance.x", payload=payload, state=state, at=at
+    )
+
+
+def test_what_nobody_was_left_to_end_is_told_of_once(house):
+    house.add(
+        deed("late", "asked", 1000 - deeds.LATE - 1),
+        deed("young", "asked", 1000 - deeds.LATE + 1),
+        deed("done", "done", 0),
+        deed("refused", "refused", 0),
+    )
+    keeping = Housekeeping(house.database)
+    keeping.round()
+    keeping.round()
+    assert kinds(house) == [("i", "instance.x.unknown")]
+    with house.database.reading() as tx:
+        (event,) = tx.scalars(sa.select(Event))
+        assert event.payload == {"user": "u"}
+
+
+def test_old_keys_and_ended_changes_go(house):
+    types.use_key(fernet.Fernet.generate_key())
+    house.moment = 100 * 24 * 3600.0
+    young = house.moment - 60
+    house.add(
+        deed("old", "done", 0),
+        deed("recent", "done", young),
+        *(
+            ClientToken(
+                project="p", client_token=key, body_hash="h", answers=[], created=at
+            )
+            for key, at in (("old", 0), ("recent", young))
+        ),
+    )
+    Housekeeping(house.database, keep=30).round()
+    with house.database.reading() as tx:
+        assert set(tx.scalars(sa.select(Deed.id))) == {"recent"}
+        assert set(tx.scalars(sa.select(ClientToken.client_token))) == {"recent"}

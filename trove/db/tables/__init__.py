@@ -3,6 +3,7 @@
 
 from trove.db.tables.configurations import Configuration, Parameter
 from trove.db.tables.datastores import Datastore, DatastoreVersion
+from trove.db.tables.deeds import ClientToken, Deed
 from trove.db.tables.instances import Guest, GuestReport, Instance
 from trove.db.tables.modules import InstanceModule, Module
 from trove.db.tables.operations import (
@@ -18,10 +19,12 @@ from trove.db.tables.root import RootDeed
 from trove.db.tables.services import ServiceProcess
 
 __all__ = [
+    "ClientToken",
     "CloudThing",
     "Configuration",
     "Datastore",
     "DatastoreVersion",
+    "Deed",
     "Event",
     "Guest",
     "GuestJob",
