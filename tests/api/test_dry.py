@@ -97,6 +97,93 @@ def test_a_group_says_which_of_its_values_wait(world: World) -> None:
     }
 
 
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_a_groups_own_change(world: World, method: str) -> None:
+    """Every instance that has it, and which of its values wait there."""
+    group = world.group(wait_timeout=60, performance_schema=False)
+    body = {"instance": {"configuration": group}}
+    having = [world.active() for _ in "ab"]
+    world.active()
+    for id in having:
+        assert world.ask("PUT", f"instances/{id}", body).status_int == 202
+        world.finish(id)
+    change = {"name": "slow", "values": {"performance_schema": True}}
+    path = f"configurations/{group}"
+    said = rehearsed(world, method, path, {"configuration": change})
+    assert said["operations"] == [
+        {
+            "type": "instance.configure",
+            "outage": "none",
+            "instance_id": id,
+            "restart_required": ["performance_schema"],
+        }
+        for id in sorted(having)
+    ]
+    kept = {"wait_timeout": 60} if method == "PATCH" else {}
+    assert said["changes"] == {
+        "name": {"before": "fast", "after": "slow"},
+        "values": {
+            "before": {"wait_timeout": 60, "performance_schema": False},
+            "after": {"performance_schema": True, **kept},
+        },
+    }
+    named = rehearsed(
+        world,
+        method,
+        path,
+        {
+            "configuration": {
+                **change,
+                "values": {"wait_timeout": 60, "performance_schema": False},
+            }
+        },
+    )
+    assert named["operations"] == [], "the values are the same"
+
+
+def test_a_groups_change_that_would_be_refused_is(world: World) -> None:
+    id, group = world.active(), world.group(wait_timeout=60)
+    path = f"configurations/{group}?dry_run=1"
+    none = {"configuration": {"values": {"no_such": 1}}}
+    assert world.ask("PATCH", path, none).status_int == 422
+    assert world.ask("DELETE", path).json == {
+        "dry_run": {"operations": [], "quota": []}
+    }
+    body = {"instance": {"configuration": group}}
+    assert world.ask("PUT", f"instances/{id}", body).status_int == 202
+    assert world.ask("DELETE", path).status_int == 400
+    busy = {"configuration": {"values": {"wait_timeout": 70}}}
+    assert world.ask("PATCH", path, busy).status_int == 422
+    assert world.ask("PATCH", path, busy, caller="stranger").status_int == 404
+
+
+def test_a_change_of_accounts_names_what_the_guest_would_be_asked(world: World) -> None:
+    id = world.furnished()
+    path = f"instances/{id}"
+    body = {"databases": [{"name": "new"}]}
+    said = rehearsed(world, "POST", f"{path}/databases", body)
+    assert said["operations"] == [
+        {
+            "type": "instance.databases_create",
+            "outage": "none",
+            "instance_id": id,
+            "details": {"databases": ["new"]},
+        }
+    ]
+    assert world.ask("POST", f"{path}/root?dry_run=1").json["dry_run"]["operations"]
+    bad = {"databases": [{"name": "information_schema"}]}
+    refused = world.ask("POST", f"{path}/databases?dry_run=1", bad)
+    assert refused.status_int == 400
+    assert world.ask("DELETE", f"{path}/root").status_int == 204
+    assert world.ask("DELETE", f"{path}/root?dry_run=1").status_int == 404
+    both = {"name": "general", "enable": 1, "publish": 1}
+    said = rehearsed(world, "POST", f"{path}/log", both)
+    assert [each["details"] for each in said["operations"]] == [
+        {"log": "general", "on": True},
+        {"log": "general", "published": True},
+    ]
+
+
 def test_a_name_alone_is_no_operation(world: World) -> None:
     id = world.active()
     said = rehearsed(world, "PUT", f"instances/{id}", {"instance": {"name": "new"}})
@@ -145,6 +232,10 @@ def test_what_is_neither_is_refused(world: World, given: str) -> None:
     assert world.ask("DELETE", f"instances/{id}?dry_run=0").status_int == 202
 
 
+NEVER = {"instance:ssl_update": "all that it asks for is refused"}
+"""What changes an instance and has no dry run, and why."""
+
+
 @pytest.mark.parametrize(
     "route, rule",
     [
@@ -168,6 +259,8 @@ def test_no_request_does_anything(world: World, route: Route, rule: str) -> None
     )
     assert _rows(world) == before
     assert world.desks.asked[asked:] == []
+    if route.path.startswith(("instances", "mgmt/instances", "configurations/{id}")):
+        assert route.op.dry or rule in NEVER, "an instance would be changed unforeseen"
     if not route.op.dry:
         assert answer.status_int == 400 and "no dry run" in answer.text
     else:

@@ -76,6 +76,8 @@ class Deeds:
             return [mine, beside.asked(tx)]
 
         id, number = self._services.database.run(written)
+        if self._services.rehearsed:
+            return True
         again = False
         if id != mine:
             found = self._services.books.run(lambda tx: deeds.reopen(tx, id))

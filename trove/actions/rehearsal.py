@@ -12,11 +12,12 @@ import typing
 import sqlalchemy as sa
 from sqlalchemy import orm
 
+from trove.actions.configurations import hidden
 from trove.actions.services import Services
 from trove.context import Context
 from trove.db.queries import configurations, instances, quotas
 from trove.db.session import Database
-from trove.db.tables import Instance, Operation
+from trove.db.tables import Configuration, Deed, Instance, Operation
 from trove.model import operations as kinds
 
 T = typing.TypeVar("T")
@@ -55,23 +56,38 @@ class Rehearsed(Exception):
 
 
 class _TakenBack(Exception):
-    """Ends a transaction, whose work was ``done``."""
+    """Ends a transaction, whose work was ``done``, and began an operation or not."""
 
-    def __init__(self, done: typing.Any) -> None:
+    def __init__(self, done: typing.Any, begun: bool) -> None:
         super().__init__("nothing is kept")
-        self.done = done
+        self.done, self.begun = done, begun
+
+
+class _Silent:
+    """In the place of a guest: all that is left is to ask it."""
+
+    def __getattr__(self, name: str) -> typing.NoReturn:
+        raise Rehearsed()
 
 
 class Rehearsal:
     """A ``Database`` to actions, as far as they know one; it keeps nothing."""
 
     def __init__(
-        self, services: Services, context: Context, owner: str, instance: str | None
+        self,
+        services: Services,
+        context: Context,
+        owner: str,
+        instance: str | None,
+        group: str | None = None,
     ) -> None:
         self._database = services.database
         self._context, self._owner, self._instance = context, owner, instance
+        self._group, self._had = group, dict[str, typing.Any]()
         self.outcome = Outcome()
-        self.services = services.rehearsing(typing.cast(Database, self))
+        self.services = services.rehearsing(
+            typing.cast(Database, self), lambda instance, context: _Silent()
+        )
 
     def reading(self) -> contextlib.AbstractContextManager[orm.Session]:
         """What is there is there."""
@@ -82,15 +98,16 @@ class Rehearsal:
 
         def played(tx: orm.Session) -> typing.NoReturn:
             before = self._look(tx)
+            self._had = configurations.settings(tx, self._group)
             done = work(tx)
             tx.flush()
-            self._note(tx, before, self._look(tx))
-            raise _TakenBack(done)
+            begun = self._note(tx, before, self._look(tx))
+            raise _TakenBack(done, begun)
 
         try:
             self._database.run(played, attempts)
         except _TakenBack as over:
-            if self.outcome.operations:
+            if over.begun:
                 raise Rehearsed() from None
             return typing.cast(T, over.done)
         raise AssertionError("a rehearsal was kept")
@@ -106,6 +123,10 @@ class Rehearsal:
             for each in quotas.rows(tx, project, {})
         }
         facts = {name: getattr(row, name) for name in SHOWN} if row else {}
+        group = tx.get(Configuration, self._group) if self._group else None
+        if group is not None:
+            facts = {name: getattr(group, name) for name in ("name", "description")}
+            facts["values"] = hidden(group.settings)
         return facts, reserved
 
     def _note(
@@ -113,7 +134,8 @@ class Rehearsal:
         tx: orm.Session,
         before: tuple[Row, dict[str, int]],
         after: tuple[Row, dict[str, int]],
-    ) -> None:
+    ) -> bool:
+        """Whether an operation has begun."""
         said = self.outcome
         for name, value in after[0].items():
             if before[0].get(name) != value:
@@ -121,14 +143,21 @@ class Rehearsal:
         for resource, amount in after[1].items():
             if more := amount - before[1].get(resource, 0):
                 said.reserved[resource] = said.reserved.get(resource, 0) + more
-        mine = Operation.request_id == self._context.request_id
-        for operation in tx.scalars(sa.select(Operation).where(mine)):
+        request = self._context.request_id
+        mine = sa.select(Operation).where(Operation.request_id == request)
+        begun = list(tx.scalars(mine))
+        for operation in begun:
             self._operation(tx, operation)
+        for deed in tx.scalars(sa.select(Deed).where(Deed.request_id == request)):
+            about = {"type": deed.kind, "outage": "none", "instance_id": self._instance}
+            details = {k: v for k, v in deed.payload.items() if k != "user"}
+            said.operations.append(about | ({"details": details} if details else {}))
+        return bool(begun)
 
     def _operation(self, tx: orm.Session, operation: Operation) -> None:
         said, input = self.outcome, operation.input or {}
         about: Row = {"type": operation.kind, "outage": OUT.get(operation.kind, "none")}
-        if self._instance is not None:
+        if operation.kind != kinds.CREATE:
             about["instance_id"] = operation.object_id
         row = instances.get(tx, operation.object_id)
         if operation.kind == kinds.RESIZE_FLAVOR:
@@ -144,13 +173,15 @@ class Rehearsal:
         elif operation.kind == kinds.DELETE:
             said.returned = dict(kinds.DeleteInstance.from_dict(input).cost)
         elif operation.kind == kinds.CONFIGURE and row:
-            about["restart_required"] = _slow(tx, row, input["before"])
+            former = input["before"]
+            same = former == row.configuration_id
+            old = self._had if same else configurations.settings(tx, former)
+            about["restart_required"] = _slow(tx, row, old)
         said.operations.append(about)
 
 
-def _slow(tx: orm.Session, row: Instance, before: str | None) -> list[str]:
+def _slow(tx: orm.Session, row: Instance, old: Row) -> list[str]:
     """The parameters that change, and that the engine takes at a restart only."""
-    old = configurations.settings(tx, before)
     new = configurations.settings(tx, row.configuration_id)
     changed = [name for name in {*old, *new} if old.get(name) != new.get(name)]
     rules = configurations.rules(tx, row.version_id)

@@ -5,7 +5,10 @@ Its password is told once, to whoever asked, and kept nowhere (S23). So the repe
 of a request that was answered cannot be answered with it; it is refused in a sentence.
 """
 
+import functools
 import secrets
+
+from sqlalchemy import orm
 
 from trove import errors
 from trove.actions.accounts import Running
@@ -40,7 +43,10 @@ def enable(
     done = running.change(
         "root_enable",
         lambda again: running.guest.enable_root(sealed),
-        _beside(running.id, root.ENABLE, context),
+        Beside(
+            lambda tx: root.write(tx, running.id, root.ENABLE, context),
+            functools.partial(_ended, running.id),
+        ),
     )
     if not done and password is None:
         raise errors.PasswordGone()
@@ -50,13 +56,18 @@ def enable(
 def disable(services: Services, context: Context, running: Running) -> None:
     """Nobody is root from now on; ``errors.NotFound`` if nobody was."""
 
-    def do(again: bool) -> None:
-        if not (again or was):
-            raise errors.NotFound(f"Root is not enabled on the instance {running.id}.")
-        running.guest.disable_root()
+    _able(running)
 
-    was = enabled(services, running)
-    running.change("root_disable", do, _beside(running.id, root.DISABLE, context))
+    def asked(tx: orm.Session) -> int:
+        if not root.enabled(tx, running.id):
+            raise errors.NotFound(f"Root is not enabled on the instance {running.id}.")
+        return root.write(tx, running.id, root.DISABLE, context)
+
+    running.change(
+        "root_disable",
+        lambda again: running.guest.disable_root(),
+        Beside(asked, functools.partial(_ended, running.id)),
+    )
 
 
 def history(
@@ -73,8 +84,5 @@ def _able(running: Running) -> None:
         raise errors.NotSupported(datastore=running.datastore.name, what=NAME)
 
 
-def _beside(id: str, deed: str, context: Context) -> Beside:
-    return Beside(
-        lambda tx: root.write(tx, id, deed, context),
-        lambda tx, number, state: root.settle(tx, id, number, state),
-    )
+def _ended(id: str, tx: orm.Session, number: int, state: str) -> None:
+    root.settle(tx, id, number, state)

@@ -76,17 +76,22 @@ class Services:
         self.flavors = flavors or Flavors(cloud.compute, self.settings.flavor_cache)
         self.images = images or Chosen(cloud.images)
         self._doorbell, self._guests = doorbell, guests
+        self.rehearsed = False
+        """Whether nothing is kept: then no guest is asked either."""
 
-    def rehearsing(self, database: Database) -> "Services":
-        """The same with another database, and nobody to tell or to ask."""
-        return Services(
+    def rehearsing(self, database: Database, guests: Guests) -> "Services":
+        """The same with another database and other guests, and nobody to tell."""
+        made = Services(
             database,
             self.cloud,
             lambda operation: None,
             self.settings,
             self.flavors,
-            images=self.images,
+            guests,
+            self.images,
         )
+        made.rehearsed = True
+        return made
 
     @property
     def asks_guests(self) -> bool:

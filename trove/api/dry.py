@@ -34,16 +34,27 @@ def asked(op: Op, ask: Ask) -> bool:
     return wanted
 
 
-def rehearse(ask: Ask, do: Deed) -> Plain:
-    """The answer's body."""
-    id = ask.ids.get("id")
+def rehearse(ask: Ask, do: Deed, noun: str) -> Plain:
+    """The answer's body; ``noun`` is what the path's id is of."""
+    id, group = ask.ids.get("id"), None
+    if noun == "configuration":
+        id, group = None, id
     if id is not None:
         with contextlib.suppress(errors.NotFound):  # the deed itself will say so
             id = instances.known(ask.services, id, ask.project)
-    rehearsal = Rehearsal(ask.services, ask.context, ask.owner, id)
+    rehearsal = Rehearsal(ask.services, ask.context, ask.owner, id, group)
+    nothing: Plain = {"services": rehearsal.services, "key": None}
+    nothing["object_store"] = _Nowhere  # to open it would make its container
     with contextlib.suppress(Rehearsed):
-        do(dataclasses.replace(ask, services=rehearsal.services, key=None))
+        do(dataclasses.replace(ask, **nothing))
     return {"dry_run": _view(rehearsal.outcome)}
+
+
+class _Nowhere:
+    """In the place of an object store."""
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def _view(outcome: Outcome) -> Plain:

@@ -103,7 +103,7 @@ class Root:
         rehearsed = dry.asked(op, ask)
         status = 200 if rehearsed else op.status
         seen = (
-            dry.rehearse(ask, do)
+            dry.rehearse(ask, do, stash.route.resource.name)
             if rehearsed
             else _viewed(stash.route, ask, once.carried(op, ask, do))
         )

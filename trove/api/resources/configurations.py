@@ -163,6 +163,7 @@ RESOURCES = (
                 "update",
                 "Replace a group's values, on every instance that has it.",
                 who=MEMBER,
+                dry=True,
                 body=REPLACE,
                 status=202,
             ),
@@ -173,6 +174,7 @@ RESOURCES = (
                 "edit",
                 "Change some of a group's values, on every instance that has it.",
                 who=MEMBER,
+                dry=True,
                 body=MERGE,
             ),
             _op(
@@ -182,6 +184,7 @@ RESOURCES = (
                 "delete",
                 "Delete a group that no instance has.",
                 who=MEMBER,
+                dry=True,
                 status=202,
             ),
             _op(

@@ -45,7 +45,7 @@ def _op(
     )
 
 
-_WRITE: Plain = {"who": MEMBER, "status": 202}
+_WRITE: Plain = {"who": MEMBER, "status": 202, "dry": True}
 
 RESOURCES = (
     Resource(

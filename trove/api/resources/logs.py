@@ -78,6 +78,7 @@ RESOURCES = (
                 act,
                 "instance:guest_log_action",
                 who=MEMBER,
+                dry=True,
                 body=ACT,
                 root="",
                 view=view,

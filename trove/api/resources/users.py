@@ -80,7 +80,7 @@ def _op(
     return Op(method, path, do, f"instance:extension:{rule}", said=said, **about)
 
 
-_WRITE: Plain = {"who": MEMBER, "status": 202}
+_WRITE: Plain = {"who": MEMBER, "status": 202, "dry": True}
 _USERS: Plain = {"body": schemas.USERS, "root": "users", "one": "user"}
 _GRANTS: Plain = {"body": schemas.REFERENCES, "root": "databases", "one": "database"}
 
