@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+import typing
 import uuid
 
 import pytest
@@ -42,6 +43,12 @@ MAKES = {
     "network.create_port": lambda c: c.network.create_port("x.port", net(c), ()),
     # each its own: one that was made by a lost request is taken, not made again
     "network.create_group": lambda c: c.network.create_group(f"{uuid.uuid4()}.g", ()),
+    "network.create_floating_ip": lambda c: c.network.create_floating_ip(
+        f"{uuid.uuid4()}.public", net(c), ID
+    ),
+    "server_groups.create": lambda c: c.server_groups.create(
+        f"{uuid.uuid4()}.s", "affinity"
+    ),
 }
 LOOKS = {
     "compute.find": lambda c: c.compute.find("x.server"),
@@ -49,10 +56,16 @@ LOOKS = {
     "compute.show": lambda c: c.compute.show(ID),
     "compute.flavors": lambda c: c.compute.flavors(),
     "compute.flavor": lambda c: c.compute.flavor("1"),
+    "compute.console": lambda c: c.compute.console(ID),
+    "server_groups.find": lambda c: c.server_groups.find("x.servers"),
+    "server_groups.owned": lambda c: c.server_groups.owned(),
+    "server_groups.show": lambda c: c.server_groups.show(ID),
+    "volumes.types": lambda c: c.volumes.types(),
     "volumes.find": lambda c: c.volumes.find("x.volume"),
     "volumes.owned": lambda c: c.volumes.owned(),
     "volumes.show": lambda c: c.volumes.show(ID),
     "network.find_ports": lambda c: c.network.find_ports("x.port"),
+    "network.owned_ports": lambda c: c.network.owned_ports(),
     "network.show_port": lambda c: c.network.show_port(ID),
     "network.find_groups": lambda c: c.network.find_groups("x.group"),
     "network.owned_groups": lambda c: c.network.owned_groups(),
@@ -69,6 +82,13 @@ DOES = {
     "compute.reboot": lambda c: c.compute.reboot(ID),
     "compute.stop": lambda c: c.compute.stop(ID),
     "compute.start": lambda c: c.compute.start(ID),
+    "compute.resize": lambda c: c.compute.resize(ID, "2"),
+    "compute.migrate": lambda c: c.compute.migrate(ID),
+    "compute.confirm": lambda c: c.compute.confirm(ID),
+    "compute.revert": lambda c: c.compute.revert(ID),
+    "compute.rebuild": lambda c: c.compute.rebuild(ID, ID, "", "mark"),
+    "server_groups.delete": lambda c: c.server_groups.delete(ID),
+    "volumes.retain": lambda c: c.volumes.retain(ID, "why"),
     "volumes.delete": lambda c: c.volumes.delete(ID),
     "volumes.extend": lambda c: c.volumes.extend(ID, 2),
     "network.delete_port": lambda c: c.network.delete_port(ID),
@@ -79,6 +99,18 @@ CALLS = MAKES | LOOKS | DOES
 ABSENT = (type(None), protocol.Refused, errors.FlavorNotFound)
 FINAL = {"400": protocol.Refused, "403": protocol.Refused, "413": protocol.Refused}
 LATER = {"413 later": 3.0, "429": 1.0, "503": 1.0}
+
+
+def test_every_call_of_the_protocol_is_in_the_table():
+    """One that is added is one more row."""
+    kinds = typing.get_type_hints(protocol.Cloud)
+    declared = {
+        f"{noun}.{name}"
+        for noun, kind in kinds.items()
+        for name in vars(kind)
+        if not name.startswith("_")
+    }
+    assert set(CALLS) == declared
 
 
 def net(cloud):
@@ -119,6 +151,8 @@ def patient(deployment, proxy):
         made.network.delete_port(port.id)
     for group in made.network.owned_groups():
         made.network.delete_group(group.id)
+    for group in made.server_groups.owned():
+        made.server_groups.delete(group.id)
     until("no volume is left", lambda: gone(made), 30)
     made.close()
 
@@ -286,6 +320,74 @@ def test_whole_flows_on_a_bad_day(deployment, demo, proxy, through):
     for id in made:
         demo.gone(id)
     assert [f"{f.method} {f.where.pattern}" for f in proxy.clear()] == []
+
+
+ACTION = "/compute/.*/servers/[^/]*/action "
+CHANGES = {
+    "public": [
+        ("GET", "/floatingips", "503"),
+        ("POST", "/floatingips", "done and reset"),
+        ("GET", "/floatingips", "malformed"),
+    ],
+    "private": [
+        ("DELETE", "/floatingips/", "500"),
+        ("DELETE", "/floatingips/", "done and reset"),
+    ],
+    "resize": [
+        ("POST", f'{ACTION}.*"resize"', "504"),
+        ("GET", "/compute/.*/servers/[0-9a-f-]{36}", "500"),
+        ("POST", f'{ACTION}.*"confirmResize"', "done and reset"),
+    ],
+    "grow": [
+        ("POST", "/volumes/[^/]*/action .*os-extend", "done and reset"),
+        ("GET", "/volume/v3/[^/]*/volumes/", "502"),
+    ],
+    "reboot": [
+        ("POST", f'{ACTION}.*"reboot"', "429"),
+        ("GET", "/compute/.*/servers/[0-9a-f-]{36}", "half"),
+    ],
+    "delete": [
+        ("DELETE", "/os-server-groups/", "503"),
+        ("DELETE", "/os-server-groups/", "done and reset"),
+    ],
+}
+"""What is asked for, and what the cloud does meanwhile."""
+
+
+def test_changes_on_a_bad_day(deployment, demo, admin, proxy, through):
+    """The calls of the later flows: each change ends as it would, and nothing leaks."""
+    proxy.on("POST", "/os-server-groups", "done and reset")
+    proxy.on("GET", "/os-server-groups", "500")
+    id = demo.create("mariadb", "changed", [USER], locality="anti-affinity")
+    demo.wait(id)
+    assert [f"{f.method} {f.where.pattern}" for f in proxy.clear()] == []
+    path = f"/instances/{id}"
+    asks = {
+        "public": (demo, "PUT", path, {"instance": {"access": {"is_public": True}}}),
+        "private": (demo, "PUT", path, {"instance": {"access": {"is_public": False}}}),
+        "resize": (demo, "POST", f"{path}/action", {"resize": {"flavorRef": "2"}}),
+        "grow": (demo, "POST", f"{path}/action", {"resize": {"volume": {"size": 2}}}),
+        "reboot": (admin, "POST", f"/mgmt{path}/action", {"reboot": {}}),
+        "delete": (demo, "DELETE", path, None),
+    }
+    for name, (who, method, where, body) in asks.items():
+        for fault in CHANGES[name]:
+            proxy.on(*fault)
+        answer = who.ask(method, where, body)
+        assert answer.status_code == 202, (name, answer.text)
+        if name == "delete":
+            demo.gone(id)
+            break
+        with demo.connect(demo.wait(id), "ada", "correct horse", "shop") as line:
+            assert ask(line, "SELECT 1")[0][0] == 1
+        shown = demo.show(id)
+        assert "fault" not in shown, (name, shown["fault"])
+        unmet = [f"{f.method} {f.where.pattern}" for f in proxy.clear()]
+        assert unmet == [], name
+    assert shown["volume"]["size"] == 2 and shown["flavor"]["id"] == "2"
+    with contextlib.closing(deployment.cloud()) as cloud:
+        assert cloud.network.owned_floating_ips() == []
+        assert cloud.server_groups.owned() == []
 
 
 def test_what_is_final_ends_in_a_visible_error(deployment, demo, proxy, through):

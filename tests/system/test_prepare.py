@@ -68,16 +68,32 @@ class Guest:
 
     def agents(self) -> list[int]:
         """The agent and its children."""
+        return [pid for pid, argv in self.processes() if b"trove." in argv]
+
+    def agent(self) -> int:
+        """The agent alone."""
+        agents = self.processes()
+        return next(pid for pid, argv in agents if b"trove.cmd.guestagent" in argv)
+
+    def processes(self) -> list[tuple[int, bytes]]:
+        """Each of the guest's, with its words."""
         found = []
+        own = os.readlink(f"/proc/{self.pid}/ns/pid")
         for folder in pathlib.Path("/proc").glob("[0-9]*"):
             try:
-                there = os.readlink(folder / "ns/pid")
-                argv = (folder / "cmdline").read_bytes()
+                if os.readlink(folder / "ns/pid") == own:
+                    argv = (folder / "cmdline").read_bytes()
+                    found.append((int(folder.name), argv))
             except OSError:  # it ended
                 continue
-            if there == os.readlink(f"/proc/{self.pid}/ns/pid") and b"trove." in argv:
-                found.append(int(folder.name))
         return found
+
+    def name(self, pid: int) -> bytes:
+        """Of one of its processes."""
+        try:
+            return pathlib.Path(f"/proc/{pid}/comm").read_bytes()
+        except OSError:  # it ended
+            return b""
 
 
 def booting(deployment: Deployment, id: str) -> Guest:

@@ -70,16 +70,26 @@ class Swift:
     def delete(self, container: str, prefixes: typing.Iterable[str]) -> None:
         """All that begins with one of these; nothing there is fine."""
         for prefix in prefixes:
-            while names := self._names(container, prefix):
+            after = ""
+            # page after page, each once: a list that lags shows what is gone already
+            while names := self._names(container, prefix, after):
                 for name in names:
                     path = f"{container}/{urllib.parse.quote(name)}"
                     self._ask("DELETE", path, ok=(200, 204, 404))
+                if names[-1] <= after:
+                    raise errors.Upstream(why="the object store's list has no end")
+                after = names[-1]
 
-    def _names(self, container: str, prefix: str) -> list[str]:
+    def _names(self, container: str, prefix: str, after: str) -> list[str]:
         said = self._ask(
             "GET",
             container,
-            params={"prefix": prefix, "format": "json", "limit": str(PAGE)},
+            params={
+                "prefix": prefix,
+                "format": "json",
+                "limit": str(PAGE),
+                "marker": after,
+            },
             ok=(200, 204, 404),
         )
         if said.status_code != 200:

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The client of Swift, against the one-machine cloud's."""
 
+import http.server
+import socket
+import struct
+import threading
 import urllib.parse
 
 import pytest
@@ -8,6 +12,7 @@ import requests
 
 from tests.objectstore import serving
 from trove import errors
+from trove.guestagent import upload
 from trove.storage import swift
 from trove.storage.swift import Swift
 
@@ -74,3 +79,141 @@ def test_a_store_that_is_not_there_is_unavailable(mine, store):
     gone = Swift("http://127.0.0.1:1/v1/AUTH_p", "p/member")
     with pytest.raises(errors.Unavailable):
         gone.ensure("c")
+
+
+LIST = b'[{"name": "a/1"}]'
+KEY = {"X-Container-Meta-Temp-URL-Key": "k"}
+ANSWERS = {
+    "400": (400, errors.Upstream),
+    "401": (401, errors.Forbidden),
+    "403": (403, errors.Forbidden),
+    "404": (404, None),
+    "409": (409, errors.Upstream),
+    "413": (413, errors.Upstream),
+    "429": (429, errors.Upstream),
+    "500": (500, errors.Upstream),
+    "502": (502, errors.Upstream),
+    "503": (503, errors.Upstream),
+    "504": (504, errors.Upstream),
+    "redirect": (302, errors.Upstream),
+    "malformed": (b"<html>welcome</html>", None),
+    "no list": (b'{"name": 1}', None),
+    "half": (None, errors.Unavailable),
+    "reset": (None, errors.Unavailable),
+    "hang": (None, errors.Unavailable),
+}
+"""What a store does to one request, and what that is."""
+CALLS = {
+    "HEAD": lambda swift: swift.ensure("c"),
+    "PUT": lambda swift: swift.ensure("c"),
+    "GET": lambda swift: swift.delete("c", ("a/",)),
+    "DELETE": lambda swift: swift.delete("c", ("a/",)),
+}
+
+
+class Bad(http.server.BaseHTTPRequestHandler):
+    """Does ``server.fault`` to requests of ``server.verb``; else all is well."""
+
+    def log_message(self, *_):
+        pass
+
+    def do(self):
+        server, fault = self.server, self.server.fault
+        self.close_connection = True
+        if self.command != server.verb:
+            first = "marker=&" in self.path or self.path.endswith("marker=")
+            missing = server.verb == "PUT" and self.command == "HEAD"
+            status = 404 if missing else 201 if self.command == "PUT" else 200
+            return self.say(status, LIST if self.command == "GET" and first else b"[]")
+        wanted = ANSWERS[fault][0]
+        if fault == "hang":
+            server.over.wait(10)
+        elif fault == "reset":
+            self.connection.setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+            )
+            self.connection.close()
+        elif fault == "half":
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n")
+            if self.command == "GET":
+                self.wfile.write(b"\r\n[{")
+        elif isinstance(wanted, bytes):
+            self.say(200, wanted)
+        else:
+            self.say(wanted, b"")
+        return None
+
+    do_HEAD = do_GET = do_PUT = do_DELETE = do
+
+    def say(self, status, body):
+        self.send_response(status)
+        for name, value in {**KEY, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+
+@pytest.fixture
+def bad(monkeypatch):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Bad)
+    server.daemon_threads = True
+    server.over = threading.Event()
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    monkeypatch.setattr(swift, "TIMEOUT", (1.0, 0.3))
+    monkeypatch.setattr(upload, "TIMEOUT", 0.3)
+    yield server
+    server.over.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize("verb", CALLS)
+@pytest.mark.parametrize("fault", ANSWERS)
+def test_every_call_meets_every_fault(bad, verb, fault):
+    """T10: each is told by its class, soon; and nothing is taken for done."""
+    bad.verb, bad.fault = verb, fault
+    wanted = ANSWERS[fault][1]
+    if fault == "404" and verb in ("HEAD", "PUT"):
+        wanted = errors.Upstream  # it does not show what was just made
+    if fault == "half" and verb == "HEAD":
+        wanted = errors.Forbidden  # it shows the container, and no key
+    if fault in ("malformed", "no list"):
+        wanted = {"GET": errors.Upstream, "PUT": errors.Upstream}.get(verb, wanted)
+    mine = Swift(f"http://127.0.0.1:{bad.server_port}/v1/AUTH_p", "p/member")
+    if wanted is None:
+        CALLS[verb](mine)
+    else:
+        with pytest.raises(wanted) as told:
+            CALLS[verb](mine)
+        assert type(told.value) is wanted
+    mine.close()
+    if verb in ("HEAD", "PUT"):
+        return
+    target = upload.Target(f"http://127.0.0.1:{bad.server_port}/v1/a/c/p/", "sig=s")
+    bad.verb = "PUT"
+    with pytest.raises(errors.Upstream):
+        upload.put(target, "1", b"text")
+
+
+class Lagging(Swift):
+    """Its lists show what is gone."""
+
+    names = ("a/1", "a/2")
+    endless = False
+
+    def _names(self, container, prefix, after):
+        return [name for name in self.names if self.endless or name > after]
+
+
+def test_a_list_that_lags_is_gone_through_once(store):
+    """What was deleted is still shown: that is no reason to go on for ever."""
+    lagging = Lagging(store.endpoint("p"), "p/member")
+    lagging.ensure("c")
+    lagging.delete("c", ("a/",))
+    lagging.endless = True
+    with pytest.raises(errors.Upstream, match="no end"):
+        lagging.delete("c", ("a/",))
+    lagging.close()
