@@ -20,7 +20,7 @@ from trove.guestagent.modules.shelf import Shelf
 from trove.guestagent.places import Places
 from trove.model.states import Modular
 from trove.rpc import sealing
-from trove.rpc.messages import ModuleOrder, TlsShown
+from trove.rpc.messages import CopyShown, ModuleOrder, TlsShown
 from trove.rpc.relay import Line, Relay
 
 Any = typing.Any
@@ -56,6 +56,8 @@ class Desks:
         """What guests serve with, PEM."""
         self.brought: dict[str, str] = {}
         """The mode of those that serve with what a user brought."""
+        self.copies: dict[str, list[CopyShown]] = {}
+        """What upgrades left on guests' volumes."""
         self.asked: list[str] = []
         """The methods that guests were asked."""
         self.silent: set[str] = set()
@@ -94,6 +96,7 @@ class Desks:
             accounts=desk,
             logs=logs,
             tls=lambda: self._shown(instance),
+            copies=lambda: tuple(self.copies.get(instance, ())),
             shelf=None if self.home is None else Shelf(self._places(instance)),
         )
         self.accounts[instance] = engine.accounts

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.api.test_policy_matrix import BODIES
-from tests.api.world import ADMINS, CALLERS, DEMO, MODULE, OTHER, World
+from tests.api.world import ADMINS, CALLERS, COPY, DEMO, MODULE, OTHER, World
 from trove.api import policy
 from trove.api.resources import TABLE
 from trove.api.table import Route
@@ -74,6 +74,7 @@ def _fill(world: World, route: Route, ids: dict[str, str]) -> str:
         "user": "ann",
         "instance": "i",
         "module": MODULE,
+        "copy": COPY,
     }
     return route.path.format(**{**known, **ids})
 

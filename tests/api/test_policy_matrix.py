@@ -10,7 +10,7 @@ import typing
 import pytest
 from oslo_policy import policy as oslo
 
-from tests.api.world import DEMO, MODULE, World
+from tests.api.world import COPY, DEMO, MODULE, World
 from trove.api import policy
 from trove.api.resources import TABLE
 from trove.api.table import Route
@@ -65,6 +65,8 @@ EXPECTED = {
     "flavor:index": OPEN,
     "flavor:show": OPEN,
     "instance:configuration": ONE,
+    "instance:copy_discard": WRITE,
+    "instance:copy_list": ONE,
     "instance:create": READ | {"reader": 403},
     "instance:delete": WRITE,
     "instance:detail": READ,
@@ -244,6 +246,7 @@ def test_who_may(world: World, route: Route, rule: str) -> None:
             "project": DEMO,
             "instance": "i",
             "module": MODULE,
+            "copy": COPY,
         }
         if "configurations/{id}" in route.path:
             ids["id"] = world.group()

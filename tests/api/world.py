@@ -40,7 +40,7 @@ from trove.db.tables import (
     Record,
 )
 from trove.model.states import OperationState, Task
-from trove.rpc.messages import ModuleOrder
+from trove.rpc.messages import CopyShown, ModuleOrder
 
 DEMO, OTHER, ADMINS = "demo0000", "other000", "admins00"
 
@@ -54,6 +54,7 @@ CALLERS = {
 }
 
 MODULE = "7f3d5c2e-1111-4222-8333-444455556666"
+COPY = "9f3d5c2e-1111-4222-8333-444455556666-failed"
 IMAGE = "6f3d5c2e-1111-4222-8333-444455556666"
 
 
@@ -241,9 +242,10 @@ class World:
             )
 
     def furnished(self, caller: str = "member", **about: typing.Any) -> str:
-        """An active one with a module, the database shop, its user ann, and root."""
+        """An active one with a module, a copy, the database shop, its ann, and root."""
         self.everybodys_module()
         id = self.active(caller, modules=[{"id": MODULE}], **about)
+        self.desks.copies[id] = [CopyShown(COPY, 4096, self.clock)]
         accounts = self.desks.accounts[id]
         accounts.create_databases([engines.Database("shop")])
         accounts.create_accounts([engines.Account("ann", "%", ("shop",), "p")])

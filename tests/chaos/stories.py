@@ -84,6 +84,11 @@ def stop(world: World) -> None:
     world.stop()
 
 
+def discard_a_copy(world: World) -> None:
+    _quietly_created(world)
+    world.discard()
+
+
 def resize_flavor(world: World) -> None:
     _quietly_created(world)
     world.resize_flavor()
@@ -303,6 +308,7 @@ FLOWS = {
         delete_while_rebooting,
         reboot_of_a_server_that_is_off,
         stop,
+        discard_a_copy,
         resize_flavor,
         resize_flavor_in_vain,
         delete_while_resizing_flavor,

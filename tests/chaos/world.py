@@ -523,6 +523,10 @@ class World:
         """An accepted stop of the database."""
         self._ask(operations.STOP, Task.UPDATING)
 
+    def discard(self) -> None:
+        """An accepted end of a copy of the data."""
+        self._ask(operations.DISCARD, Task.UPDATING, {"copy": "old-failed"})
+
     def resize_flavor(self) -> None:
         """An accepted change of the flavor, from 1 GiB of memory to 2."""
         before, after = operations.Size("2", 1024, 1), operations.Size("3", 2048, 2)

@@ -200,10 +200,19 @@ def test_another_build_of_the_version_and_the_way_back(
     assert "prepare" in ended["fault"]
     shop.holds()
     assert shop.kept() == [f"{ended['id']}-failed"], "nobody's data are deleted"
+    copies = f"/instances/{shop.id}/copies"
+    (copy,) = demo.ask("GET", copies).json()["copies"]
+    assert copy["name"] == f"{ended['id']}-failed" and copy["size"] > 2**20
     assert shop.build() == "second"
     shown = demo.show(shop.id)
     assert shown["datastore"]["version"] == "second"
     assert "prepare" in shown["fault"]["message"]
+
+    assert demo.ask("DELETE", f"{copies}/{copy['name']}").status_code == 202
+    assert shop.ended("instance.discard")["state"] == "done"
+    assert demo.ask("GET", copies).json() == {"copies": []}
+    assert shop.kept() == []
+    shop.holds()
 
     body = {"rebuild": {"image_id": second}}
     answer = admin.ask("POST", f"/mgmt/instances/{shop.id}/action", body)

@@ -16,6 +16,7 @@ from trove.guestagent.health import Watch
 from trove.guestagent.heartbeat import Heartbeat, Reporter
 from trove.guestagent.host import Host
 from trove.guestagent.jobs import Jobs
+from trove.guestagent.keeps import Keeps
 from trove.guestagent.ledger import OWN, Ledger
 from trove.guestagent.link import Broker, Link
 from trove.guestagent.logs import Logs
@@ -81,7 +82,7 @@ class Agent:
             _broker(places, conf, guest, contact),
             self._who,
             contact.bootstrap,
-            self._manager(load_engine),
+            self._manager(load_engine, guest.data),
             up=self._up,
             check=_check(conf.guest.commands_key, guest.instance),
         )
@@ -97,7 +98,9 @@ class Agent:
         self.heartbeat = Heartbeat(self.reporter, self.link.report, heartbeat_interval)
         self._take_up()
 
-    def _manager(self, load_engine: typing.Callable[[], Engine]) -> Manager:
+    def _manager(
+        self, load_engine: typing.Callable[[], Engine], volume: str
+    ) -> Manager:
         desk = accounts.Desk(
             functools.cache(load_engine),
             accounts.unsealer(lambda: identity.load(self._places).private_key),
@@ -114,6 +117,7 @@ class Agent:
             *(self.ledger, self.jobs, self._ring, desk, self.logs),
             tls=lambda: identity.shown(self._places),
             shelf=Shelf(self._places),
+            copies=Keeps(self._host, volume).shown,
         )
 
     @property

@@ -10,10 +10,12 @@ under the copy's name with ``.failed``, for who wants to know what went wrong.
 import os
 import pathlib
 import re
+import time
 
 from trove import errors
 from trove.guestagent.brought import FOLDER
 from trove.guestagent.host import Host, HostError
+from trove.rpc.messages import CopyShown
 
 KEPT = ".trove-kept"
 """The directory on the volume; root's alone."""
@@ -24,6 +26,8 @@ MARGIN = 256 << 20
 """Bytes of the volume that a copy must leave free."""
 WITHIN = 50 * 60
 """Seconds for a copy of everything."""
+COUNTING = 15.0
+"""Seconds in which the sizes of all copies are counted, for a user who waits."""
 
 
 class NoRoom(errors.Invalid):
@@ -80,6 +84,36 @@ class Keeps:
         """The copy is gone, and what was begun of it."""
         for path in (self._path(name), self._path(f"{name}-unfinished")):
             self._host.remove(str(path))
+
+    def shown(self) -> tuple[CopyShown, ...]:
+        """What there is, by name; what is under way is there in part."""
+        try:
+            names = sorted(os.listdir(self._volume / KEPT))
+        except FileNotFoundError:
+            return ()
+        left = time.monotonic() + COUNTING
+        return tuple(
+            CopyShown(name, self._size(name, left - time.monotonic()), made)
+            for name in names
+            if NAME.fullmatch(name)
+            and not name.endswith("-aside")
+            and (made := self._made(name)) is not None
+        )
+
+    def _made(self, name: str) -> float | None:
+        try:
+            return (self._volume / KEPT / name).lstat().st_mtime
+        except FileNotFoundError:
+            return None
+
+    def _size(self, name: str, within: float) -> int | None:
+        if within < 1:
+            return None
+        words = ["du", "--summarize", "--block-size=1", "--", str(self._path(name))]
+        try:
+            return int(self._host.run(words, timeout=within).stdout.split()[0])
+        except (HostError, ValueError, IndexError):
+            return None
 
     def _path(self, name: str) -> pathlib.Path:
         if not NAME.fullmatch(name):

@@ -15,6 +15,7 @@ from trove.guestagent.logs import Logs
 from trove.guestagent.modules.shelf import Shelf
 from trove.rpc import codec
 from trove.rpc.messages import (
+    CopyShown,
     DatabaseOrder,
     Group,
     JobReport,
@@ -43,6 +44,7 @@ class Manager:
         logs: Logs | None = None,
         tls: typing.Callable[[], TlsShown] = lambda: TlsShown(ENFORCED, None, False),
         shelf: Shelf | None = None,
+        copies: typing.Callable[[], tuple[CopyShown, ...]] = lambda: (),
     ) -> None:
         self._ledger = ledger
         self._jobs = jobs
@@ -50,6 +52,7 @@ class Manager:
         self._tls = tls
         self._rang = rang
         self._shelf = shelf
+        self._copies = copies
 
     def prepare(self, context: Context, job: str, plan: Plan) -> None:
         """Become what the plan says; what is sealed in it stays sealed on disk."""
@@ -98,6 +101,10 @@ class Manager:
     def list_modules(self, context: Context) -> tuple[ModuleShown, ...]:
         """What it was told to apply."""
         return () if self._shelf is None else self._shelf.shown()
+
+    def list_copies(self, context: Context) -> tuple[CopyShown, ...]:
+        """What an upgrade left on the volume."""
+        return self._copies()
 
     def job(self, context: Context, job: str) -> JobReport | None:
         """How a job stands; who asks about an ended one has heard of its end."""

@@ -27,6 +27,7 @@ MODULES = "instance.modules"
 UPGRADE = "instance.upgrade"
 REBUILD = "instance.rebuild"
 MIGRATE = "instance.migrate"
+DISCARD = "instance.discard"
 REAPPLY = "module.reapply"
 
 DEADLINES = {
@@ -44,6 +45,7 @@ DEADLINES = {
     UPGRADE: 4 * 3600.0,
     REBUILD: 4 * 3600.0,
     MIGRATE: 150 * 60.0,
+    DISCARD: 60 * 60.0,
     REAPPLY: 7 * 24 * 3600.0,
 }
 """Seconds that each kind may take before it is undone, or raises an alarm."""
@@ -287,5 +289,21 @@ class MigrateInstance:
 
     @classmethod
     def from_dict(cls, data: dict[str, typing.Any]) -> "MigrateInstance":
+        """The reverse of ``to_dict``."""
+        return cls(**data)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DiscardCopy:
+    """The copy of the data that ``instance.discard`` removes."""
+
+    copy: str
+
+    def to_dict(self) -> dict[str, typing.Any]:
+        """Plain JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, typing.Any]) -> "DiscardCopy":
         """The reverse of ``to_dict``."""
         return cls(**data)

@@ -12,6 +12,7 @@ import typing
 
 from trove.rpc.interface import Interface, call, cast
 from trove.rpc.messages import (
+    CopyShown,
     DatabaseOrder,
     Group,
     JobReport,
@@ -96,6 +97,10 @@ class Guest(Interface):
     @call(since="1.4", timeout=10)
     def list_modules(self) -> tuple[ModuleShown, ...]:
         """Every module that it was told to apply, and what its driver said."""
+
+    @call(since="1.7", timeout=30)
+    def list_copies(self) -> tuple[CopyShown, ...]:
+        """What an upgrade left beside the data on the volume."""
 
     # -- databases, users, grants, root: what a guest is asked while a user waits
 

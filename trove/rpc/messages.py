@@ -175,6 +175,16 @@ class TlsShown:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class CopyShown:
+    """A copy of the data beside them on the volume; ``size`` in bytes, None when it is
+    not counted in time; ``made`` is the guest's clock's."""
+
+    name: str
+    size: int | None
+    made: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class ModuleOrder:
     """A module for a guest. ``sealed`` is ``rpc.sealing.seal`` of ``{"contents"}``, in
     base64; none is needed to take it away."""

@@ -34,6 +34,7 @@ LOOKS = frozenset(
         "certificate",
         "tls",
         "list_modules",
+        "list_copies",
     }
 )
 CHANGES = frozenset(

@@ -7,7 +7,7 @@ import pytest
 
 from trove import errors
 from trove.guestagent.brought import FOLDER
-from trove.guestagent.host import Host
+from trove.guestagent.host import Host, HostError
 from trove.guestagent.keeps import KEPT, Keeps, NoRoom
 
 
@@ -206,3 +206,27 @@ def test_a_certificate_that_was_brought_stays_where_and_what_it_is(volume, host)
     assert (folder / "brought.json").read_text() == "the next key"
     found = [path for path in (volume / KEPT).rglob("brought.json")]
     assert found == []
+
+
+def test_what_is_there_is_told(volume, tmp_path):
+    keeps = Keeps(Host(), str(volume))
+    assert keeps.shown() == ()
+    kept = volume / KEPT
+    for name in ("a", "b-failed", "b-aside", "c-unfinished", "not a name"):
+        (kept / name).mkdir(parents=True)
+    (kept / "b-failed" / "data").write_bytes(b"x" * 100_000)
+    shown = {copy.name: copy.size for copy in keeps.shown()}
+    assert set(shown) == {"a", "b-failed", "c-unfinished"}
+    assert shown["b-failed"] >= 100_000 > shown["a"]
+    keeps.forget("b-failed")
+    assert [copy.name for copy in keeps.shown()] == ["a", "c-unfinished"]
+
+
+def test_a_size_that_takes_too_long_is_not_told(volume):
+    class Slow(Host):
+        def run(self, argv, **how):
+            raise HostError("du", None, "")
+
+    (volume / KEPT / "a").mkdir(parents=True)
+    (copy,) = Keeps(Slow(), str(volume)).shown()
+    assert (copy.name, copy.size) == ("a", None)

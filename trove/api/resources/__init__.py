@@ -4,6 +4,7 @@
 from trove.api.resources import (
     clusters,
     configurations,
+    copies,
     databases,
     datastores,
     flavors,
@@ -31,6 +32,7 @@ RESOURCES = (
     *logs.RESOURCES,
     *ssl.RESOURCES,
     *instancemodules.RESOURCES,
+    *copies.RESOURCES,
     *history.RESOURCES,
     *managed.RESOURCES,
     *datastores.RESOURCES,
