@@ -4,6 +4,7 @@
 import argparse
 import typing
 
+import sqlalchemy as sa
 from sqlalchemy import orm
 
 from trove import errors
@@ -11,6 +12,7 @@ from trove.actions import parameters
 from trove.datastores import registry
 from trove.db import migrate
 from trove.db.queries import datastores
+from trove.db.tables import Instance
 
 Nouns = typing.Any
 MISSING = 3
@@ -39,6 +41,11 @@ def _database(parser: argparse.ArgumentParser) -> None:
     command.add_argument("revision", help="the revision to go to, or 'base'")
     command.add_argument("--yes", action="store_true", help="do not ask")
     command.set_defaults(do=downgrade)
+    command = verbs.add_parser(
+        "recreate", help="empty it; refused while anything lives"
+    )
+    command.add_argument("--yes", action="store_true", help="do not ask")
+    command.set_defaults(do=recreate)
 
 
 def sync(manage: typing.Any) -> None:
@@ -76,6 +83,31 @@ def downgrade(manage: typing.Any) -> None:
     manage.out.say(f"The database is now at revision {after or 'base'}.", after=after)
 
 
+def recreate(manage: typing.Any) -> None:
+    """trove-manage db recreate
+
+    Never while an instance lives: its server and its data would be nobody's.
+    """
+    database = manage.database(timeout=0)
+    if migrate.current(database) is not None:
+        with database.reading() as tx:
+            living = tx.scalar(
+                sa.select(sa.func.count())
+                .select_from(Instance)
+                .where(Instance.deleted_at.is_(None))
+            )
+        if living:
+            raise errors.Conflict(f"{living} instances live; delete them first.")
+    if not manage.asked.yes:
+        raise errors.Conflict(
+            "All that is in the database is lost; say --yes to do it."
+        )
+    migrate.downgrade(database, "base")
+    migrate.upgrade(database)
+    after = migrate.current(database)
+    manage.out.say(f"The database is empty, at revision {after}.", after=after)
+
+
 # -- datastore ---------------------------------------------------------------------
 
 
@@ -98,6 +130,9 @@ def _datastores(parser: argparse.ArgumentParser) -> None:
     command.add_argument("--manager", help="the plug-in; default: the datastore's name")
     command.add_argument("--image", help="id of the guest image")
     command.add_argument("--image-tags", help="tags of the guest image, with commas")
+    command.add_argument("--packages", help="packages of the guest, with commas")
+    command.add_argument("--registry-ext", help="kept and shown; nothing reads it")
+    command.add_argument("--repl-strategy", help="kept and shown; nothing reads it")
     shown = command.add_mutually_exclusive_group()
     shown.add_argument(
         "--active",
@@ -208,9 +243,12 @@ def register_version(manage: typing.Any) -> None:
     columns: dict[str, typing.Any] = {"manager": manager}
     if asked.image is not None:
         columns["image_id"] = asked.image
-    if asked.image_tags is not None:
-        tags = [tag.strip() for tag in asked.image_tags.split(",")]
-        columns["image_tags"] = [tag for tag in tags if tag]
+    for name in ("image_tags", "packages"):
+        if (text := getattr(asked, name)) is not None:
+            columns[name] = [word for each in text.split(",") if (word := each.strip())]
+    for name in ("registry_ext", "repl_strategy"):
+        if getattr(asked, name) is not None:
+            columns[name] = getattr(asked, name)
     if asked.active is not None:
         columns["active"] = asked.active
 

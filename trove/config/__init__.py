@@ -63,6 +63,19 @@ def groups() -> list[str]:
     return sorted(found.name for found in pkgutil.iter_modules(__path__))
 
 
+def names() -> dict[str, set[str]]:
+    """The options that a group's section of a file may have, by section. Without
+    [DEFAULT]: it is other libraries' as well."""
+    found: dict[str, set[str]] = {}
+    for group, options in list_opts():
+        if group is not None:
+            mine = found.setdefault(group.name, set())
+            for option in options:
+                mine |= {option.name, option.dest}
+                mine |= {old.name for old in option.deprecated_opts if old.name}
+    return found
+
+
 def _listed(names: typing.Iterable[str]) -> Listed:
     modules = [_load(name) for name in names]
     return [(module.GROUP, list(module.OPTS)) for module in modules]

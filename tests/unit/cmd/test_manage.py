@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """trove-manage, as an operator types it."""
 
+import itertools
 import json
+import pathlib
+import re
 
 import pytest
+import sqlalchemy as sa
 from cryptography import fernet
 
 from trove.cmd import manage
 from trove.datastores import rules as files
-from trove.db import types
+from trove.db import migrate, types
 from trove.db.session import Database
-from trove.db.tables import Operation
+from trove.db.tables import DatastoreVersion, Instance, Operation
 from trove.rpc import signing
+
+NEWEST = migrate.head()
 
 
 @pytest.fixture
@@ -43,10 +49,10 @@ def synced(shell):
 def test_the_database_is_brought_up_to_date(shell):
     assert shell("db", "version")[0] == 3
     code, out, _ = shell("db", "sync")
-    assert (code, out) == (0, "The database is now at revision 0006.\n")
-    assert shell("db", "sync")[1] == "The database was at revision 0006.\n"
+    assert (code, out) == (0, f"The database is now at revision {NEWEST}.\n")
+    assert shell("db", "sync")[1] == f"The database was at revision {NEWEST}.\n"
     code, out, _ = shell("--json", "db", "version")
-    assert (code, json.loads(out)) == (0, {"database": "0006", "newest": "0006"})
+    assert (code, json.loads(out)) == (0, {"database": NEWEST, "newest": NEWEST})
 
 
 def test_going_back_must_be_meant(synced):
@@ -336,3 +342,59 @@ def test_every_command_explains_itself(capsys):
             manage.main([*path, "--help"])
         assert ended.value.code == 0
         assert "usage: trove-manage" in capsys.readouterr().out
+
+
+def test_a_database_is_emptied_when_nothing_lives(synced):
+    url = f"sqlite:///{synced.path}/trove.sqlite"
+    database = Database(url)
+    about = {"project": "p", "name": "n", "task": "NONE", "version_id": "v"}
+    about |= {"flavor_id": "1", "server_number": 1, "created": 0, "updated": 0}
+    with database.transaction() as tx:
+        tx.add(Instance(id="i", **about))
+    code, _, err = synced("db", "recreate", "--yes")
+    assert code == 1 and "1 instances live" in err
+    with database.transaction() as tx:
+        tx.get_one(Instance, "i").deleted_at = 1.0
+    code, _, err = synced("db", "recreate")
+    assert code == 1 and "--yes" in err
+    code, out, _ = synced("db", "recreate", "--yes")
+    assert (code, out) == (0, f"The database is empty, at revision {NEWEST}.\n")
+    with database.reading() as tx:
+        assert tx.get(Instance, "i") is None
+    database.close()
+
+
+def test_an_empty_file_is_recreated_too(shell):
+    assert shell("db", "recreate", "--yes")[0] == 0
+    assert shell("db", "version")[0] == 0
+
+
+def test_all_that_a_version_has_can_be_said(synced):
+    words = ("mariadb", "10.11", "--image-tags", "a, b", "--packages", "x,, y")
+    words += ("--registry-ext", "r", "--repl-strategy", "s")
+    assert synced("datastore", "version", "register", *words)[0] == 0
+    with Database(f"sqlite:///{synced.path}/trove.sqlite").reading() as tx:
+        (row,) = tx.scalars(sa.select(DatastoreVersion))
+    assert (row.image_tags, row.packages) == (["a", "b"], ["x", "y"])
+    assert (row.registry_ext, row.repl_strategy) == ("r", "s")
+
+
+PAGE = pathlib.Path(__file__).parents[3] / "doc" / "operator" / "commands.rst"
+
+
+def commands():
+    """Ours, of the table: the words before what is in capitals or an option."""
+    rows = re.split(r"^   \* - ", PAGE.read_text(), flags=re.MULTILINE)[2:]
+    for row in rows:
+        _, _, ours = row.partition("\n     - ")
+        for said in re.findall(r"``([^`]+)``", ours):
+            words = list(itertools.takewhile(str.islower, said.split()))
+            if words and words[0] in ("db", "datastore", "parameters"):
+                yield words
+
+
+@pytest.mark.parametrize("words", list(commands()), ids=" ".join)
+def test_what_the_page_on_commands_names_is_there(words, capsys):
+    with pytest.raises(SystemExit) as ended:
+        manage.main([*words, "--help"])
+    assert ended.value.code == 0, capsys.readouterr().err
