@@ -12,6 +12,7 @@ import os
 import random
 
 import pytest
+import sqlalchemy as sa
 
 from tests.chaos import states
 from tests.chaos.stories import FLOWS, create, faults, one, quiet
@@ -49,6 +50,18 @@ def test_two_crashes_leak_nothing(flow: str) -> None:
     """The second anywhere in what follows the first, with no fault beside them."""
     broken = walk().every_crash(flow, None, crashes=2)
     assert not broken, "\n".join(broken[:10])
+
+
+def test_every_kind_of_operation_is_played() -> None:
+    """A flow without a story would be in no test of this folder."""
+    played: set[str] = set()
+    plain = [flow for flow in FLOWS if "while" not in flow and "vain" not in flow]
+    for flow in plain:
+        if set(product.FLOWS) <= played:
+            break
+        with one(flow).database.reading() as tx:
+            played |= set(tx.scalars(sa.select(Operation.kind)))
+    assert set(product.FLOWS) <= played
 
 
 def test_a_walk_ends_where_a_story_played_from_its_birth_ends() -> None:
