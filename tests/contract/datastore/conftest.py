@@ -167,6 +167,8 @@ class MariaDBClient:
         "lock_wait_timeout": 0,
         "innodb_lock_wait_timeout": 0,
         "idle_transaction_timeout": 1,
+        "idle_readonly_transaction_timeout": 1,
+        "idle_write_transaction_timeout": 1,
     }
     words: typing.ClassVar = {
         "character_set_server": "latin1",

@@ -2,11 +2,14 @@
 """A configuration group in a running engine: in force, read back, and taken away."""
 
 import contextlib
+import pathlib
 
 import pytest
 
 from tests.contract.datastore.conftest import SIZING
 from trove import errors
+from trove.datastores import registry
+from trove.datastores.protocol import Change
 
 ENDS = {
     "innodb_buffer_pool_size": (),  # how small it may become is the engine's own sum
@@ -104,6 +107,62 @@ def test_each_parameter_changes_live_or_waits_as_its_rule_says(regrouped):
         }
         waited |= set(regroup(lab, **group))
     assert waited == slow
+
+
+NOISY = {
+    "mariadb": {"slow_query_log": True, "long_query_time": 0, "log_warnings": 9},
+    "postgresql": {
+        "log_duration": True,
+        "log_min_duration_sample": 0,
+        "log_statement_sample_rate": 1.0,
+        "log_transaction_sample_rate": 1.0,
+        "log_min_messages": "info",
+    },
+}
+
+
+@pytest.mark.parametrize("end", ["min", "max"])
+def test_the_agent_goes_on_whatever_a_group_says(regrouped, end):
+    """What users may set bounds them, and not who looks after them: all of it."""
+    lab = regrouped
+    group = {
+        name: lab.end(name, end)
+        for name in lab.rules
+        if end in ENDS.get(name, ("min", "max"))
+    }
+    regroup(lab, **group)
+    for _ in range(2):
+        lab.account("busy", "ClearTextThatMustNotBeThere", "busydb")
+    accounts = lab.engine.accounts
+    assert "busydb" in accounts.databases(100)
+    assert "busydb" in accounts.user("busy").databases
+    accounts.change_account("busy", "%", Change(password="AnotherClearText"))
+    accounts.revoke("busy", "%", "busydb")
+    accounts.enable_root("ClearTextThatMustNotBeThere")
+    accounts.disable_root()
+    lab.engine.set_read_only(True)
+    assert lab.engine.health().state == "read_only"
+    lab.engine.set_read_only(False)
+    assert lab.engine.health().state == "healthy"
+    lab.certify()
+    accounts.delete_account("busy")
+    accounts.delete_database("busydb")
+
+
+def test_what_the_agent_does_is_in_no_log_that_a_group_switches_on(regrouped):
+    lab = regrouped
+    regroup(lab, **NOISY[lab.name])
+    lab.account("noisy", "ClearTextThatMustNotBeThere", "noisydb")
+    with lab.client.login("noisy", "ClearTextThatMustNotBeThere", "noisydb") as run:
+        run("SELECT 'what a tenant says'")
+    lab.engine.accounts.delete_account("noisy")
+    text = lab.machine.service_log(lab.client.unit, 100000)
+    volume = pathlib.Path(lab.machine.path(registry.get(lab.name).data))
+    text += "".join(path.read_text() for path in volume.rglob("*slow.log"))
+    assert "what a tenant says" in text
+    assert "ClearText" not in text
+    for word in ("CREATE USER", "CREATE ROLE", "SCRAM", "DROP ROLE", "DROP USER"):
+        assert word not in text
 
 
 def test_a_number_is_rounded_as_in_a_file(regrouped):

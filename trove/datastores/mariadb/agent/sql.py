@@ -22,9 +22,10 @@ SQL_MODE = "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION"
 UNBOUND = (
     "SET SESSION max_statement_time = 0, wait_timeout = 3600, lock_wait_timeout = 5, "
     "innodb_lock_wait_timeout = 5, idle_transaction_timeout = 0, "
+    "idle_readonly_transaction_timeout = 0, idle_write_transaction_timeout = 0, "
     "tx_isolation = 'REPEATABLE-READ', "
     # what the agent does is nobody's to read, and not a tenant's work
-    "sql_log_off = ON"
+    "sql_log_off = ON, slow_query_log = OFF"
 )
 
 TOO_MANY_CONNECTIONS = 1040

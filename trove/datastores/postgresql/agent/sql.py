@@ -25,7 +25,8 @@ OPTIONS = (
     "-c default_transaction_isolation=read\\ committed "
     # what the agent does is nobody's to read, and not a tenant's work
     "-c log_statement=none -c log_min_duration_statement=-1 "
-    "-c log_min_error_statement=panic"
+    "-c log_min_error_statement=panic -c log_duration=off "
+    "-c log_min_duration_sample=-1 -c log_transaction_sample_rate=0"
 )
 
 # A failed log-in carries no code, only what the server said; it says it in English, for
