@@ -19,7 +19,7 @@ from keystoneauth1 import adapter
 
 from tests.pkcs12 import Authority, Made
 from tests.system.deployment import VERSIONS, Deployment, User, ask, until
-from tests.system.test_upgrades import rows
+from tests.system.test_upgrades import DATA, rows
 from trove.localcloud import things
 
 pytestmark = [pytest.mark.root, pytest.mark.localcloud]
@@ -154,7 +154,6 @@ def test_a_certificate_of_a_users_own(
     tmp_path: pathlib.Path,
 ) -> None:
     shop = Shop(deployment, demo, datastore, tmp_path)
-    ours = shop.serial()
     assert not shop.enters(), "nobody trusts the user's authority yet"
 
     first = shop.server()
@@ -181,10 +180,15 @@ def test_a_certificate_of_a_users_own(
     assert shop.enters() and not shop.enters(tls=False)
     assert shop.bring(shop.server(), "basic")["ssl"]["mode"] == "basic"
     assert shop.enters() and shop.enters(tls=False)
+    _only_there(shop)
     shop.ssl(rollback=True)
     shop.ssl(rollback=True)
-    assert shop.serial() == ours and not shop.enters()
-    assert not shop.enters(tls=False)
+    assert not shop.enters() and not shop.enters(tls=False)
+    shown = demo.show(shop.id)
+    with contextlib.closing(
+        demo.connect(shown, USER["name"], USER["password"], "shop")
+    ) as line:
+        assert ask(line, "SELECT 1")[0][0] == 1, "the deployment's is served again"
     shop.ssl(400, rollback=True)
     shop.ssl(501, disable=True)
 
@@ -223,11 +227,37 @@ def _lives_on(shop: Shop, admin: User, first: Made) -> None:
     assert shop.enters() and not shop.enters(tls=False)
 
 
+def _canaries(shop: Shop) -> list[str]:
+    """The password, and of each key a piece that is on one line of PEM."""
+    bodies = ["".join(made.key_pem.splitlines()[1:-1]) for made in shop.made]
+    return [PASSWORD, *(body[64:104] for body in bodies)]
+
+
+def _found(shop: Shop, *folders: str) -> list[str]:
+    """The guest's files that hold one of them."""
+    patterns = [word for one in _canaries(shop) for word in ("-e", one)]
+    said = shop.deployment.inside(
+        shop.id, "sh", "-c", 'grep -rlaF "$@" || true', "-", *patterns, *folders
+    )
+    return sorted(said.split())
+
+
+def _only_there(shop: Shop) -> None:
+    """The keys are where the engine and the agent read them, and read by nobody else."""
+    data = DATA[shop.datastore]
+    found = _found(shop, "/etc", data, "/var", "/root", "/home", "/run", "/tmp")
+    assert found == [
+        f"/etc/trove-{shop.datastore}/tls/server.pem",
+        "/etc/trove/tls/server.pem",
+        f"{data}/.trove-tls/brought.json",
+    ]
+    said = shop.deployment.inside(shop.id, "stat", "-c", "%a", *found)
+    assert said.split() == ["600", "640", "600"]
+
+
 def _nowhere(shop: Shop) -> None:
     """S1, INV-17: neither keys nor the password are in a log, a row or a queue."""
-    bodies = ["".join(made.key_pem.splitlines()[1:-1]) for made in shop.made]
-    canaries = [PASSWORD, *(body[40:100] for body in bodies)]
-    canaries += [body[64:104] for body in bodies]  # as its own line in PEM
+    canaries = _canaries(shop)
     patterns = [word for one in canaries for word in ("-e", one)]
     place = shop.deployment.place
     done = subprocess.run(
@@ -238,10 +268,6 @@ def _nowhere(shop: Shop) -> None:
         check=False,
     )
     assert done.stdout == "", done.stdout
-    for folder in ("/var/log", "/run/log", "/tmp", "/var/lib/trove-guest/jobs"):
-        said = shop.deployment.inside(
-            shop.id, "sh", "-c", 'grep -rlaF "$@" || true', "-", *patterns, folder
-        )
-        assert said == "", said
+    assert _found(shop, "/etc", "/var", "/run", "/tmp", DATA[shop.datastore]) == []
     journal = shop.deployment.inside(shop.id, "journalctl", "-o", "export", "--all")
     assert not [one for one in canaries if one in journal]
