@@ -243,7 +243,7 @@ def _found(shop: Shop, *folders: str) -> list[str]:
 
 
 def _only_there(shop: Shop) -> None:
-    """The keys are where the engine and the agent read them, and read by nobody else."""
+    """The keys are where the engine and the agent read them, and nobody else."""
     data = DATA[shop.datastore]
     found = _found(shop, "/etc", data, "/var", "/root", "/home", "/run", "/tmp")
     assert found == [
