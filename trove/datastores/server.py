@@ -15,6 +15,7 @@ from trove.datastores.places import Places
 from trove.datastores.protocol import (
     ENFORCED,
     MODES,
+    MTLS,
     Description,
     Health,
     Host,
@@ -89,16 +90,16 @@ class Server(abc.ABC):
         """What this engine, as it is installed, says of its parameters."""
 
     @abc.abstractmethod
-    def _take_certificate(self) -> None:
-        """Has the running engine read its certificate again."""
+    def _take_certificate(self, mode: str) -> None:
+        """Has the running engine read its certificate again, and serve in the mode."""
 
     @abc.abstractmethod
-    def _write_mode(self) -> None:
+    def _write_mode(self, mode: str) -> None:
         """What the mode says, in the files that the engine reads."""
 
     @abc.abstractmethod
-    def hold_mode(self) -> None:
-        """What the mode asks of accounts, of those too that came by another way."""
+    def _hold(self, mode: str) -> None:
+        """Each account asks for what the mode says."""
 
     @abc.abstractmethod
     def _take_group(self, group: Settings, lower: Settings) -> tuple[str, ...]:
@@ -116,6 +117,7 @@ class Server(abc.ABC):
         """Writes all layers, once the engine took them on trial."""
         self._host.make_directory(self._where.settings)
         self._keep_certificate(tls)
+        self._note_mode(tls.mode)
         settings = self._settings(sizing, group, server_id)
         texts = self._tried(settings)
         self._layers.note(settings[GROUP])
@@ -190,10 +192,18 @@ class Server(abc.ABC):
 
     def load_certificate(self, tls: Tls) -> None:
         """Shows this certificate to each new connection; those that are open stay."""
+        before = self._mode
         self._keep_certificate(tls)
-        self._write_mode()
+        self._write_mode(tls.mode)
         if self._unit.running:
-            self._take_certificate()
+            self._take_certificate(tls.mode)
+            if MTLS in (before, tls.mode):
+                self._hold(tls.mode)
+        self._note_mode(tls.mode)  # last: until then, all of it is done again
+
+    def hold_mode(self) -> None:
+        """What the mode asks of accounts, of those too that came by another way."""
+        self._hold(self._mode)
 
     def shown(self) -> str:
         """The certificate that a new connection is shown, PEM."""
@@ -262,7 +272,9 @@ class Server(abc.ABC):
                 name = target.rpartition("/")[2]
                 raise errors.EngineFailed(why=f"there is no {name} to serve with")
             self._host.write_file(target, text, mode=0o600, owner=self._user)
-        self._host.write_file(here.mode, f"{tls.mode}\n")
+
+    def _note_mode(self, mode: str) -> None:
+        self._host.write_file(self._where.mode, f"{mode}\n")
 
 
 def _without(group: Settings, logs: Settings) -> Settings:

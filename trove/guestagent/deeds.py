@@ -125,6 +125,7 @@ def prepare(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
     )
     desk.progress(80, "databases made")
     desk.engine.accounts.create_accounts(accounts)
+    encryption.settle_in(desk)
     desk.progress(90, "accounts made")
     health = desk.until_healthy(120)
     desk.engine.keep_group()

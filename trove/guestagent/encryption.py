@@ -10,7 +10,7 @@ import time
 import typing
 
 from trove import errors
-from trove.datastores.protocol import MODES
+from trove.datastores.protocol import MODES, MTLS
 from trove.guestagent import brought, identity
 from trove.guestagent.brought import Kept, Pair
 from trove.guestagent.identity import CERTIFICATE
@@ -52,6 +52,14 @@ def change(desk: "Desk", arguments: dict[str, typing.Any]) -> Result:
     identity.taken(desk.places)
     shown = identity.shown(desk.places)
     return {"mode": shown.mode, "brought": shown.brought}
+
+
+def settle_in(desk: "Desk") -> None:
+    """Data that come from elsewhere may have accounts that ask for a certificate of an
+    authority which is not this server's: nobody could enter by them."""
+    shown = identity.shown(desk.places)
+    if not shown.brought or shown.mode == MTLS:
+        desk.engine.hold_mode()
 
 
 def _wanted(desk: "Desk", order: TlsOrder, kept: Kept, job: str) -> Kept:

@@ -119,6 +119,16 @@ def test_in_mtls_an_account_made_in_sql_is_held_to_it(scene):
         scene.lab.engine.accounts.delete_account("quick")
 
 
+def test_what_a_tenant_asks_of_an_account_outlives_the_next_certificate(scene):
+    if scene.lab.name != "mariadb":
+        return  # has nothing of the kind
+    scene.serve(ENFORCED)
+    scene.lab.client.admin("ALTER USER crew REQUIRE X509")
+    scene.serve(ENFORCED)
+    assert not scene.enters() and scene.enters(pair=scene.pair())
+    scene.lab.client.admin("ALTER USER crew REQUIRE NONE")
+
+
 @pytest.mark.parametrize("mode", [BASIC, ENFORCED, MTLS])
 def test_the_mode_and_the_certificate_outlive_a_restart(scene, mode):
     serial = scene.serve(mode)

@@ -8,7 +8,7 @@ import pytest
 from trove import errors
 from trove.datastores.layers import Grammar, Layers
 from trove.datastores.places import Places
-from trove.datastores.protocol import BASIC, Health, Ran, Tls
+from trove.datastores.protocol import BASIC, ENFORCED, MTLS, Health, Ran, Tls
 from trove.datastores.server import BEGIN, END, Server
 from trove.datastores.unit import Unit
 
@@ -25,8 +25,14 @@ class Pulse:
         return Health("healthy")
 
 
+class Death(BaseException):
+    """The process ends here."""
+
+
 class Paper(Server):
     """An engine that complains when it is told to."""
+
+    dies = False
 
     starttls = "paper"
 
@@ -56,14 +62,16 @@ class Paper(Server):
     def _answer(self):
         self.deeds.append("answered")
 
-    def _take_certificate(self):
-        self.deeds.append("took the certificate")
+    def _take_certificate(self, mode):
+        self.deeds.append(f"took the certificate in {mode}")
+        if self.dies:
+            raise Death
 
-    def _write_mode(self):
-        self.deeds.append(f"wrote {self._mode}")
+    def _write_mode(self, mode):
+        self.deeds.append(f"wrote {mode}")
 
-    def hold_mode(self):
-        self.deeds.append("held its mode")
+    def _hold(self, mode):
+        self.deeds.append(f"held {mode}")
 
     def _take_group(self, group, lower):
         self.deeds.append(f"took {group} over {lower}")
@@ -114,10 +122,31 @@ def test_a_certificate_is_loaded_where_something_runs(host, paper):
     assert host.files[HERE.pair] == "/tls/pair"
     host.state = "active"
     paper.load_certificate(dataclasses.replace(host.tls, mode=BASIC))
-    assert paper.deeds[1:] == ["wrote basic", "took the certificate"]
+    assert paper.deeds[1:] == ["wrote basic", "took the certificate in basic"]
+    assert host.files[HERE.mode] == "basic\n"
+
+
+def test_accounts_are_held_to_mtls_and_let_go_of_it_only(host, paper):
+    """What a tenant asks of an account himself is nobody's to take away."""
+    host.state = "active"
+    for mode in (ENFORCED, MTLS, MTLS, BASIC, ENFORCED):
+        paper.load_certificate(dataclasses.replace(host.tls, mode=mode))
+    held = [deed for deed in paper.deeds if deed.startswith("held")]
+    assert held == ["held mtls", "held mtls", "held basic"]
     host.files[HERE.mode] = "nonsense"
-    paper.load_certificate(dataclasses.replace(host.tls, mode="nonsense"))
-    assert paper.deeds[3] == "wrote enforced"
+    paper.hold_mode()
+    assert paper.deeds[-1] == "held enforced"
+
+
+def test_a_change_of_mode_that_was_cut_off_is_made_whole(host, paper):
+    host.state = "active"
+    paper.load_certificate(dataclasses.replace(host.tls, mode=MTLS))
+    paper.dies = True
+    with pytest.raises(Death):
+        paper.load_certificate(host.tls)
+    paper.dies = False
+    paper.load_certificate(host.tls)
+    assert paper.deeds[-1] == "held enforced"
 
 
 def test_what_a_client_is_shown_is_the_first_certificate(host, paper):

@@ -190,3 +190,12 @@ def test_before_it_is_prepared_nothing_is_changed(scene, places):
     state.save_course(places, state.Course())
     with pytest.raises(errors.Conflict):
         scene.take()
+
+
+def test_accounts_that_came_with_the_data_ask_for_no_strangers_certificate(scene):
+    """As from a backup of a database in mtls; a user's own authority may be meant."""
+    for mode, calls in ((None, 1), ("basic", 1), ("mtls", 2)):
+        if mode is not None:
+            scene.take(mode)
+        encryption.settle_in(scene.desk())
+        assert scene.toy.calls.count("hold_mode") == calls

@@ -152,22 +152,21 @@ class MariaDB(Server):
         with talk(self._places.socket) as conversation:
             conversation.rows("SELECT 1", 5.0)
 
-    def _take_certificate(self) -> None:
+    def _take_certificate(self, mode: str) -> None:
         # It reads the files anew, or complains and keeps what it has.
-        switch = "OFF" if self._mode == BASIC else "ON"
+        switch = "OFF" if mode == BASIC else "ON"
         with talk(self._places.socket) as conversation:
             conversation.rows("FLUSH LOCAL SSL", RELOAD_TIMEOUT)
             statement = f"SET GLOBAL require_secure_transport = {switch}"
             conversation.rows(statement, RELOAD_TIMEOUT)
-        self.hold_mode()
 
-    def _write_mode(self) -> None:
-        self._layers.force(config.forced_layer(self._places, self._mode))
+    def _write_mode(self, mode: str) -> None:
+        self._layers.force(config.forced_layer(self._places, mode))
 
-    def hold_mode(self) -> None:
-        """A client's certificate is asked for by each account, not by the server."""
+    def _hold(self, mode: str) -> None:
+        # A client's certificate is asked for by each account, not by the server
         with talk(self._places.socket) as conversation:
-            accounts.demand(conversation, self._mode == MTLS)
+            accounts.demand(conversation, mode == MTLS)
 
     def _take_group(self, group: Settings, lower: Settings) -> tuple[str, ...]:
         with talk(self._places.socket) as conversation:

@@ -159,14 +159,14 @@ class PostgreSQL(Server):
             path = self._layers.path(GROUP)
             return variables.check(conversation, DATASTORE.policy, group, path)
 
-    def _take_certificate(self) -> None:
+    def _take_certificate(self, mode: str) -> None:
         self._read_files()
 
-    def _write_mode(self) -> None:
+    def _write_mode(self, mode: str) -> None:
         path = f"{self._places.settings}/pg_hba.conf"
-        self._host.write_file(path, config.who_may_enter(self._mode))
+        self._host.write_file(path, config.who_may_enter(mode))
 
-    def hold_mode(self) -> None:
+    def _hold(self, mode: str) -> None:
         """Nothing: pg_hba.conf asks for a certificate, whatever the account."""
 
     def _read_files(self) -> None:
@@ -203,7 +203,7 @@ class PostgreSQL(Server):
 
     def _settle(self) -> None:
         host, here = self._host, self._places
-        self._write_mode()
+        self._write_mode(self._mode)
         host.write_file(f"{here.settings}/pg_ident.conf", config.WHO_WE_ARE)
         lines = config.service_lines(here)
         self._unit.install("PostgreSQL", here, DATASTORE.user, lines, config.UNIT_LINES)
