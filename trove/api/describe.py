@@ -16,6 +16,7 @@ from oslo_policy import policy as oslo
 
 from trove.api import policy
 from trove.api.openapi import document
+from trove.api.queries import Query
 from trove.api.resource import Action, Op
 from trove.api.resources import RESOURCES, TABLE
 from trove.api.table import TENANT, Route
@@ -97,9 +98,14 @@ def _operation(route: Route) -> list[str]:
             root = route.resource.name if op.root is None else op.root
             lines += [_body_of(op, root), "", *_fields(op.body)]
     answer = "" if op.view else ", without a body"
-    if op.dry:
-        lines.append("* ``?dry_run=1``: what would be done, and nothing is")
+    lines += [line for query in op.parameters for line in _parameter(query)]
     return [*lines, f"* Answers {op.status}{answer}", ""]
+
+
+def _parameter(query: Query) -> list[str]:
+    """A line, or two."""
+    text = f"* ``?{query.name}``, {_kind(query.schema)}: {query.said}"
+    return textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _body_of(op: Op, root: str) -> str:

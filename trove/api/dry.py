@@ -23,7 +23,7 @@ TRUTH = {"1": True, "true": True, "0": False, "false": False}
 
 def asked(op: Op, ask: Ask) -> bool:
     """Raises ``errors.Invalid`` where there is none to be had."""
-    given = ask.query.get("dry_run")
+    given = ask.query.given.get("dry_run")
     if given is None or op.method == "GET":
         return False
     wanted = TRUTH.get(given.lower())

@@ -34,12 +34,6 @@ FAULTS = {
     503: "Something that it needs does not answer; try again later.",
 }
 
-QUERIES: dict[str, tuple[str, Plain]] = {
-    "limit": ("The most of a page.", {"type": "integer", "minimum": 1}),
-    "marker": ("What the page begins after.", {"type": "string"}),
-    "dry_run": ("Tell what would be done, and do nothing.", {"enum": [0, 1]}),
-}
-
 
 def document(routes: Iterable[Route]) -> Plain:
     """The whole; plain values that JSON can hold."""
@@ -147,16 +141,14 @@ def _name(route: Route) -> str:
 
 
 def _parameters(op: Op) -> list[Plain]:
-    names = ["limit", "marker"] if op.many else []
-    names += ["dry_run"] if op.dry else []
     asked: list[Plain] = [
         {
-            "name": name,
+            "name": query.name,
             "in": "query",
-            "description": QUERIES[name][0],
-            "schema": QUERIES[name][1],
+            "description": query.said,
+            "schema": dict(query.schema),
         }
-        for name in names
+        for query in op.parameters
     ]
     if op.method != "GET":
         asked.append(

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 
 from trove.actions.services import Services
 from trove.api.links import Links
+from trove.api.queries import DRY, Queries, Query
 from trove.context import Context
 
 Plain = dict[str, typing.Any]
@@ -39,7 +40,7 @@ class Ask:
     ids: Mapping[str, str]
     links: Links
     body: typing.Any = None
-    query: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    query: Queries = dataclasses.field(default_factory=lambda: Queries({}))
     key: str | None = None
     """The caller's Idempotency-Key."""
     rates: Callable[[], list[Plain]] = list
@@ -108,11 +109,19 @@ class Op:
     optional: bool = False
     dry: bool = False
     """Whether ``?dry_run=1`` is understood: what it would do, without doing it."""
+    queries: tuple[Query, ...] = ()
+    """The parameters that it reads."""
+
     status: int = 200
     deeds: Mapping[str, tuple[Action, ...]] = dataclasses.field(default_factory=dict)
     """The actions behind this one path, by the key of their body."""
     said: str = ""
     """One sentence for the api-ref."""
+
+    @property
+    def parameters(self) -> tuple[Query, ...]:
+        """All that may stand behind its ``?``."""
+        return (*self.queries, DRY) if self.dry else self.queries
 
     @staticmethod
     def actions(

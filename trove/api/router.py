@@ -28,6 +28,7 @@ from trove.api import (
 )
 from trove.api.links import VERSION, Links
 from trove.api.policy import Policy
+from trove.api.queries import Queries
 from trove.api.resource import Action, Ask, Deed
 from trove.api.table import Route, Table
 from trove.api.templateless import ExplicitPecan, pecan
@@ -123,7 +124,7 @@ class Root:
             services=self._services,
             ids=stash.ids,
             links=Links(base.rstrip("/"), stash.ids["tenant"], where),
-            query=_query(stash.query),
+            query=Queries(_query(stash.query), stash.route.op.parameters),
             key=_key(environ.get("HTTP_IDEMPOTENCY_KEY")),
             rates=environ.get(RATES, list),
             object_store=functools.partial(
@@ -292,5 +293,5 @@ def _viewed(route: Route, ask: Ask, result: typing.Any) -> dict[str, typing.Any]
     page = result if isinstance(result, paging.Page) else paging.Page(result)
     return {
         wrap: [op.view(ask, item) for item in page.items],
-        **paging.links(ask.links, ask.query, page, wrap),
+        **paging.links(ask.links, ask.query.given, page, wrap),
     }

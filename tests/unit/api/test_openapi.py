@@ -80,3 +80,18 @@ def test_what_is_declared_is_what_may_be_sent(
             validator.validate(rules[rule])
     if operation["requestBody"]["required"] and route.op.root != "":
         assert not validator.is_valid({})
+
+
+def test_every_parameter_that_is_declared_is_told_with_its_schema() -> None:
+    told = {
+        (path, method): {
+            each["name"]: each["schema"]
+            for each in operation.get("parameters", ())
+            if each["in"] == "query"
+        }
+        for path, method, operation in OPERATIONS
+    }
+    for route in TABLE.routes:
+        declared = {query.name: query.schema for query in route.op.parameters}
+        assert told[f"/{{tenant}}/{route.path}", route.op.method.lower()] == declared
+    assert "from_guest" in told["/{tenant}/instances/{id}/modules", "get"]

@@ -6,6 +6,7 @@ import typing
 from trove.actions import configurations
 from trove.api import paging, schemas
 from trove.api.dates import shown
+from trove.api.queries import PAGING
 from trove.api.resource import MEMBER, Ask, Op, Plain, Resource
 
 TEXT: Plain = {"type": ["string", "null"], "maxLength": 255}
@@ -144,7 +145,16 @@ RESOURCES = (
         "configuration",
         "configurations",
         (
-            _op("GET", "", page, "index", "List groups.", view=item, many=True),
+            _op(
+                "GET",
+                "",
+                page,
+                "index",
+                "List groups.",
+                view=item,
+                many=True,
+                queries=PAGING,
+            ),
             _op("GET", "{id}", show, "show", "Show a group.", view=whole),
             _op(
                 "POST",
@@ -195,6 +205,7 @@ RESOURCES = (
                 "List the instances that have a group.",
                 view=instance,
                 many=True,
+                queries=PAGING,
                 wrap="instances",
             ),
         ),

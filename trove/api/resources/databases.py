@@ -5,6 +5,7 @@ import typing
 
 from trove.actions.accounts import Running
 from trove.api import paging, schemas
+from trove.api.queries import PAGING
 from trove.api.resource import MEMBER, Ask, Op, Plain, Resource
 from trove.api.resources import creation
 
@@ -52,7 +53,16 @@ RESOURCES = (
         "database",
         "databases",
         (
-            _op("GET", "", page, "index", "List databases.", view=named, many=True),
+            _op(
+                "GET",
+                "",
+                page,
+                "index",
+                "List databases.",
+                view=named,
+                many=True,
+                queries=PAGING,
+            ),
             _op(
                 "POST",
                 "",

@@ -9,8 +9,10 @@ import typing
 
 from trove.actions import history
 from trove.api import dates, paging
+from trove.api.queries import PAGING, WORD, Query
 from trove.api.resource import Ask, Op, Plain, Resource
 
+INSTANCE = Query("instance_id", "Only those of this instance.", WORD)
 PAGE = 100
 """The most of a page, where the operator's limits name none for it."""
 
@@ -103,6 +105,7 @@ RESOURCES = (
                 "List a project's long work, newest first; ``instance_id`` narrows it.",
                 view=view,
                 many=True,
+                queries=(*PAGING, INSTANCE),
             ),
             _op(
                 "{id}",
@@ -124,6 +127,7 @@ RESOURCES = (
                 "List what happened to an instance, and who asked for it.",
                 view=event,
                 many=True,
+                queries=PAGING,
             ),
         ),
         path="instances/{id}/events",

@@ -7,6 +7,7 @@ from trove.actions import accounts, instancemodules
 from trove.actions.begin import Token
 from trove.api import schemas
 from trove.api.dates import shown
+from trove.api.queries import TRUTH, Query
 from trove.api.resource import MEMBER, Ask, Op, Plain, Resource
 from trove.model.states import Modular
 
@@ -108,6 +109,9 @@ def _truth(text: str | None) -> bool:
     return (text or "").lower() in ("1", "true", "yes")
 
 
+FROM_GUEST = Query("from_guest", "Ask the guest, not what is known of it.", TRUTH)
+CONTENTS = Query("include_contents", "With the contents that were applied.", TRUTH)
+
 RESOURCES = (
     Resource(
         "module",
@@ -120,6 +124,7 @@ RESOURCES = (
                 "instance:module_list",
                 view=view,
                 many=True,
+                queries=(FROM_GUEST, CONTENTS),
                 said="List an instance's modules.",
             ),
             Op(

@@ -10,6 +10,7 @@ from trove.actions import accounts, changes, configurations, instances, upgrades
 from trove.actions.begin import Token
 from trove.actions.flavors import id_of
 from trove.api import paging, schemas
+from trove.api.queries import CLUSTERED, PAGING
 from trove.api.resource import ADMIN, EMPTY, MEMBER, Action, Ask, Op, Plain, Resource
 from trove.api.resources import creation
 from trove.api.resources.creation import CREATE, TEXT
@@ -196,7 +197,16 @@ RESOURCES = (
         "instance",
         "instances",
         (
-            _op("GET", "", page, "index", "List instances.", view=summary, many=True),
+            _op(
+                "GET",
+                "",
+                page,
+                "index",
+                "List instances.",
+                view=summary,
+                many=True,
+                queries=(*PAGING, CLUSTERED),
+            ),
             _op(
                 "GET",
                 "detail",
@@ -205,6 +215,7 @@ RESOURCES = (
                 "List instances in detail.",
                 view=detail,
                 many=True,
+                queries=(*PAGING, CLUSTERED),
             ),
             _op(
                 "POST",

@@ -7,6 +7,7 @@ from trove import errors
 from trove.actions import changes, managed, upgrades
 from trove.api import paging
 from trove.api.dates import shown
+from trove.api.queries import CLUSTERED, PAGING, TRUTH, WORD, Query
 from trove.api.resource import ADMIN, EMPTY, Action, Ask, Op, Plain, Resource
 from trove.api.resources.instances import delete, reset_status, token
 from trove.api.resources.instanceviews import GIGABYTE, detail
@@ -32,7 +33,9 @@ TASKS = {
 }
 """The words of the contract, 7.3."""
 
-TRUTH = {"true": True, "1": True, "false": False, "0": False}
+FLAGS = {"true": True, "1": True, "false": False, "0": False}
+DELETED = Query("deleted", "Those that are deleted, or those that are not.", TRUTH)
+PROJECT = Query("project_id", "Only those of this project.", WORD)
 REBUILD: Plain = {
     "type": "object",
     "additionalProperties": False,
@@ -152,7 +155,7 @@ def _truth(ask: Ask, name: str) -> bool | None:
     if given is None:
         return None
     try:
-        return TRUTH[given.lower()]
+        return FLAGS[given.lower()]
     except KeyError:
         raise errors.Invalid(f"{name} must be true or false.") from None
 
@@ -206,6 +209,7 @@ RESOURCES = (
                 who=ADMIN,
                 view=view,
                 many=True,
+                queries=(*PAGING, CLUSTERED, DELETED, PROJECT),
                 said="List the instances of every project, deleted ones too.",
             ),
             Op(
@@ -215,6 +219,7 @@ RESOURCES = (
                 "mgmt_instance:show",
                 who=ADMIN,
                 view=whole,
+                queries=(DELETED,),
                 said="Show an instance, with what the cloud says of it.",
             ),
             Op(

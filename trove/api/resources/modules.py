@@ -7,6 +7,7 @@ from trove.actions import instancemodules, modules
 from trove.actions.modules import Target
 from trove.api import paging, schemas
 from trove.api.dates import shown
+from trove.api.queries import CLUSTERED, PAGING, TRUTH, WORD, Query
 from trove.api.resource import MEMBER, Ask, Op, Plain, Resource
 from trove.api.resources.instanceviews import summary
 from trove.model.operations import ReapplyModule
@@ -60,6 +61,11 @@ REAPPLY: Plain = {
         "force": {**schemas.FLAG},
     },
 }
+
+DATASTORE = Query("datastore", "Only those for this datastore, by name or id.", WORD)
+COUNT = Query(
+    "count_only", "How many instances have which contents, instead of them.", TRUTH
+)
 
 BATCH, PAUSE = 50, 2
 """Instances at once, and seconds between two such, where nobody says otherwise."""
@@ -213,7 +219,16 @@ RESOURCES = (
         "module",
         "modules",
         (
-            _op("GET", "", page, "index", "List modules.", view=item, many=True),
+            _op(
+                "GET",
+                "",
+                page,
+                "index",
+                "List modules.",
+                view=item,
+                many=True,
+                queries=(*PAGING, DATASTORE),
+            ),
             _op("GET", "{id}", show, "show", "Show a module.", view=whole),
             _op(
                 "POST",
@@ -251,6 +266,7 @@ RESOURCES = (
                 "List the instances that have a module; ``count_only`` counts them.",
                 view=instance,
                 many=True,
+                queries=(*PAGING, CLUSTERED, COUNT),
                 wrap="instances",
             ),
             _op(

@@ -7,6 +7,7 @@ from trove import errors
 from trove.actions import instances, ssl
 from trove.actions.begin import Token
 from trove.api import dates
+from trove.api.queries import TRUTH, Query
 from trove.api.resource import MEMBER, Ask, Op, Plain, Resource
 from trove.api.resources.databases import running
 
@@ -23,6 +24,7 @@ CHANGE: Plain = {
         "password_ref": REFERENCE,
     },
 }
+CERTIFICATE = Query("include_certificate", "With the certificate itself.", TRUTH)
 VERBS = ("enable", "disable", "rollback")
 
 
@@ -83,6 +85,7 @@ RESOURCES = (
                 show,
                 "instance:ssl_show",
                 view=view,
+                queries=(CERTIFICATE,),
                 said="Show how an instance's connections are encrypted.",
             ),
             Op(

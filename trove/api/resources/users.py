@@ -6,6 +6,7 @@ import urllib.parse
 
 from trove.actions.accounts import User
 from trove.api import paging, schemas
+from trove.api.queries import PAGING
 from trove.api.resource import MEMBER, READER, Ask, Op, Plain, Resource
 from trove.api.resources import creation
 from trove.api.resources.databases import named, running
@@ -85,7 +86,16 @@ _USERS: Plain = {"body": schemas.USERS, "root": "users", "one": "user"}
 _GRANTS: Plain = {"body": schemas.REFERENCES, "root": "databases", "one": "database"}
 
 USERS = (
-    _op("GET", "", page, "user:index", "List users.", view=shown, many=True),
+    _op(
+        "GET",
+        "",
+        page,
+        "user:index",
+        "List users.",
+        view=shown,
+        many=True,
+        queries=PAGING,
+    ),
     _op("POST", "", create, "user:create", "Create users: all, or none.", **_USERS),
     _op(
         "PUT",
