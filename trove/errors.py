@@ -194,6 +194,10 @@ class NotSupported(Unsupported):
     sentence = "Datastore {datastore} does not support {what}."
 
 
+class BackupNotFound(NotFound):
+    sentence = "Backup {id} cannot be found."
+
+
 class ClusterNotFound(NotFound):
     sentence = "Cluster {id} cannot be found."
 

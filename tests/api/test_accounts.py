@@ -129,6 +129,7 @@ def test_a_list_costs_the_same_however_long(world: World, plural: str) -> None:
 OURS = [
     ("GET", "root"),
     ("GET", "events"),
+    ("GET", "backups"),
     ("POST", "ssl"),
     ("GET", "modules"),
     ("POST", "modules"),

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.api.world import ADMINS, DEMO, World
+from tests.covered.recorder import LIBRARY, SDK
 from trove.actions import parameters
 
 troveclient = pytest.importorskip("troveclient.v1.client")
@@ -46,6 +47,22 @@ def served(application: typing.Any) -> Iterator[str]:
         server.server_close()
 
 
+def session(url: str, token: str, client: str = LIBRARY) -> typing.Any:
+    """A session of a library, which says in its User-Agent whose it is."""
+    auth = token_endpoint.Token(url, token)
+    return sessions.Session(auth, app_name=client, app_version="0")
+
+
+def administrator(url: str) -> typing.Any:
+    """The library, in the hands of one of another project."""
+    there = url.replace(DEMO, ADMINS)
+    return troveclient.Client(
+        session=session(there, "admin"),
+        service_type="database",
+        endpoint_override=there,
+    )
+
+
 @pytest.fixture
 def url(world: World) -> Iterator[str]:
     """Where the world is served."""
@@ -56,9 +73,8 @@ def url(world: World) -> Iterator[str]:
 @pytest.fixture
 def trove(url: str) -> typing.Any:
     """The library behind ``openstack database``."""
-    auth = token_endpoint.Token(url, "member")
     return troveclient.Client(
-        session=sessions.Session(auth), service_type="database", endpoint_override=url
+        session=session(url, "member"), service_type="database", endpoint_override=url
     )
 
 
@@ -176,13 +192,7 @@ def _parameters(world: World, trove: typing.Any, url: str) -> None:
     assert len(known.parameters_by_version(version)) > 30
     assert known.get_parameter("mariadb", "10.11", "wait_timeout").type == "integer"
     assert known.get_parameter_by_version(version, "wait_timeout").min == 1
-    auth = token_endpoint.Token(url.replace(DEMO, ADMINS), "admin")
-    client = troveclient.Client(
-        session=sessions.Session(auth),
-        service_type="database",
-        endpoint_override=url.replace(DEMO, ADMINS),
-    )
-    keeper = management.MgmtConfigurationParameters(client)
+    keeper = management.MgmtConfigurationParameters(administrator(url))
     assert len(keeper.list_all_parameter_by_version(version)) > 30
     keeper.delete(version, "wait_timeout")
     keeper.create(version, "wait_timeout", 0, "integer", "90", "30")
@@ -229,7 +239,7 @@ def test_what_there_is(trove: typing.Any) -> None:
 def test_openstacksdk(world: World, url: str) -> None:
     connection = pytest.importorskip("openstack.connection")
     cloud = connection.Connection(
-        session=sessions.Session(token_endpoint.Token(url, "member")),
+        session=session(url, "member", SDK),
         database_endpoint_override=url,
         database_api_version="1.0",
         region_name="RegionOne",
@@ -250,7 +260,7 @@ def test_openstacksdk(world: World, url: str) -> None:
 def test_accounts_by_openstacksdk(world: World, url: str) -> None:
     connection = pytest.importorskip("openstack.connection")
     cloud = connection.Connection(
-        session=sessions.Session(token_endpoint.Token(url, "member")),
+        session=session(url, "member", SDK),
         database_endpoint_override=url,
         database_api_version="1.0",
         region_name="RegionOne",
@@ -275,13 +285,7 @@ def test_accounts_by_openstacksdk(world: World, url: str) -> None:
 
 def test_an_administrator_keeps_versions(world: World, url: str) -> None:
     """What ``openstack datastore version create|set|delete`` and others call."""
-    keeper = troveclient.Client(
-        session=sessions.Session(
-            token_endpoint.Token(url.replace(DEMO, "admins00"), "admin")
-        ),
-        service_type="database",
-        endpoint_override=url.replace(DEMO, "admins00"),
-    )
+    keeper = administrator(url)
     versions = keeper.mgmt_ds_versions
     versions.create(
         "11.8",
@@ -308,12 +312,7 @@ def test_an_administrator_keeps_versions(world: World, url: str) -> None:
 
 def test_an_administrator_sees_all_instances(world: World, url: str) -> None:
     """The management calls of the library."""
-    there = url.replace(DEMO, "admins00")
-    keeper = troveclient.Client(
-        session=sessions.Session(token_endpoint.Token(there, "admin")),
-        service_type="database",
-        endpoint_override=there,
-    )
+    keeper = administrator(url)
     id = world.active()
     (seen,) = keeper.mgmt_instances.index(deleted=False)
     assert (seen.id, seen.tenant_id, seen.service_status) == (id, DEMO, "HEALTHY")

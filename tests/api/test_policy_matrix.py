@@ -30,9 +30,17 @@ OPEN = READ | {"roleless": "ok"}
 NEVER = dict.fromkeys(READ, 404) | {"roleless": 403}
 CHANGED = NEVER | {"reader": 403}
 RULED = CHANGED | {"member": 403, "stranger": 403}
-"""Of what nobody has: clusters."""
+"""Of what nobody has: clusters, backups."""
 
 EXPECTED = {
+    "backup:create": READ | {"reader": 403},
+    "backup:delete": CHANGED,
+    "backup:index": READ,
+    "backup:show": NEVER,
+    "backup_strategy:create": READ | {"reader": 403},
+    "backup_strategy:delete": READ | {"reader": 403},
+    "backup_strategy:index": READ,
+    "instance:backups": ONE,
     "cluster:action": CHANGED,
     "cluster:create": READ | {"reader": 403},
     "cluster:delete": CHANGED,
@@ -131,6 +139,7 @@ EXPECTED = {
     "mgmt_instance:root": RULE,
     "mgmt_instance:show": RULE,
     "mgmt_instance:stop": RULE,
+    "mgmt_instance:upgrade": RULE,
     "module:create": READ | {"reader": 403},
     "module:delete": WRITE,
     "module:index": READ,
@@ -161,6 +170,8 @@ CLUSTER = {
 NEW_MODULE = {"name": "m", "module_type": "ping", "contents": "eA=="}
 
 BODIES: dict[str, typing.Any] = {
+    "backup:create": {"backup": {"name": "b", "incremental": 0}},
+    "backup_strategy:create": {"backup_strategy": {"swift_container": "c"}},
     "cluster:action": {"restart": {}},
     "cluster:create": {"cluster": CLUSTER},
     "cluster:force_delete": {"reset-status": {"force_delete": 1}},
@@ -209,6 +220,7 @@ BODIES: dict[str, typing.Any] = {
     "mgmt_instance:rebuild": {"rebuild": {"image_id": "i"}},
     "mgmt_instance:reset_task_status": {"reset-task-status": {}},
     "mgmt_instance:stop": {"stop": {}},
+    "mgmt_instance:upgrade": {"upgrade": {"instance_version": "2"}},
     "quota:update": {"quotas": {"instances": 5}},
 }
 

@@ -17,6 +17,7 @@ import webob
 from cryptography import fernet
 from oslo_config import cfg
 
+from tests.covered.recorder import Recording
 from tests.desks import Desks
 from trove.actions import parameters
 from trove.actions.services import Settings
@@ -131,8 +132,8 @@ class World:
         conf = cfg.ConfigOpts()
         conf([], project="trove", default_config_files=[])
         self.policy = Policy(policy.enforcer(conf))
-        self.application = app.pipeline(
-            self.services, self.policy, Authenticator, buckets
+        self.application = Recording(
+            app.pipeline(self.services, self.policy, Authenticator, buckets)
         )
         self.versions: dict[str, str] = {}
         self._register()

@@ -8,6 +8,7 @@ import typing
 import pytest
 
 from tests import slots
+from tests.covered import recorder, table
 from tests.system.attacks import guests
 from tests.system.deployment import Deployment, Traces, User, until
 from trove.localcloud.layout import Layout
@@ -80,6 +81,21 @@ def pair(deployment: Deployment, demo: User) -> typing.Iterator[guests.Pair]:
     made = guests.make(deployment, demo)
     yield made
     made.close()
+
+
+@pytest.fixture(autouse=True)
+def covering(request: pytest.FixtureRequest) -> typing.Iterator[None]:
+    """What clients in this process ask of the deployment is heard; what the table of
+    routes says of a test is done."""
+    if "deployment" not in request.fixturenames:
+        yield
+        return
+    recorder.take()
+    with recorder.listening():
+        yield
+    heard = recorder.take()
+    table.record(request.node.nodeid, heard)
+    assert table.missed(request.node.nodeid, heard, table.kept()) == []
 
 
 @pytest.fixture(autouse=True)

@@ -108,9 +108,12 @@ class Root:
             if rehearsed
             else _viewed(stash.route, ask, once.carried(op, ask, do))
         )
+        bare = ""
+        if seen is not None and len(seen) > 1 and op.wrap == "" and not rehearsed:
+            bare = stash.route.resource.name
         return webob.Response(
             status=status,
-            body=b"" if seen is None else wire.write(seen, as_xml),
+            body=b"" if seen is None else wire.write(seen, as_xml, bare),
             content_type=None if status == 204 else wire.XML if as_xml else wire.JSON,
         )
 

@@ -93,10 +93,13 @@ def read(
     return body
 
 
-def write(body: dict[str, typing.Any], as_xml: bool) -> bytes:
-    """A view with its root key, for the wire."""
+def write(body: dict[str, typing.Any], as_xml: bool, bare: str = "") -> bytes:
+    """A view with its root key, for the wire.
+
+    ``bare`` names one that has no root key in JSON: in XML there is always a root.
+    """
     if as_xml:
-        return _to_xml(body)
+        return _to_xml({bare: body} if bare else body)
     return json.dumps(body, separators=(", ", ": ")).encode()
 
 

@@ -174,3 +174,11 @@ def test_what_xml_cannot_hold_does_not_break_it() -> None:
     data = wire.write(body, as_xml=True).decode()
     assert "a\ufffdb" in data
     assert '<entry key="a b">c</entry>' in data
+
+
+def test_what_has_no_root_in_json_has_one_in_xml() -> None:
+    rule = {"name": "wait_timeout", "type": "integer"}
+    said = wire.write(rule, True, "configuration-parameter").decode()
+    assert '<configuration-parameter xmlns="' in said
+    assert "wait_timeout" in said and "integer" in said
+    assert b"configuration" not in wire.write(rule, False, "configuration-parameter")

@@ -2,6 +2,7 @@
 """All resources of the API, and the route table made of them."""
 
 from trove.api.resources import (
+    backups,
     clusters,
     configurations,
     copies,
@@ -40,6 +41,7 @@ RESOURCES = (
     *configurations.RESOURCES,
     *parameters.RESOURCES,
     *modules.RESOURCES,
+    *backups.RESOURCES,
     *clusters.RESOURCES,
     *flavors.RESOURCES,
     *limits.RESOURCES,

@@ -42,6 +42,14 @@ REBUILD: Plain = {
     "required": ["image_id"],
     "properties": {"image_id": {"type": "string", "maxLength": 64}},
 }
+UPGRADE: Plain = {
+    "type": "object",
+    "properties": {
+        "instance_version": {"type": ["string", "null"], "maxLength": 255},
+        "location": {"type": ["string", "null"], "maxLength": 255},
+        "metadata": {"type": ["string", "null"], "maxLength": 255},
+    },
+}
 MIGRATE: Plain = {
     "type": ["object", "null"],
     "properties": {"host": {"type": ["string", "null"], "maxLength": 255}},
@@ -170,6 +178,15 @@ def migrate(ask: Ask) -> None:
     changes.migrate(ask.services, ask.context, ask.ids["id"], host, token(ask))
 
 
+def upgrade_agent(ask: Ask) -> typing.NoReturn:
+    """Known to clients; a guest takes no code from a message."""
+    managed.show(ask.services, ask.ids["id"], False)
+    raise errors.Unsupported(
+        "An agent comes with the image of its datastore version; "
+        "the instance is upgraded to another one."
+    )
+
+
 def _deed(do: typing.Any) -> typing.Callable[[Ask], None]:
     def act(ask: Ask) -> None:
         do(ask.services, ask.context, ask.ids["id"], token(ask))
@@ -238,6 +255,17 @@ RESOURCES = (
                 who=ADMIN,
                 dry=True,
                 said="Reset, stop, reboot, migrate or rebuild an instance.",
+            ),
+            Op(
+                "POST",
+                "{id}/upgrade",
+                upgrade_agent,
+                "mgmt_instance:upgrade",
+                who=ADMIN,
+                body=UPGRADE,
+                root="upgrade",
+                status=202,
+                said="Send an agent another version of itself: 501.",
             ),
         ),
         path="mgmt/instances",
