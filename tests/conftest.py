@@ -8,6 +8,7 @@ How several workers (``-n``) share the tests is in ``tests/pieces.py``.
 """
 
 import ipaddress
+import itertools
 import pathlib
 import sys
 import typing
@@ -68,6 +69,22 @@ def _unit_tests_stay_on_this_machine(request: pytest.FixtureRequest):
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The long ones before the short, so that no worker is left with one at the end."""
     items.sort(key=lambda item: pieces.turn(item.nodeid))
+
+
+def pytest_terminal_summary(terminalreporter: typing.Any) -> None:
+    """Figures that a test gives to ``record_property("summary", ...)``."""
+    reports = itertools.chain(*terminalreporter.stats.values())
+    said = [
+        text
+        for report in reports
+        if getattr(report, "when", "") == "call"
+        for name, text in report.user_properties
+        if name == "summary"
+    ]
+    if said:
+        terminalreporter.section("figures")
+        for text in said:
+            terminalreporter.write_line(text)
 
 
 @pytest.hookimpl(optionalhook=True)

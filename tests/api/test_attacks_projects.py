@@ -192,7 +192,7 @@ def test_a_body_cannot_say_whose_it_is(world: World) -> None:
 
 # -- S9 ----------------------------------------------------------------------------
 
-WHO = ("reader", "member", "admin", "service", "roleless", "nobody")
+WHO = ("reader", "member", "manager", "admin", "service", "roleless", "nobody")
 
 
 def _matrix(world: World) -> dict[str, dict[str, str]]:
@@ -222,15 +222,21 @@ def test_the_matrix_of_callers_and_routes_is_the_golden_one(
 ) -> None:
     """S9: route x caller x own or foreign; a change is a change of this file.
 
-    ``service`` is a caller with the role ``service`` alone: it may nothing here.
+    ``service`` is a caller with the role ``service`` alone: it may nothing here. A
+    ``manager`` is in Keystone a member with one role more, and may what a member may.
     """
     monkeypatch.setitem(CALLERS, "service", (DEMO, "service"))
+    monkeypatch.setitem(CALLERS, "manager", (DEMO, "manager,member,reader"))
     database = Database("sqlite://")
     Record.metadata.create_all(database.engine)
     world = World(tmp_path, database=database, quotas={})
     world.clock = time.time()
     found = _matrix(world)
     world.close()
+    for cells in found.values():
+        for whose in ("own", "foreign"):
+            may = {cells[f"{who} {whose}"] != "403" for who in ("manager", "member")}
+            assert len(may) == 1
     assert found == json.loads(GOLDEN.read_text()), json.dumps(found, indent=1)
 
 

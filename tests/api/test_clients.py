@@ -310,6 +310,32 @@ def test_an_administrator_keeps_versions(world: World, url: str) -> None:
         keeper.datastores.get("maria-next")
 
 
+def test_another_version_and_what_cannot_be_had(
+    world: World, trove: typing.Any, url: str
+) -> None:
+    keeper = administrator(url)
+    keeper.mgmt_ds_versions.create(
+        "10.12", "mariadb", "mariadb", None, image_tags=["trove"], version="10.12.1"
+    )
+    id = world.active()
+    for deed in (
+        trove.instances.promote_to_replica_source,
+        trove.instances.eject_replica_source,
+        lambda id: trove.backups.create("b", id),
+    ):
+        with pytest.raises(exceptions.ClientException, match="not supported yet"):
+            deed(id)
+    for gone in (trove.backups.get, trove.backups.delete):
+        with pytest.raises(exceptions.NotFound):
+            gone("nothing")
+    assert list(trove.instances.backups(id)) == []
+    keeper.instances.reset_status(id)
+    trove.instances.upgrade(id, "10.12")
+    assert trove.instances.get(id).status == "UPGRADE"
+    keeper.quota.update(DEMO, {"instances": 7})
+    assert {q.resource: q.limit for q in trove.quota.show(DEMO)}["instances"] == 7
+
+
 def test_an_administrator_sees_all_instances(world: World, url: str) -> None:
     """The management calls of the library."""
     keeper = administrator(url)

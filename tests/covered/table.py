@@ -34,6 +34,8 @@ WITHOUT_A_CLIENT = {
     "instances/{id}/events": "of this service alone: no shipped client knows it",
     "instances/detail": "the library lists without detail; scripts ask for it",
     "mgmt/instances/{id}": "no shipped client has it",
+    "instances/{id}/databases/{name}": "openstacksdk lists, and fetches none alone",
+    "instances/{id}/action": "the library resets and then deletes: two requests",
     "clusters/{id}": "the library asks for the cluster before, and there is none",
     "GET /": "keystoneauth asks it only without a catalogue",
 }

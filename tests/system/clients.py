@@ -20,6 +20,7 @@ from tests.covered.recorder import LIBRARY, SDK
 from tests.system.deployment import VERSIONS, Deployment, User
 
 shell = pytest.importorskip("openstackclient.shell")
+managers = pytest.importorskip("openstackclient.common.clientmanager")
 troveclient = pytest.importorskip("troveclient.v1.client")
 
 Plain = dict[str, typing.Any]
@@ -55,6 +56,10 @@ class Openstack:
         before = dict(os.environ)
         kept = logging.getLogger().handlers[:]
         os.environ.update(OS_CLIENT_CONFIG_FILE=self.file, OS_CLOUD=cloud)
+        for place in managers.ClientManager.__mro__:
+            for cached in vars(place).values():
+                if hasattr(cached, "_handle"):
+                    cached._handle = None  # the user before this one is forgotten
         try:
             with contextlib.redirect_stderr(out), contextlib.redirect_stdout(out):
                 code = shell.OpenStackShell().run(list(words))

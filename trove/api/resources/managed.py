@@ -46,7 +46,6 @@ UPGRADE: Plain = {
     "type": "object",
     "properties": {
         "instance_version": {"type": ["string", "null"], "maxLength": 255},
-        "location": {"type": ["string", "null"], "maxLength": 255},
         "metadata": {"type": ["string", "null"], "maxLength": 255},
     },
 }
