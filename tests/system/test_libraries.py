@@ -119,6 +119,8 @@ def test_management_by_the_library(
     assert int(asked.vmRss) > 1000
     asked = diagnostics.HwInfoInterrogator(keeper).get(id)
     assert asked.hwinfo["num_cpus"] >= 1 and asked.hwinfo["mem_total"] > 100
+    keeper.mgmt_instances.migrate(id)  # there is nowhere to go to, and it serves on
+    demo_done(demo, id)
     keeper.mgmt_instances.stop(id)
     until("it is stopped", lambda: demo.show(id)["operating_status"] == "SHUTDOWN")
     demo_idle(demo, id)
