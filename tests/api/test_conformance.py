@@ -350,6 +350,9 @@ def test_22_11_tolerances(world: World) -> None:
     _said(world, "PUT", f"{path}/wait_timeout", body, caller="admin")
 
 
+AGENTS = {"Terraform": "Terraform gophercloud"}
+
+
 @pytest.mark.parametrize("client", ["gophercloud", "Terraform", "Heat", "Horizon"])
 def test_22_12_suites_of_clients(world: World, client: str) -> None:
     """The bodies of clients that cannot run here, as they send them.
@@ -363,7 +366,7 @@ def test_22_12_suites_of_clients(world: World, client: str) -> None:
         "Heat": HEAT,
         "Horizon": HORIZON,
     }[client]
-    go = Go(world)
+    go = Go(world, AGENTS.get(client, client.lower()))
     made = go.instance(go({200}, "POST", "instances", body)["instance"])
     world.finish(made["id"])
     shown = go.instance(go({200}, "GET", f"instances/{made['id']}")["instance"])

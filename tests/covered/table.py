@@ -220,25 +220,60 @@ without a test.
 
 
 def page(table: Table) -> str:
-    lines = [HEAD + f"{len(UNITS)} routes and actions, {len(DOCUMENTS)} documents."]
     xml = sum(1 for line in table.values() if IN_XML in line)
     running = sum(1 for line in table.values() if RUNNING in line)
-    lines.append(
-        f"{xml} are asked in XML; the others have neither a body nor an answer. "
-        f"{running} are asked of a running cloud."
-    )
+    lines = [
+        HEAD + f"{len(UNITS)} routes and actions, {len(DOCUMENTS)} documents. "
+        f"{xml} are asked in XML,",
+        f"the others have nothing to say in it; {running} of a running cloud.",
+        "",
+        ".. list-table::",
+        "   :header-rows: 1",
+        "",
+        "   * - Route",
+        "     - Answers",
+        "     - In process",
+        "     - In XML",
+        "     - Running cloud",
+        "     - Clients",
+    ]
     for name, line in table.items():
-        lines += ["", name, "~" * len(name), ""]
         unit = UNITS.get(name)
-        if unit is not None:
-            refused = " (it is refused so far)" if unit.status >= 400 else ""
-            lines.append(f"* Answered {unit.status}{refused}")
-        lines += [f"* {c}: ``{line[c]}``" for c in COLUMNS if c in line]
-        asked = {k: v for k, v in line["clients"].items() if k != PLAIN}
-        lines += [f"* {client}: ``{test}``" for client, test in asked.items()]
-        if not asked:
-            lines.append(f"* {PLAIN}: {reason(name)}")
+        lines += [
+            f"   * - ``{name}``",
+            f"     - {_answer(name)}",
+            f"     - {_named(line.get(IN_PROCESS), 'with the paste pipeline only')}",
+            f"     - {_named(line.get(IN_XML), NO_BODY if unit else NO_XML)}",
+            f"     - {_named(line.get(RUNNING), '')}",
+            *_clients(name, line),
+        ]
     return "\n".join(lines) + "\n"
+
+
+NO_BODY = "neither a body nor an answer"
+NO_XML = "of documents JSON is looked at"
+
+
+def _named(test: str | None, otherwise: str) -> str:
+    return f"``{test}``" if test else otherwise
+
+
+def _answer(name: str) -> str:
+    unit = UNITS.get(name)
+    if unit is None:
+        return "200"
+    return f"{unit.status}, so far" if unit.status >= 400 else str(unit.status)
+
+
+def _clients(name: str, line: Line) -> list[str]:
+    """Each with its test; or why there is none."""
+    asked = {k: v for k, v in line["clients"].items() if k != PLAIN}
+    said = [f"{client}: ``{test}``" for client, test in asked.items()]
+    said = said or [f"{PLAIN}: {reason(name)}"]
+    return [
+        f"     {'-' if n == 0 else ' '} {each}{';' if n + 1 < len(said) else ''}"
+        for n, each in enumerate(said)
+    ]
 
 
 def write(table: Table) -> None:
