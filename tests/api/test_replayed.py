@@ -135,9 +135,16 @@ def test_gophercloud_and_what_there_is(go: Go) -> None:
     assert quotas[0]["verb"] == "ABSOLUTE"
 
 
+PORT = "10.1.0.50"
+"""The address of the user's port ``port-mine``."""
+
 TERRAFORM = {
     "older": {"nics": [{"net-id": "net-1", "v4-fixed-ip": "10.1.0.9"}]},
     "newer": {"nics": [{"network_id": "net-1"}], "access": {"is_public": False}},
+    "port": {"nics": [{"port-id": "port-mine"}]},
+    "port and address": {
+        "nics": [{"port-id": "port-mine", "net-id": "net-1", "v4-fixed-ip": PORT}]
+    },
 }
 
 
@@ -148,7 +155,9 @@ def test_terraform_waits_and_reads(world: World, version: str) -> None:
     id = go({200}, "POST", "instances", body)["instance"]["id"]
     seen = {go({200}, "GET", f"instances/{id}")["instance"]["status"]}
     world.finish(id)
-    seen.add(go({200}, "GET", f"instances/{id}")["instance"]["status"])
+    shown = go({200}, "GET", f"instances/{id}")["instance"]
+    seen.add(shown["status"])
+    assert (shown["ip"][0] == PORT) is version.startswith("port")
     assert seen <= {"BUILD", "ACTIVE", "HEALTHY"}, "any other word ends an apply"
     go({200}, "GET", f"instances/{id}/databases")
     go({200}, "GET", f"instances/{id}/users")
@@ -179,9 +188,15 @@ HEAT = {
 }
 
 
-def test_heat_creates_and_goes_on_when_nothing_changes(world: World) -> None:
+HEAT_PORT = {"instance": {**HEAT["instance"], "nics": [{"port-id": "port-mine"}]}}
+
+
+@pytest.mark.parametrize("body", [HEAT, HEAT_PORT], ids=["network", "port"])
+def test_heat_creates_and_goes_on_when_nothing_changes(
+    world: World, body: typing.Any
+) -> None:
     heat = {"User-Agent": "python-heat"}
-    answer = world.ask("POST", "instances", HEAT, headers=heat)
+    answer = world.ask("POST", "instances", body, headers=heat)
     assert answer.status_int == 200, answer.text
     id = answer.json["instance"]["id"]
     world.finish(id)

@@ -40,6 +40,7 @@ from trove.db.tables import (
     Operation,
     Record,
 )
+from trove.flows import lent
 from trove.model.states import OperationState, Task
 from trove.rpc.messages import CopyShown, ModuleOrder
 
@@ -53,6 +54,15 @@ CALLERS = {
     "nobody": None,
     "roleless": (DEMO, "visitor"),
 }
+
+PORTS: tuple[tuple[str, ...], ...] = (
+    ("port-mine", DEMO, "10.1.0.50"),
+    ("port-two", DEMO, "10.1.0.53", "10.1.0.54"),
+    ("port-theirs", OTHER, "10.1.0.51"),
+    ("port-bare", DEMO),
+    ("port-six", DEMO, "2001:db8::5"),
+)
+"""Users' ports on net-1: id, project, addresses."""
 
 MODULE = "7f3d5c2e-1111-4222-8333-444455556666"
 COPY = "9f3d5c2e-1111-4222-8333-444455556666-failed"
@@ -120,6 +130,9 @@ class World:
                 protocol.Network("net-2", "public", ("203.0.113.0/24",), public=True),
             ),
         )
+        for id, project, *addresses in PORTS:
+            self.cloud.lend(project, "net-1", *addresses, id=id)
+        self.cloud.lend(DEMO, "net-1", "10.1.0.52", id="port-bound", server="s")
         self.rung: list[str] = []
         self.desks = Desks(directory / "guests")
         self.services = Services(
@@ -275,9 +288,7 @@ class World:
                     task=Task.NONE,
                     was_active=True,
                     server_id=str(uuid.uuid4()),
-                    addresses=[
-                        {"address": "10.1.0.7", "type": "private", "network": "net-1"}
-                    ],
+                    addresses=lent.shown(row, "net-1", ["10.1.0.7"]),
                 )
             )
             tx.merge(

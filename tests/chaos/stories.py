@@ -148,6 +148,25 @@ def delete_apart(world: World) -> None:
     world.delete()
 
 
+def create_on_a_port(world: World) -> None:
+    """Of the user's, whose address it has."""
+    world.lend()
+    world.create()
+
+
+def create_on_a_port_that_is_bound(world: World) -> None:
+    """By the user, before ours is made."""
+    world.lend()
+    world.create()
+    world.when("network.make_group", world.bind)
+
+
+def delete_on_a_port(world: World) -> None:
+    world.lend()
+    _quietly_created(world)
+    world.delete()
+
+
 def make_public(world: World) -> None:
     _quietly_created(world)
     world.show_to_all(True)
@@ -319,6 +338,9 @@ FLOWS = {
         create_public,
         create_apart,
         delete_apart,
+        create_on_a_port,
+        create_on_a_port_that_is_bound,
+        delete_on_a_port,
         make_public,
         make_private,
         delete_public,

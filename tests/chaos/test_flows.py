@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from tests.chaos import states
 from tests.chaos.stories import FLOWS, create, faults, one, quiet
 from tests.chaos.walk import Story, Walk
-from tests.chaos.world import Fault, World
+from tests.chaos.world import LENT_ADDRESS, Fault, World
 from trove import flows as product
 from trove.db.tables import Instance, Operation
 from trove.model.operations import CREATE
@@ -129,6 +129,25 @@ def test_a_final_fault_leaves_a_row_that_says_why() -> None:
     task, why = ended(one("create", fault))
     assert task == Task.FAILED
     assert why is not None and "make_ports" in why
+
+
+@pytest.mark.parametrize("fault", [None, Fault("network.show_port", "passing")])
+def test_a_server_that_is_built_anew_is_told_its_users_addresses_again(
+    fault: Fault | None,
+) -> None:
+    world = World()
+    world.lend()
+    world.create()
+    world.run()
+    world.fault, world.left = fault, 1
+    world.rebuild()
+    world.run()
+    world.check()
+    assert ended(world) == (Task.NONE, None)
+    assert not world.left or fault is None, "the fault did not happen"
+    (server,) = (t for t in world.cloud.world.made.values() if t.kind == "server")
+    assert server.mark and server.order
+    assert LENT_ADDRESS in server.order.user_data
 
 
 def test_what_the_cloud_puts_in_error_is_made_once_more() -> None:

@@ -71,6 +71,8 @@ TAKEN, REFUSED = "600d" * 8, "0bad" * 8
 MODULE = "module-1"
 NEW = "image-2"
 """The image of the other version, ``w``."""
+LENT, LENT_ADDRESS = "44444444-4444-4444-8444-444444444444", "10.9.0.99"
+"""A port that the user made, and its address."""
 PAUSE = 4.0
 """Seconds between two batches of a module that is applied everywhere."""
 
@@ -288,6 +290,7 @@ class World:
         self.bombs: list[int] = []
         self.access: dict[str, typing.Any] | None = None
         self.locality: str | None = None
+        self.nic: dict[str, typing.Any] | None = None
         self.armed: list[int] = []
         """The ticks to die at, each counted from the death before."""
         self.ticks = 0
@@ -464,6 +467,16 @@ class World:
         self.instance = id
         return id
 
+    def lend(self) -> None:
+        """The next create is with a port of the user's."""
+        place = {"network": "net-1", "subnet": "subnet-of-net-1"}
+        self.nic = {"port": LENT, **place, "virtual": [LENT_ADDRESS]}
+        self.cloud.lend(PROJECT, "net-1", LENT_ADDRESS, id=LENT)
+
+    def bind(self) -> None:
+        """The user gives it to a server of his own."""
+        self.cloud.world.made[LENT].server = "theirs"
+
     def _row(self, id: str) -> Instance:
         return Instance(
             id=id,
@@ -479,6 +492,8 @@ class World:
             was_active=False,
             access=self.access,
             locality=self.locality,
+            nic=self.nic,
+            port_id=(self.nic or {}).get("port"),
             created=self.moment,
             updated=self.moment,
         )
@@ -688,9 +703,11 @@ class World:
                 want.add(("server_group", row.id))
             if (row.access or {}).get("is_public"):
                 want.add(("floating_ip", row.id))
-            have = [(t.kind, naming.owner(t.key)) for t in self.cloud.things()]
+            ours = [t for t in self.cloud.things() if t.deployment]
+            have = [(t.kind, naming.owner(t.key)) for t in ours]
             assert sorted(have) == sorted(want if alive else set()), "INV-2, INV-16"
             assert self.users.there == ({row.id} if alive else set()), "INV-16: a user"
+            self._check_lent(row, alive)
             for thing in tx.scalars(
                 sa.select(CloudThing).where(CloudThing.state == "created")
             ):
@@ -741,6 +758,21 @@ class World:
             assert seqs == list(range(1, len(seqs) + 1)), "INV-19: a gap"
         for server, jobs in self.guests.done.items():
             assert len(jobs) == len(set(jobs)), f"INV-11: twice on {server}"
+
+    def _check_lent(self, row: Instance, alive: bool) -> None:
+        """A user's port is the user's, and one that owns nothing has none."""
+        lent, made = row.nic is not None, self.cloud.world.made
+        assert [t.id for t in made.values() if not t.deployment] == [LENT] * lent
+        assert not lent or made[LENT].server in (None, "theirs"), "bound by us"
+        assert not alive or not lent or made[LENT].server is None, "one that is bound"
+        assert row.port_id == (LENT if lent and alive else None), "INV-16: a port"
+        spoken = {pair for t in made.values() for pair in t.pairs}
+        assert spoken == ({LENT_ADDRESS} if lent and alive else set())
+        if lent and alive:
+            shown = [each["address"] for each in row.addresses or []]
+            assert shown[0] == LENT_ADDRESS and len(shown) == 2, shown
+            orders = [t.order for t in made.values() if t.kind == "server"]
+            assert all(LENT_ADDRESS in o.user_data for o in orders if o), "not told"
 
 
 class Clock:

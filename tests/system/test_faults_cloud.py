@@ -92,6 +92,7 @@ DOES = {
     "volumes.delete": lambda c: c.volumes.delete(ID),
     "volumes.extend": lambda c: c.volumes.extend(ID, 2),
     "network.delete_port": lambda c: c.network.delete_port(ID),
+    "network.set_pairs": lambda c: c.network.set_pairs(ID, ("10.0.0.9",)),
     "network.delete_group": lambda c: c.network.delete_group(ID),
     "network.delete_floating_ip": lambda c: c.network.delete_floating_ip(ID),
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an audit finds in the rows alone: INV-8, 9, 11, 17 to 20.
+"""What an audit finds in the rows alone: INV-8, 9, 11, 16 (of ports), 17 to 20.
 
 Each function yields sentences. What is under way is given its time, so that an
 operation or a guest that is merely slow is no violation.
@@ -102,6 +102,16 @@ def jobs(tx: orm.Session) -> Iterator[str]:
         )
         if owner is not None and owner != instance:
             yield f"job {id} is at instance {instance}, its operation at {owner}"
+
+
+def ports(tx: orm.Session) -> Iterator[str]:
+    """INV-16: what a deleted instance was lent, somebody else may use."""
+    for id, port in tx.execute(
+        sa.select(Instance.id, Instance.port_id).where(
+            Instance.port_id.is_not(None), Instance.deleted_at.is_not(None)
+        )
+    ):
+        yield f"deleted instance {id} still has port {port}"
 
 
 def secrets(tx: orm.Session) -> Iterator[str]:
@@ -213,6 +223,7 @@ CHECKS = {
     8: tokens,
     9: stale,
     11: jobs,
+    16: ports,
     17: secrets,
     18: projects,
     19: events,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Instances: create, delete, rename, reset; look at one, or at a page."""
 
+import dataclasses
 import secrets
 import typing
 import uuid
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from trove import errors
-from trove.actions import begin, modules, offers, orders
+from trove.actions import begin, modules, nics, offers, orders
 from trove.actions.begin import Begun, Token
 from trove.actions.orders import Order
 from trove.actions.services import Services
@@ -104,7 +105,7 @@ def create(
     orders.check_accounts(order, spec)
     flavor = offers.flavor(services, version, order.flavor)
     offers.check_volume_type(services, version, order.volume_type)
-    _check_network(services, order)
+    order = _placed(services, owner, order)
     image = services.images.image(version)
     id = str(uuid.uuid4())
     cost = costs.cost_of_instance(flavor.ram, order.volume_size)
@@ -113,6 +114,7 @@ def create(
         datastores.hold(tx, version.id)
         if order.configuration is not None:
             check_group(tx, order.configuration, owner, version.id)
+        nics.refuse_lent(tx, order.nic)
         quotas.reserve(tx, owner, cost, dict(services.settings.quotas))
         tx.add(_row(services, tx, id, owner, order, version, flavor))
         tx.flush()
@@ -151,12 +153,12 @@ def _version(services: Services, order: Order) -> tuple[Datastore, DatastoreVers
         )
 
 
-def _check_network(services: Services, order: Order) -> None:
-    network = (order.nic or {}).get("network")
-    if network and services.cloud.network.network(network) is None:
-        raise errors.Invalid(f"Network {network} cannot be found.")
+def _placed(services: Services, owner: str, order: Order) -> Order:
+    """The same, with the place of its port."""
     if (order.access or {}).get("is_public"):
         offers.check_public(services)
+    nic = nics.checked(services, owner, order.nic)
+    return dataclasses.replace(order, nic=nic)
 
 
 def _row(
@@ -181,6 +183,7 @@ def _row(
         region=order.region or services.settings.region,
         availability_zone=order.availability_zone,
         nic=order.nic,
+        port_id=nics.port_of(order.nic),
         access=order.access,
         locality=order.locality,
         restart_required=False,

@@ -104,7 +104,11 @@ class Group:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Port:
-    """A server's place on a network."""
+    """A server's place on a network, or one that a user keeps for later.
+
+    ``subnets`` are those of the addresses, in their order. ``pairs`` are the addresses
+    beside its own that it may speak with. ``bound``: somebody uses it.
+    """
 
     id: str
     key: str | None
@@ -112,6 +116,11 @@ class Port:
     addresses: tuple[str, ...] = ()
     server: str | None = None
     groups: tuple[str, ...] = ()
+    project: str | None = None
+    subnets: tuple[str, ...] = ()
+    mac: str = ""
+    pairs: tuple[str, ...] = ()
+    bound: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -296,11 +305,16 @@ class Networking(typing.Protocol):
         groups: tuple[str, ...],
         address: str | None = None,
         subnet: str | None = None,
+        pairs: tuple[str, ...] = (),
     ) -> Port: ...
 
-    def show_port(self, id: str) -> Port | None: ...
+    def show_port(self, id: str) -> Port | None:
+        """Any that the service may see, also one of a user's project."""
 
     def delete_port(self, id: str) -> None: ...
+
+    def set_pairs(self, id: str, pairs: tuple[str, ...]) -> None:
+        """A port speaks with these beside its own, and no others."""
 
     def find_groups(self, key: str) -> list[Group]: ...
 

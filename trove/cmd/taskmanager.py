@@ -77,17 +77,20 @@ def rounds(
     from trove.rpc.notices import Notices
     from trove.service.periodic import Periodic
     from trove.taskmanager.housekeeping import Housekeeping
+    from trove.taskmanager.lending import Lending
     from trove.taskmanager.outbox import Outbox
     from trove.taskmanager.reaper import Reaper
 
     group = conf.taskmanager
     reaper = Reaper(store, around.cloud, around.users)
+    lending = Lending(store, around.cloud)
     house = Housekeeping(
         store, silent_after=group.guest_silence, keep=group.keep_operations
     )
     notices = Notices(conf, f"taskmanager.{socket.gethostname()}")
     made: list[Part] = [
         Periodic("reaper", reaper.reap, group.reaper_interval),
+        Periodic("lending", lending.round, group.reaper_interval),
         Periodic("housekeeping", house.round, group.housekeeping_interval),
     ]
     if notices.wanted:  # else a timer would ring for nobody

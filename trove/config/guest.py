@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The guest agent's options: who it is, and how often it reports."""
 
-from oslo_config import cfg
+from oslo_config import cfg, types
 
 GROUP = cfg.OptGroup("guest", title="Guest agent")
 
@@ -22,6 +22,17 @@ OPTS = [
         min=1,
         max=300,
         help="Seconds between two reports to the conductor.",
+    ),
+    cfg.ListOpt(
+        "virtual_addresses",
+        default=[],
+        item_type=types.IPAddress(version=4),
+        help="Addresses that this guest has beside its card's own.",
+    ),
+    cfg.StrOpt(
+        "card",
+        regex="^([0-9a-f]{2}:){5}[0-9a-f]{2}$",
+        help="The hardware address of the card that they are put on.",
     ),
     cfg.StrOpt(
         "commands_key",

@@ -9,7 +9,7 @@ from trove import errors
 from trove.db.queries import configurations, instances, modules, quotas
 from trove.db.session import now
 from trove.db.tables import Guest, GuestReport
-from trove.flows import guestjobs, instance_modules, things
+from trove.flows import guestjobs, instance_modules, lent, things
 from trove.flows.context import StepContext
 from trove.model import operations, states
 from trove.rpc import sealing
@@ -45,6 +45,7 @@ def delete_security_group(ctx: StepContext) -> Wait | None:
 
 def make_ports(ctx: StepContext) -> Settle | Wait:
     """The addresses are known from here on; lists show them without a call."""
+    lent.look(ctx, ctx.instance())
     group = ctx.output(make_security_group)["group"]
     made = things.ports(ctx, ctx.instance(), group)
     if isinstance(made, Wait):
@@ -52,13 +53,10 @@ def make_ports(ctx: StepContext) -> Settle | Wait:
     port = ctx.cloud.network.show_port(made[things.PORT])
     if port is None or not port.addresses:
         return ctx.soon("the port has no address yet")
-    addresses = [
-        {"address": address, "type": "private", "network": port.network}
-        for address in port.addresses
-    ]
+    addresses = lent.shown(ctx.instance(), port.network, port.addresses)
     return Settle(
         lambda tx: instances.changes(tx, ctx.object_id, addresses=addresses),
-        {"ports": made},
+        {"ports": made, "card": port.mac},
     )
 
 
@@ -126,6 +124,7 @@ def boot_server(ctx: StepContext) -> Settle | Wait:
             ctx.output(make_ports)["ports"],
             ctx.output(make_volume).get("volume"),
             ctx.output(make_server_group).get("server_group"),
+            ctx.output(make_ports).get("card", ""),
         ),
     )
     if isinstance(made, Wait):
@@ -221,6 +220,7 @@ def failed(ctx: StepContext, tx: orm.Session, fault: str) -> None:
         fault=fault,
         fault_at=now(tx),
         server_id=None,
+        port_id=None,
         volume_id=None if not row.was_active else row.volume_id,
         addresses=None,
         updated=now(tx),

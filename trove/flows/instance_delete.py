@@ -74,7 +74,7 @@ def settle(ctx: StepContext) -> Settle:
             cost = costs.cost_of_instance(row.ram, row.volume_size)
             quotas.give_back(tx, row.project, cost)
         row.deleted_at = row.updated = now(tx)
-        row.server_id = row.volume_id = row.addresses = None
+        row.server_id = row.volume_id = row.addresses = row.port_id = None
         for table in (Guest, GuestReport):
             gone = tx.get(table, ctx.object_id)
             if gone is not None:

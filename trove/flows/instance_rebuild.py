@@ -15,8 +15,16 @@ from trove import errors
 from trove.cloud.protocol import Refused, Server
 from trove.db.queries import instances, modules
 from trove.db.session import now
-from trove.db.tables import Guest, GuestReport
-from trove.flows import ends, guestjobs, instance_configure, instance_modules, userdata
+from trove.db.tables import Guest, GuestReport, Instance
+from trove.flows import (
+    ends,
+    guestjobs,
+    instance_configure,
+    instance_modules,
+    lent,
+    things,
+    userdata,
+)
 from trove.flows.context import StepContext
 from trove.model import operations, states
 from trove.rpc.leaderless import SUSPECTS
@@ -201,10 +209,26 @@ def _rebuilt(ctx: StepContext, way: str, image: str, bootstrap: str) -> Done:
         raise NotRebuilt(why=found.fault or f"server {found.id} is {found.status}")
     _dismiss(ctx, bootstrap)
     row = ctx.instance()
-    text = userdata.render(ctx.settings, row.id, ctx.version(row).manager, bootstrap)
+    text = userdata.render(
+        ctx.settings,
+        row.id,
+        ctx.version(row).manager,
+        bootstrap,
+        _virtual(ctx, row),
+    )
     ctx.claim.guard(ctx.settings.call_timeout)
     ctx.cloud.compute.rebuild(found.id, image, text, mark)
     return Wait(2, f"server {found.id} is built anew")
+
+
+def _virtual(ctx: StepContext, row: Instance) -> userdata.Virtual | None:
+    """What a guest with addresses of a user's port is told of them again."""
+    if not lent.addresses(row):
+        return None
+    port = ctx.cloud.network.show_port(things.own_port(ctx))
+    if port is None:
+        raise NotRebuilt(why="its port is gone")
+    return lent.virtual(row, port.mac)
 
 
 def _dismiss(ctx: StepContext, bootstrap: str) -> None:

@@ -13,7 +13,7 @@ from trove import errors
 from trove.cloud import public
 from trove.cloud.protocol import Boot, FloatingIP, Group, Refused, Rule
 from trove.db.tables import Instance
-from trove.flows import userdata
+from trove.flows import lent, userdata
 from trove.flows.context import StepContext
 from trove.model.states import ThingState
 from trove.workflow.flow import Wait
@@ -139,6 +139,7 @@ def ports(ctx: StepContext, instance: Instance, group: str) -> dict[str, str] | 
             groups=(group,),
             address=address,
             subnet=subnet,
+            pairs=lent.addresses(instance) if role == PORT else (),
         )
         id = ctx.ensure("port", ctx.key(role), network.find_ports, create)
         if isinstance(id, Wait):
@@ -328,9 +329,11 @@ class Order:
         ports: dict[str, str],
         volume: str | None,
         group: str | None = None,
+        card: str = "",
     ) -> None:
         self._image, self._password = image, password
         self._ports, self._volume, self._group = ports, volume, group
+        self._card = card
 
     def boot(self, ctx: StepContext, instance: Instance) -> Boot:
         return Boot(
@@ -340,7 +343,11 @@ class Order:
             ports=tuple(self._ports.values()),
             volume=self._volume,
             user_data=userdata.render(
-                ctx.settings, instance.id, ctx.version(instance).manager, self._password
+                ctx.settings,
+                instance.id,
+                ctx.version(instance).manager,
+                self._password,
+                lent.virtual(instance, self._card),
             ),
             availability_zone=instance.availability_zone,
             server_group=self._group,

@@ -7,6 +7,7 @@ contact: the broker's password is exchanged then (messaging.md).
 """
 
 import configparser
+import dataclasses
 import io
 import json
 
@@ -17,20 +18,40 @@ CONFIG = "/etc/trove/guest.conf"
 CA = "/etc/trove/broker-ca.pem"
 
 
-def render(settings: Settings, instance: str, datastore: str, password: str) -> str:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Virtual:
+    """Addresses that a guest has beside its card's own; ``card`` is that card's MAC."""
+
+    card: str
+    addresses: tuple[str, ...]
+
+
+def render(
+    settings: Settings,
+    instance: str,
+    datastore: str,
+    password: str,
+    virtual: Virtual | None = None,
+) -> str:
     """The user data of an instance's server."""
     files = [
         {
             "path": CONFIG,
             "permissions": "0600",
-            "content": _config(settings, instance, datastore, password),
+            "content": _config(settings, instance, datastore, password, virtual),
         },
         {"path": CA, "permissions": "0644", "content": settings.broker_ca},
     ]
     return "#cloud-config\n" + json.dumps({"write_files": files})
 
 
-def _config(settings: Settings, instance: str, datastore: str, password: str) -> str:
+def _config(
+    settings: Settings,
+    instance: str,
+    datastore: str,
+    password: str,
+    virtual: Virtual | None,
+) -> str:
     parser = configparser.ConfigParser(interpolation=None)
     parser["guest"] = {
         "instance": instance,
@@ -39,6 +60,9 @@ def _config(settings: Settings, instance: str, datastore: str, password: str) ->
     }
     if settings.commands_key:
         parser["guest"]["commands_key"] = settings.commands_key
+    if virtual:
+        parser["guest"]["virtual_addresses"] = ",".join(virtual.addresses)
+        parser["guest"]["card"] = virtual.card
     parser["broker"] = {
         "hosts": ",".join(f"{address}:{port}" for address, port in settings.brokers),
         "vhost": settings.guests_vhost,

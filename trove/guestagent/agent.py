@@ -12,6 +12,7 @@ import typing
 
 from trove.datastores.protocol import Engine
 from trove.guestagent import accounts, deeds, files, identity, state
+from trove.guestagent.addresses import Addresses
 from trove.guestagent.health import Watch
 from trove.guestagent.heartbeat import Heartbeat, Reporter
 from trove.guestagent.host import Host
@@ -63,6 +64,7 @@ class Agent:
         self._who = identity.ensure(places, host, guest.instance)
         self._places, self._host = places, host
         load_engine = functools.partial(deeds.load_engine, guest.agent, host)
+        self.addresses = _addresses(host, conf.guest)
         self.ledger = Ledger(places.jobs)
         self.jobs = Jobs(places, self.ledger, host, changed=self._changed)
         self.watch = Watch(
@@ -74,7 +76,7 @@ class Agent:
             *(places, self.ledger, self.watch),
             boot=self.boot,
             version=version(),
-            certificate=lambda: (self.renewals.expires, self.renewals.fault),
+            certificate=lambda: (self.renewals.expires, self._ailment()),
         )
         self.link = Link(
             places,
@@ -87,10 +89,7 @@ class Agent:
             check=_check(conf.guest.commands_key, guest.instance),
         )
         self.renewals = Renewals(
-            places,
-            host,
-            guest.instance,
-            guest.user,
+            *(places, host, guest.instance, guest.user),
             ask=self.link.renew,
             engine=load_engine,
             ready=lambda: self.reporter.course.prepared,
@@ -124,6 +123,7 @@ class Agent:
     def parts(self) -> list[Part]:
         """In the order they start; the heartbeat begins when the link is up."""
         return [
+            *([self.addresses] if self.addresses else []),
             self.jobs,
             self.watch,
             self.link,
@@ -131,6 +131,10 @@ class Agent:
             self.logs,
             self.heartbeat,
         ]
+
+    def _ailment(self) -> str:
+        """What is wrong beside the database itself."""
+        return self.renewals.fault or (self.addresses.fault if self.addresses else "")
 
     def _take_up(self) -> None:
         """The first job of a start: the volume mounted, the engine running."""
@@ -149,6 +153,12 @@ class Agent:
     def _up(self) -> None:
         self.renewals.ring()
         self.heartbeat.ring()
+
+
+def _addresses(host: Host, about: typing.Any) -> Addresses | None:
+    """For a guest that has any beside its card's own."""
+    card, wanted = about.card, about.virtual_addresses
+    return Addresses(host, card, wanted) if card and wanted else None
 
 
 def _check(key: str | None, instance: str) -> Check | None:

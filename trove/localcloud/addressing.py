@@ -70,11 +70,13 @@ def wires(transaction: store.Transaction, tag: str) -> list[firewall.Wire]:
     for port in ports:
         for group in port.groups:
             members.setdefault(group, []).append(f"{port.address}/32")
+            members[group] += port.pairs
     return [
         firewall.Wire(
             interface=firewall.interface(tag, port.id),
             mac=port.mac,
             address=port.address,
+            others=tuple(port.pairs),
             openings=tuple(
                 opening
                 for group in port.groups
@@ -88,13 +90,23 @@ def wires(transaction: store.Transaction, tag: str) -> list[firewall.Wire]:
 
 
 def doors(transaction: store.Transaction) -> dict[str, str]:
-    """Each public address that leads to a server, and the server's own."""
-    ports = {port.id: port for port in transaction.all(things.Port) if port.server}
-    return {
-        floating.address: ports[floating.port].address
-        for floating in transaction.all(things.FloatingIP)
-        if floating.port in ports
+    """Each public address that leads to a server, and that of the server.
+
+    A port that no server has may lead to one all the same: by a pair of another port.
+    """
+    ports = {port.id: port for port in transaction.all(things.Port)}
+    spoken = {
+        (port.network, pair)
+        for port in ports.values()
+        if port.server
+        for pair in port.pairs
     }
+    found = {}
+    for floating in transaction.all(things.FloatingIP):
+        port = ports.get(floating.port)
+        if port and (port.server or (port.network, port.address) in spoken):
+            found[floating.address] = port.address
+    return found
 
 
 def _opening(

@@ -15,6 +15,7 @@ import dataclasses
 import ipaddress
 
 ANYWHERE = "0.0.0.0/0"
+NOT_YET = "0.0.0.0"  # noqa: S104 - who asks by ARP whether an address is free
 REMEMBERED = "3m"
 MOST_REMEMBERED = 65536
 PRIORITY = -200
@@ -34,12 +35,22 @@ class Opening:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Wire:
-    """A server's interface on the host, and what may pass it."""
+    """A server's interface on the host, and what may pass it.
+
+    ``others`` are addresses and ranges beside its own that it may have.
+    """
 
     interface: str
     mac: str
     address: str
     openings: tuple[Opening, ...] = ()
+    others: tuple[str, ...] = ()
+
+    def own(self, *more: str) -> str:
+        """What a source or a destination must be among."""
+        if not self.others and not more:
+            return self.address
+        return _set((self.address, *self.others, *more))
 
 
 def interface(tag: str, port: str) -> str:
@@ -123,16 +134,15 @@ def _hook(tag: str, chain: str, hook: str, which: str, wires: list[Wire]) -> lis
 
 
 def _from_guest(number: int, wire: Wire) -> list[str]:
-    mac, address = wire.mac, wire.address
+    mac = wire.mac
     lines = [
         f"  chain out_{number} {{",
         f"    ether saddr != {mac} drop",
-        # An IP address in an ARP answer that is not its own would take another's place;
-        # 0.0.0.0 asks whether an address is free.
+        # An IP address in an ARP answer that is not its own would take another's place.
         f"    ether type arp arp saddr ether {mac} "
-        f"arp saddr ip {{ {address}, 0.0.0.0 }} accept",
+        f"arp saddr ip {wire.own(NOT_YET)} accept",
         "    ether type != ip drop",
-        f"    ip saddr != {address} drop",
+        f"    ip saddr != {wire.own()} drop",
     ]
     return [*lines, *_passes(wire, "egress"), "    drop", "  }"]
 
@@ -142,7 +152,7 @@ def _to_guest(number: int, wire: Wire) -> list[str]:
         f"  chain in_{number} {{",
         "    ether type arp accept",
         "    ether type != ip drop",
-        f"    ip daddr != {wire.address} drop",
+        f"    ip daddr != {wire.own()} drop",
     ]
     return [*lines, *_passes(wire, "ingress"), "    drop", "  }"]
 
@@ -165,11 +175,15 @@ def _remote(opening: Opening, direction: str) -> str | None:
     if ANYWHERE in opening.remotes:
         return ""
     end = "daddr" if direction == "egress" else "saddr"
+    return f"ip {end} {_set(opening.remotes)} "
+
+
+def _set(ranges: tuple[str, ...]) -> str:
     # nft refuses a set with overlapping ranges.
-    ranges = ipaddress.collapse_addresses(
-        ipaddress.IPv4Network(remote, strict=False) for remote in opening.remotes
+    whole = ipaddress.collapse_addresses(
+        ipaddress.IPv4Network(range, strict=False) for range in ranges
     )
-    return f"ip {end} {{ {', '.join(str(range) for range in ranges)} }} "
+    return f"{{ {', '.join(str(range) for range in whole)} }}"
 
 
 def _ports(opening: Opening, end: str) -> str:

@@ -69,7 +69,10 @@ class Subnet(Thing):
 
 @dataclasses.dataclass(slots=True)
 class Port(Thing):
-    """A place on a network. ``made_by_server``: it goes when its server goes."""
+    """A place on a network. ``made_by_server``: it goes when its server goes.
+
+    ``pairs``: addresses and ranges beside its own that it may speak with.
+    """
 
     network: str
     subnet: str
@@ -82,6 +85,7 @@ class Port(Thing):
     admin_up: bool = True
     description: str = ""
     tags: list[str] = dataclasses.field(default_factory=list)
+    pairs: list[str] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass(slots=True)

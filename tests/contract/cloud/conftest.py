@@ -42,6 +42,13 @@ class MemoryBench:
         self.cloud = MemoryCloud(deployment="one", world=world)
         self.other = MemoryCloud(deployment="two", world=world)
 
+    def lend(self, **words):
+        """The id of a port that a user's project made, with these words on it."""
+        id = self.cloud.lend("demo", self.network, "10.9.0.88")
+        for name, value in words.items():
+            setattr(self.cloud.world.made[id], {"name": "key"}[name], value)
+        return id
+
     def until(self, check):
         for _ in range(60):
             if seen := check():
@@ -105,24 +112,44 @@ class LocalBench:
     hosts = ()
 
     def __init__(self, place):
-        self.cloud, self.other = (
+        self.place = place
+        self.cloud, self.other, self.user = (
             OpenstackCloud(
                 Settings(
                     auth_url=f"{identity.url(place)}/v3",
                     deployment=deployment,
-                    username="trove",
-                    password=identity.passwords(place)["trove"],
-                    project_name=identity.SERVICE,
+                    username=who,
+                    password=identity.passwords(place)[who],
+                    project_name=project,
                     region_name=identity.REGION,
                 )
             )
-            for deployment in ("one", "two")
+            for deployment, who, project in (
+                ("one", "trove", identity.SERVICE),
+                ("two", "trove", identity.SERVICE),
+                ("one", "demo", "demo"),
+            )
         )
+        self.lent = []
         self.image = self.cloud.images.newest(self.tags).id
         networks = {each.public: each for each in self.cloud.network.networks()}
         network = networks[False]
         self.network, self.public = network.id, networks[True].id
         self.chosen = network.cidrs[0].replace(".0/24", ".77")
+
+    def lend(self, **words):
+        """The id of a port that a user's project made, with these words on it."""
+        with self.user.access.using("a user's port") as clients:
+            order = {"network_id": self.network, **words}
+            self.lent.append(clients.sdk.network.create_port(**order).id)
+        return self.lent[-1]
+
+    def inside(self, server, *argv):
+        """Runs a program in a server, as its root."""
+        name = f"{self.place.tag}-{server}"
+        where = ("-P", str(self.place.cloud / "servers"), "-n", name)
+        words = ("lxc-attach", *where, "--clear-env", "--", *argv)
+        return programs.Host().run(*words, within=60)
 
     def until(self, check):
         end = time.monotonic() + 60
@@ -141,8 +168,10 @@ class LocalBench:
             clients.session.session.mount("http://", Listed(hook))
 
     def close(self):
-        self.cloud.close()
-        self.other.close()
+        for id in self.lent:
+            self.user.network.delete_port(id)
+        for cloud in (self.cloud, self.other, self.user):
+            cloud.close()
 
 
 def running(argv, log: pathlib.Path, url: str, **how: typing.Any) -> subprocess.Popen:
@@ -239,6 +268,16 @@ def bench(request):
         clear(bench, (bench.cloud, bench.other))
     finally:
         bench.close()
+
+
+@pytest.fixture
+def local(local_bench):
+    """The one-machine cloud alone, for what is only seen on a wire."""
+    yield local_bench
+    try:
+        clear(local_bench, (local_bench.cloud, local_bench.other))
+    finally:
+        local_bench.close()
 
 
 def clear(bench, clouds):

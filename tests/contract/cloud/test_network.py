@@ -42,6 +42,7 @@ def test_what_nobody_made_is_not_there(cloud):
     assert cloud.network.owned_ports() == []
     assert cloud.network.show_port(NOBODY) is None
     cloud.network.delete_port(NOBODY)
+    cloud.network.set_pairs(NOBODY, ("10.9.0.9",))
     assert cloud.network.find_groups("x.group") == []
     assert cloud.network.owned_groups() == []
     cloud.network.delete_group(NOBODY)
@@ -177,3 +178,38 @@ def test_what_no_floating_ip_is(cloud):
     assert cloud.network.find_floating_ips("x.public") == []
     assert cloud.network.show_floating_ip(NOBODY) is None
     cloud.network.delete_floating_ip(NOBODY)
+
+
+def test_a_users_port_is_seen_and_is_not_ours(bench, cloud, port):
+    lent = cloud.network.show_port(bench.lend(name="p.port"))
+    assert lent.project and lent.project != port.project
+    assert (lent.bound, lent.pairs, len(lent.addresses)) == (False, (), 1)
+    assert (lent.network, lent.subnets) == (port.network, port.subnets)
+    assert lent.mac != port.mac and not port.bound
+    assert cloud.network.owned_ports() == [port]
+
+
+def test_a_port_that_says_our_words_is_not_adopted(bench, cloud, port):
+    """Whoever knows an instance's id can write its key on a port of his own."""
+    bench.lend(name="p.port")
+    bench.lend(name="q.port")
+    assert cloud.network.find_ports("p.port") == [port]
+    assert cloud.network.find_ports("q.port") == []
+
+
+def test_a_port_may_speak_with_a_users_address(bench, cloud, group):
+    lent = cloud.network.show_port(bench.lend())
+    about = {"subnet": lent.subnets[0], "pairs": lent.addresses}
+    made = cloud.network.create_port("p.port", bench.network, (group.id,), **about)
+    assert made.pairs == lent.addresses
+    assert set(made.addresses).isdisjoint(lent.addresses)
+    assert cloud.network.find_ports("p.port") == [made]
+    for pairs in ((), lent.addresses):
+        cloud.network.set_pairs(made.id, pairs)
+        assert cloud.network.show_port(made.id).pairs == pairs
+    cloud.network.delete_port(made.id)
+    assert cloud.network.show_port(lent.id) == lent, "the user's port is the user's"
+
+
+def test_a_port_that_a_server_has_is_bound(bench, cloud, server, port):
+    assert cloud.network.show_port(port.id).bound

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from trove import errors
+from trove.actions import nics
 from trove.db.queries import datastores, instances, quotas, reports
 from trove.db.session import Database
 from trove.db.tables import Instance, Usage
@@ -113,6 +114,33 @@ def test_one_of_many_moves_wins(database):
         return True
 
     assert sum(at_once(restart, range(16))) == 1
+
+
+def test_a_users_port_is_one_of_many_creates(database):
+    nic = {"port": "p-1", "network": "n", "virtual": ["10.0.0.9"]}
+
+    def create(number: int) -> bool:
+        def work(tx) -> None:
+            nics.refuse_lent(tx, nic)
+            tx.add(
+                Instance(
+                    **{"id": f"i-{number}", "project": "demo", "name": "n"},
+                    **{"task": Task.BUILDING, "version_id": "v", "flavor_id": "1"},
+                    **{"server_number": number + 1, "created": 1.0, "updated": 1.0},
+                    nic=nic,
+                    port_id="p-1",
+                )
+            )
+
+        try:
+            database.run(work, attempts=20)
+        except nics.PortLent:
+            return False
+        return True
+
+    assert sum(at_once(create, range(16))) == 1
+    with database.reading() as tx:
+        assert len(list(tx.scalars(sa.select(Instance.id)))) == 1
 
 
 def test_a_version_registered_twice_at_once_is_one(database):

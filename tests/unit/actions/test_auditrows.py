@@ -6,7 +6,15 @@ import sqlalchemy as sa
 
 from trove.actions import audit, auditrows
 from trove.db.queries import deeds
-from trove.db.tables import Deed, Event, Guest, GuestJob, GuestReport, OperationStep
+from trove.db.tables import (
+    Deed,
+    Event,
+    Guest,
+    GuestJob,
+    GuestReport,
+    Instance,
+    OperationStep,
+)
 from trove.model.states import OperationState, StepState
 from trove.rpc import passwords
 
@@ -123,6 +131,16 @@ def test_a_job_of_another_instance_or_name_or_state(look, add, instance, operati
         "INV-11: job gone/x does prepare, which is not its name",
         f"INV-11: job {op}/prepare is at instance {other}, its operation at {id}",
     ]
+
+
+def test_a_port_that_a_deleted_instance_has(look, database, instance):
+    """INV-16: nobody else could have it."""
+    living, buried = instance(), instance()
+    with database.transaction() as tx:
+        tx.get_one(Instance, living).port_id = "p"
+        tx.get_one(Instance, buried).port_id = "q"
+        tx.get_one(Instance, buried).deleted_at = 1.0
+    assert look() == [f"INV-16: deleted instance {buried} still has port q"]
 
 
 def test_a_secret_that_lies_open(look, add, database, instance, operation):

@@ -18,16 +18,16 @@ SETTINGS = Settings(
 )
 
 
-def files(settings=SETTINGS):
-    text = userdata.render(settings, "i-1", "mariadb", 'pa%ss"\\word')
+def files(settings=SETTINGS, virtual=None):
+    text = userdata.render(settings, "i-1", "mariadb", 'pa%ss"\\word', virtual)
     head, _, body = text.partition("\n")
     assert head == "#cloud-config"
     return {file["path"]: file for file in json.loads(body)["write_files"]}
 
 
-def options(settings=SETTINGS):
+def options(settings=SETTINGS, virtual=None):
     parser = configparser.ConfigParser(interpolation=None)
-    parser.read_string(files(settings)[userdata.CONFIG]["content"])
+    parser.read_string(files(settings, virtual)[userdata.CONFIG]["content"])
     return parser
 
 
@@ -57,3 +57,11 @@ def test_it_knows_whose_commands_to_obey_where_they_are_signed():
     assert "commands_key" not in options()["guest"]
     signed = dataclasses.replace(SETTINGS, commands_key="AAAA=")
     assert options(signed)["guest"]["commands_key"] == "AAAA="
+
+
+def test_it_knows_which_addresses_it_has_beside_its_cards():
+    assert "virtual_addresses" not in options()["guest"]
+    card = "fa:16:3e:00:00:01"
+    guest = options(virtual=userdata.Virtual(card, ("10.9.0.8", "10.9.0.9")))["guest"]
+    assert guest["virtual_addresses"] == "10.9.0.8,10.9.0.9"
+    assert guest["card"] == card

@@ -70,3 +70,32 @@ def test_a_group_as_the_other_end_is_its_members(rows):
         tx.put(port("10.9.0.3", ["g"], id="port-2"))
         wire = addressing.wires(tx, "tst")[0]
     assert wire.openings[0].remotes == ("10.9.0.2/32", "10.9.0.3/32")
+
+
+def test_an_address_pair_passes_its_port_and_is_a_member_of_its_groups(rows):
+    with rows.transaction() as tx:
+        tx.put(rule("1", "ingress", protocol="tcp", remote_group="g"))
+        one = port("10.9.0.2", ["g"])
+        one.pairs = ["10.9.0.4"]
+        tx.put(one)
+        tx.put(port("10.9.0.3", ["g"], id="port-2"))
+        first, second = addressing.wires(tx, "tst")
+    assert (first.others, second.others) == (("10.9.0.4",), ())
+    assert second.openings[0].remotes == ("10.9.0.2/32", "10.9.0.4", "10.9.0.3/32")
+
+
+def floating(address, port):
+    return things.FloatingIP(address, "p", "", *STAMPS, "world", address, port)
+
+
+def test_a_public_address_leads_to_who_speaks_for_an_unbound_port(rows):
+    with rows.transaction() as tx:
+        tx.put(port("10.9.0.2"))
+        tx.put(port("10.9.0.3", server="", id="port-2"))
+        tx.put(floating("192.0.2.1", "port-1"))
+        tx.put(floating("192.0.2.2", "port-2"))
+        assert addressing.doors(tx) == {"192.0.2.1": "10.9.0.2"}
+        speaks = port("10.9.0.2")
+        speaks.pairs = ["10.9.0.3"]
+        tx.put(speaks)
+        assert addressing.doors(tx)["192.0.2.2"] == "10.9.0.3"

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+import dataclasses
+
 from trove.localcloud import firewall
 from trove.localcloud.firewall import Opening, Wire
 
@@ -31,11 +33,23 @@ def test_without_rules_nothing_but_true_arp_passes():
     leaving, entering = chain(text, "out_0"), chain(text, "in_0")
     assert [line for line in leaving if "accept" in line] == [
         "ether type arp arp saddr ether fa:16:3e:00:00:01 "
-        "arp saddr ip { 10.9.0.5, 0.0.0.0 } accept"
+        "arp saddr ip { 0.0.0.0/32, 10.9.0.5/32 } accept"
     ]
     assert leaving[0] == "ether saddr != fa:16:3e:00:00:01 drop"
     assert "ip saddr != 10.9.0.5 drop" in leaving
     assert leaving[-1] == entering[-1] == "drop"
+
+
+def test_addresses_beside_its_own_are_of_this_port_alone():
+    pair = dataclasses.replace(wire(), others=("10.9.0.8", "10.9.1.0/24"))
+    text = firewall.render("tst", [pair, wire()])
+    own = "{ 10.9.0.5/32, 10.9.0.8/32, 10.9.1.0/24 }"
+    leaving = chain(text, "out_0")
+    assert f"ip saddr != {own} drop" in leaving
+    assert any("arp saddr ip { 0.0.0.0/32, 10.9.0.5/32, 10.9.0.8" in r for r in leaving)
+    assert f"ip daddr != {own} drop" in chain(text, "in_0")
+    assert "ip saddr != 10.9.0.5 drop" in chain(text, "out_1")
+    assert "ip daddr != 10.9.0.5 drop" in chain(text, "in_1")
 
 
 def test_an_interface_that_no_port_has_is_shut():

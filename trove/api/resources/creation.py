@@ -151,21 +151,23 @@ def _nic(nics: list[Plain] | None) -> Plain | None:
     if not nics:
         return None
     nic = nics[0]
-    if nic.get("port-id"):
-        raise errors.Unsupported(
-            "A port of your own cannot be used: the servers of databases are the "
-            "service's, and Nova gives a server only ports of its own project. Name a "
-            "network_id, and for an address of your choice subnet_id and ip_address."
-        )
-    network = nic.get("network_id") or nic.get("net-id")
-    subnet = nic.get("subnet_id")
-    if not network and not subnet:
-        raise errors.Invalid("A nic needs a network_id or a subnet_id.")
-    if nic.get("ip_address") and not subnet:
+    network = _one(nic, "network_id", "net-id")
+    subnet, port = nic.get("subnet_id"), nic.get("port-id")
+    if not network and not subnet and not port:
+        raise errors.Invalid("A nic needs a network_id, a subnet_id or a port-id.")
+    if nic.get("ip_address") and not subnet and not port:
         raise errors.Invalid("An ip_address needs the subnet_id it is of.")
-    address = nic.get("ip_address") or nic.get("v4-fixed-ip")
-    wanted = {"network": network, "subnet": subnet, "address": address}
+    address = _one(nic, "ip_address", "v4-fixed-ip")
+    wanted = {"network": network, "subnet": subnet, "address": address, "port": port}
     return {key: value for key, value in wanted.items() if value}
+
+
+def _one(nic: Plain, name: str, other: str) -> str | None:
+    """What two names of one thing say."""
+    said = {nic[each] for each in (name, other) if nic.get(each)}
+    if len(said) > 1:
+        raise errors.Invalid(f"{name} and {other} say two things.")
+    return said.pop() if said else None
 
 
 def new_database(body: Plain) -> NewDatabase:

@@ -15,7 +15,16 @@ from trove.cloud.memory.images import Images
 from trove.cloud.memory.network import Network
 from trove.cloud.memory.servergroups import ServerGroups
 from trove.cloud.memory.volumes import Volumes
-from trove.cloud.memory.world import After, Before, Pace, Thing, View, World, silent
+from trove.cloud.memory.world import (
+    After,
+    Before,
+    Made,
+    Pace,
+    Thing,
+    View,
+    World,
+    silent,
+)
 
 __all__ = ["MemoryCloud", "Pace", "Thing", "World", "connect"]
 
@@ -50,6 +59,24 @@ class MemoryCloud(View):
                 Thing(t.kind, t.id, t.key, t.deployment, t.retained)
                 for t in self.world.made.values()
             )
+
+    def lend(
+        self,
+        project: str,
+        network: str,
+        *addresses: str,
+        id: str | None = None,
+        server: str | None = None,
+    ) -> str:
+        """A port that somebody of this project made; its id. ``server`` has it."""
+        with self.world.lock:
+            port = self.world.add(Made("port", "", "", self.world.clock()))
+            port.project, port.network, port.server = project, network, server
+            port.addresses = addresses
+            if id is not None:
+                self.world.made[id] = self.world.made.pop(port.id)
+                port.id = id
+        return port.id
 
     def spoil(self, id: str, fault: str = "No valid host was found.") -> None:
         """Puts a server or a volume into error, as a scheduler or a disk would."""

@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The memory cloud's networks, ports, security groups and floating IPs."""
 
+import hashlib
 import ipaddress
 
 from trove.cloud import protocol
 from trove.cloud.memory.world import Made, Part, call
 
+OURS = "service"
+"""The project that things of a deployment are of."""
+
 
 def _port(port: Made) -> protocol.Port:
+    # the same for whoever has the address next, as on the one-machine cloud
+    digest = hashlib.sha256(repr(port.addresses).encode()).digest()
     return protocol.Port(
         port.id,
         port.key,
@@ -15,6 +21,11 @@ def _port(port: Made) -> protocol.Port:
         addresses=port.addresses,
         server=port.server,
         groups=port.groups,
+        project=port.project or OURS,
+        subnets=tuple(f"subnet-of-{port.network}" for _ in port.addresses),
+        mac="fa:16:3e:" + ":".join(f"{byte:02x}" for byte in digest[:3]),
+        pairs=port.pairs,
+        bound=port.server is not None,
     )
 
 
@@ -55,13 +66,14 @@ class Network(Part):
         groups: tuple[str, ...],
         address: str | None = None,
         subnet: str | None = None,
+        pairs: tuple[str, ...] = (),
     ) -> protocol.Port:
         if network not in self.world.networks:
             raise protocol.Refused(f"network {network} could not be found", 404)
         for group in groups:
             self.world.must("group", group)
         port = self._new("port", key)
-        port.network, port.groups = network, groups
+        port.network, port.groups, port.pairs = network, groups, pairs
         port.addresses = (self._address(network, address),)
         return _port(self.world.add(port))
 
@@ -74,6 +86,11 @@ class Network(Part):
     def delete_port(self, id: str) -> None:
         if port := self.world.get("port", id):
             self.world.remove(port)
+
+    @call
+    def set_pairs(self, id: str, pairs: tuple[str, ...]) -> None:
+        if port := self.world.get("port", id):
+            port.pairs = pairs
 
     @call
     def find_groups(self, key: str) -> list[protocol.Group]:

@@ -86,6 +86,8 @@ class Made:
     """Where a server is; ``left``: where it was before an unconfirmed move."""
     left: str = ""
     server: str | None = None
+    project: str | None = None
+    """Whose it is, where that is not this deployment."""
     size: int = 0
     target: int = 0
     type: str | None = None
@@ -93,6 +95,7 @@ class Made:
     port: str | None = None
     """Where a floating IP leads to."""
     addresses: tuple[str, ...] = ()
+    pairs: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     rules: tuple[protocol.Rule, ...] = ()
 

@@ -63,8 +63,9 @@ class Network:
         groups: tuple[str, ...],
         address: str | None = None,
         subnet: str | None = None,
+        pairs: tuple[str, ...] = (),
     ) -> protocol.Port:
-        """Makes a port in exactly these groups."""
+        """Makes a port in exactly these groups, that may speak for ``pairs`` too."""
         order: dict[str, typing.Any] = {
             "name": key,
             "description": self._mark,
@@ -74,6 +75,8 @@ class Network:
         place = {"ip_address": address, "subnet_id": subnet}
         if fixed := {name: value for name, value in place.items() if value}:
             order["fixed_ips"] = [fixed]
+        if pairs:
+            order["allowed_address_pairs"] = [{"ip_address": one} for one in pairs]
         with self._access.using("network.create_port", making=True) as clients:
             return _port(clients.sdk.network.create_port(**order))
 
@@ -90,6 +93,14 @@ class Network:
             self._access.using("network.delete_port") as clients,
         ):
             clients.sdk.network.delete_port(faults.plain(id), ignore_missing=False)
+
+    def set_pairs(self, id: str, pairs: tuple[str, ...]) -> None:
+        """What a port may speak with beside its own addresses."""
+        order = [{"ip_address": one} for one in pairs]
+        with faults.UnlessAbsent(), self._access.using("network.set_pairs") as clients:
+            clients.sdk.network.update_port(
+                faults.plain(id), allowed_address_pairs=order
+            )
 
     def find_groups(self, key: str) -> list[protocol.Group]:
         """Groups of this deployment with this key, oldest first."""
@@ -187,10 +198,12 @@ class Network:
 
         def listing(clients: Clients) -> list[protocol.FloatingIP]:
             query = {"description": said} if said else {}
+            ours = clients.session.get_project_id()
             found = [
                 each
                 for each in clients.sdk.network.ips(**query)
                 if (each.description or "").startswith(self._said(""))
+                and each.project_id == ours
             ]
             found.sort(key=lambda each: (each.created_at or "", each.id))
             return [self._floating_ip(each) for each in found]
@@ -228,26 +241,32 @@ class Network:
     def _ports(self, **query: str) -> list[protocol.Port]:
         def listing(clients: Clients) -> list[protocol.Port]:
             found = clients.sdk.network.ports(description=self._mark, **query)
-            return [_port(port) for port in self._mine(found, query)]
+            return [_port(port) for port in self._mine(clients, found, query)]
 
         return self._access.listed("network.list_ports", listing)
 
     def _groups(self, **query: str) -> list[protocol.Group]:
         def listing(clients: Clients) -> list[protocol.Group]:
             found = clients.sdk.network.security_groups(description=self._mark, **query)
-            return [_group(group) for group in self._mine(found, query)]
+            return [_group(group) for group in self._mine(clients, found, query)]
 
         return self._access.listed("network.list_groups", listing)
 
     def _mine(
-        self, found: typing.Iterable[typing.Any], query: dict[str, str]
+        self,
+        clients: Clients,
+        found: typing.Iterable[typing.Any],
+        query: dict[str, str],
     ) -> list[typing.Any]:
-        # To adopt another's thing would be worse than to find none.
+        # To adopt another's thing would be worse than to find none; and whoever knows
+        # our words can write them on a port of his own, which we may be able to see.
+        ours = clients.session.get_project_id()
         mine = [
             thing
             for thing in found
             if thing.description == self._mark
             and thing.name == query.get("name", thing.name)
+            and thing.project_id == ours
         ]
         return sorted(mine, key=lambda thing: (thing.created_at or "", thing.id))
 
@@ -270,13 +289,20 @@ def _network(network: typing.Any, subnets: list[typing.Any]) -> protocol.Network
 
 
 def _port(port: typing.Any) -> protocol.Port:
+    fixed, pairs = port.fixed_ips or (), port.allowed_address_pairs or ()
     return protocol.Port(
         _told(port),
         port.name or None,
         port.network_id,
-        addresses=tuple(fixed["ip_address"] for fixed in port.fixed_ips or ()),
+        addresses=tuple(one["ip_address"] for one in fixed),
         server=port.device_id or None,
         groups=tuple(port.security_group_ids or ()),
+        project=port.project_id or None,
+        subnets=tuple(one["subnet_id"] for one in fixed),
+        mac=port.mac_address or "",
+        pairs=tuple(one["ip_address"].removesuffix("/32") for one in pairs),
+        # its host is told to administrators alone, what it is of to everybody
+        bound=bool(port.device_id or port.device_owner or port.binding_host_id),
     )
 
 

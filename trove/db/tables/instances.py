@@ -30,6 +30,8 @@ class Instance(Record):
         sa.Index("ix_instances_configuration", "configuration_id"),
         sa.Index("ix_instances_version", "version_id"),
         sa.Index("ix_instances_deleted_updated", "deleted_at", "updated"),
+        # a user's port has one instance at most, whoever asks at the same moment
+        sa.Index("uq_instances_port", "port_id", unique=True),
         TABLE,
     )
 
@@ -46,7 +48,10 @@ class Instance(Record):
     region: orm.Mapped[str | None] = orm.mapped_column(sa.String(255))
     availability_zone: orm.Mapped[str | None] = orm.mapped_column(sa.String(255))
     nic: orm.Mapped[Document | None]
-    """``{"network", "subnet"?, "address"?}`` as asked for."""
+    """``{"network", "subnet"?, "address"?}`` as asked for; with a user's port also
+    ``{"port", "virtual": [address]}``."""
+    port_id: orm.Mapped[str | None] = orm.mapped_column(sa.String(64))
+    """The user's port whose addresses it has; freed when it owns nothing any more."""
     access: orm.Mapped[Document | None]
     """``{"is_public": bool, "allowed_cidrs": [..]}`` as stored."""
     addresses: orm.Mapped[list[dict[str, typing.Any]] | None] = orm.mapped_column(

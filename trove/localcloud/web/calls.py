@@ -73,6 +73,14 @@ class Call:
         """Whether the caller may see every project."""
         return "admin" in self.roles
 
+    @property
+    def serving(self) -> bool:
+        """Whether the caller is a service, which others' ports are shown to.
+
+        Neutron does so; that it takes address pairs of one is an operator's policy.
+        """
+        return "service" in self.roles
+
     def may_write(self) -> bool:
         """Whether the caller may change anything."""
         return bool(self.roles & {"admin", "member", "service"})

@@ -17,6 +17,7 @@ EXTENSIONS = (
     "standard-attr-tag",
     "tag-ports-during-bulk-creation",
     "port-security",
+    "allowed-address-pairs",
     "external-net",
     "router",
     "project-id",
@@ -92,8 +93,9 @@ def _every(call: calls.Call, tx: stores.Transaction, kind: str) -> list[View]:
     if kind == "floatingips":
         return neutron_floating.views(call, tx)
     if kind == "ports":
-        up = neutron_ports.up(tx)
-        return [neutron_ports.view(call, row, up) for row in mine(tx.all(things.Port))]
+        up, ports = neutron_ports.up(tx), tx.all(things.Port)
+        shown = ports if call.serving else mine(ports)
+        return [neutron_ports.view(call, port, up) for port in shown]
     if kind == "security-groups":
         neutron_groups.default(call, tx)
         return [neutron_groups.view(tx, row) for row in mine(tx.all(things.Group))]

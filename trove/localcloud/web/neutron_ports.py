@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Neutron: ports."""
 
+import ipaddress
 import typing
 import uuid
 
@@ -27,7 +28,9 @@ def view(call: calls.Call, row: things.Port, up: set[str]) -> View:
         "device_id": row.server,
         "device_owner": row.owner,
         "status": "ACTIVE" if row.server in up else "DOWN",
-        "allowed_address_pairs": [],
+        "allowed_address_pairs": [
+            {"ip_address": pair, "mac_address": row.mac} for pair in row.pairs
+        ],
         "extra_dhcp_opts": [],
         "port_security_enabled": True,
         "binding:vnic_type": "normal",
@@ -64,6 +67,7 @@ def new(call: calls.Call, tx: stores.Transaction, body: View) -> things.Port:
     if network.external and not call.admin:
         what = "rule:create_port on an external network is disallowed by policy"
         raise calls.Fault(403, what, "PolicyNotAuthorized")
+    pairs = _pairs(call, body)
     subnet, wanted = _place(tx, network, body.get("fixed_ips"))
     try:
         address = addressing.choose(subnet, addressing.held(tx), wanted)
@@ -92,9 +96,32 @@ def new(call: calls.Call, tx: stores.Transaction, body: View) -> things.Port:
         description=str(body.get("description", "")),
         admin_up=bool(body.get("admin_state_up", True)),
         tags=neutron_groups.checked_tags(body.get("tags", [])),
+        pairs=pairs,
     )
     tx.put(row)
     return row
+
+
+def _pairs(call: calls.Call, body: View) -> list[str]:
+    """Addresses and ranges that are spoken with from the port's own hardware address;
+    from others they are not had here."""
+    given = body.get("allowed_address_pairs") or []
+    if given and not (call.admin or call.serving):
+        what = "rule:create_port:allowed_address_pairs is disallowed by policy"
+        raise calls.Fault(403, what, "PolicyNotAuthorized")
+    try:
+        if any(set(pair) != {"ip_address"} for pair in given):
+            raise ValueError
+        return [str(_range(str(pair["ip_address"]))) for pair in given]
+    except (TypeError, ValueError):
+        what = "Invalid input for allowed_address_pairs."
+        raise calls.Fault(400, what, "InvalidInput") from None
+
+
+def _range(text: str) -> ipaddress.IPv4Address | ipaddress.IPv4Network:
+    if "/" in text:
+        return ipaddress.IPv4Network(text)
+    return ipaddress.IPv4Address(text)
 
 
 def _place(
@@ -132,7 +159,7 @@ def create(call: calls.Call) -> calls.Answer:
 
 
 def update(call: calls.Call, id: str) -> calls.Answer:
-    """PUT /ports/{id}: name, description, groups, state; never what server has it."""
+    """PUT /ports/{id}: name, description, groups, pairs, state; never its server."""
     body = call.body("port")
     with call.cloud.store.transaction() as tx:
         row = get(call, tx, id)
@@ -141,6 +168,8 @@ def update(call: calls.Call, id: str) -> calls.Answer:
         row.admin_up = bool(body.get("admin_state_up", row.admin_up))
         if "security_groups" in body:
             row.groups = _groups(call, tx, body)
+        if "allowed_address_pairs" in body:
+            row.pairs = _pairs(call, body)
         tx.put(row)
         shown = view(call, row, up(tx))
     call.cloud.keeper.guard()

@@ -43,3 +43,15 @@ def test_a_group_left_half_made_is_completed(cloud):
     group = cloud.network.create_group("a.group", RULES)
     assert [g.id for g in cloud.network.find_groups("a.group")] == [group.id]
     assert group.rules == RULES
+
+
+def test_a_users_port_is_seen_and_not_owned(cloud):
+    lent = cloud.lend("demo", "net-1", "10.9.0.2")
+    port = cloud.network.show_port(lent)
+    assert (port.project, port.addresses, port.bound) == ("demo", ("10.9.0.2",), False)
+    assert cloud.network.owned_ports() == []
+    own = cloud.network.create_port("a.port", "net-1", (), pairs=port.addresses)
+    assert (own.addresses, own.pairs) == (("10.9.0.3",), ("10.9.0.2",))
+    assert own.project != port.project and own.mac != port.mac
+    bound = cloud.lend("demo", "net-1", "10.9.0.9", server="s")
+    assert cloud.network.show_port(bound).bound

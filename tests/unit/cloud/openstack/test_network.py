@@ -13,6 +13,9 @@ PORT = {
     "description": "trove-deployment=d1",
     "network_id": "n1",
     "device_id": "s1",
+    "device_owner": "compute:nova",
+    "project_id": "p1",
+    "mac_address": "fa:16:3e:00:00:04",
     "fixed_ips": [{"subnet_id": "u1", "ip_address": "10.0.0.4"}],
     "security_groups": ["g1"],
     "created_at": "2026-01-02T00:00:00Z",
@@ -51,6 +54,7 @@ class Groups:
 
     def add_group(self, request):
         group = {**request.body["security_group"], "id": f"g{next(self.ids)}"}
+        group["project_id"] = "p1"
         self.groups[group["id"]] = group
         for kind in ("IPv4", "IPv6"):
             self.add(direction="egress", ethertype=kind, security_group_id=group["id"])
@@ -89,7 +93,11 @@ def groups(stub):
 def test_a_port_is_marked_by_the_order_itself(stub, cloud):
     stub.on("POST", "/ports$", (201, {"port": PORT}))
     port = cloud.network.create_port("a.port", "n1", ("g1",), "10.0.0.4", "u1")
-    assert port == protocol.Port("p1", "a.port", "n1", ("10.0.0.4",), "s1", ("g1",))
+    assert port == protocol.Port(
+        *("p1", "a.port", "n1", ("10.0.0.4",), "s1", ("g1",), "p1", ("u1",)),
+        mac="fa:16:3e:00:00:04",
+        bound=True,
+    )
     assert stub.asked("POST", "/ports$")[0].body["port"] == {
         "name": "a.port",
         "description": "trove-deployment=d1",
@@ -103,12 +111,45 @@ def test_a_port_is_found_by_its_marks_and_no_other(stub, cloud):
     another = {**PORT, "id": "p2", "description": "trove-deployment=d2"}
     named = {**PORT, "id": "p3", "name": "b.port"}
     older = {**PORT, "id": "p0", "created_at": "2026-01-01T00:00:00Z"}
-    stub.on("GET", "/ports$", {"ports": [PORT, another, older, named]})
+    forged = {**PORT, "id": "p4", "project_id": "p2"}
+    stub.on("GET", "/ports$", {"ports": [PORT, another, older, named, forged]})
     assert [p.id for p in cloud.network.find_ports("a.port")] == ["p0", "p1"]
     assert [p.id for p in cloud.network.owned_ports()] == ["p0", "p1", "p3"]
     find, owned = [r.query for r in stub.asked("GET", "/ports$")]
     assert find["name"] == ["a.port"]
     assert owned["description"] == ["trove-deployment=d1"]
+
+
+def test_a_port_may_speak_with_addresses_beside_its_own(stub, cloud):
+    pairs = [{"ip_address": "10.0.0.9", "mac_address": "fa:16:3e:00:00:04"}]
+    stub.on(
+        "POST", "/ports$", (201, {"port": {**PORT, "allowed_address_pairs": pairs}})
+    )
+    port = cloud.network.create_port("a.port", "n1", ("g1",), pairs=("10.0.0.9",))
+    assert port.pairs == ("10.0.0.9",)
+    order = stub.asked("POST", "/ports$")[0].body["port"]
+    assert order["allowed_address_pairs"] == [{"ip_address": "10.0.0.9"}]
+
+
+def test_what_a_port_may_speak_with_is_changed(stub, cloud):
+    stub.on("PUT", "/ports/p1$", {"port": PORT})
+    cloud.network.set_pairs("p1", ("10.0.0.9",))
+    cloud.network.set_pairs("p1", ())
+    cloud.network.set_pairs("p2", ())  # it is gone
+    orders = [r.body["port"] for r in stub.asked("PUT", "/ports/p1$")]
+    assert orders == [
+        {"allowed_address_pairs": [{"ip_address": "10.0.0.9"}]},
+        {"allowed_address_pairs": []},
+    ]
+
+
+@pytest.mark.parametrize("word", ["device_id", "device_owner", "binding:host_id"])
+def test_a_port_that_somebody_uses_is_bound(stub, cloud, word):
+    free = {**PORT, "device_id": "", "device_owner": "", "binding:host_id": ""}
+    stub.on("GET", "/ports/p1$", {"port": free})
+    assert not cloud.network.show_port("p1").bound
+    stub.on("GET", "/ports/p1$", {"port": {**free, word: "x"}})
+    assert cloud.network.show_port("p1").bound
 
 
 def test_an_address_that_is_taken_is_a_conflict(stub, cloud):
@@ -196,6 +237,7 @@ FLOATING = {
     "floating_network_id": "n9",
     "floating_ip_address": "203.0.113.7",
     "port_id": "p1",
+    "project_id": "p1",
     "created_at": "2026-01-02T00:00:00Z",
 }
 
@@ -217,7 +259,8 @@ def test_a_floating_ip_is_found_by_its_key_and_no_other(stub, cloud):
     longer = {**FLOATING, "id": "f2", "description": "trove-deployment=d1 a.public.1"}
     others = {**FLOATING, "id": "f3", "description": "trove-deployment=d10 a.public"}
     nobodys = {**FLOATING, "id": "f4", "description": None}
-    every = [FLOATING, longer, others, nobodys, older]
+    forged = {**FLOATING, "id": "f5", "project_id": "p2"}
+    every = [FLOATING, longer, others, nobodys, older, forged]
     stub.on("GET", "/floatingips$", {"floatingips": every})
     found = cloud.network.find_floating_ips("a.public")
     assert [each.id for each in found] == ["f0", "f1"]

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The network that an instance is to be on, and a user's port whose address it has.
+
+A user's port stays the user's (ADR 21): nothing of it is changed, it is not bound, and
+it is not deleted. What an instance takes of it is the address, and no two may.
+"""
+
+import ipaddress
+import typing
+
+import sqlalchemy as sa
+from sqlalchemy import orm
+
+from trove import errors
+from trove.actions.services import Services
+from trove.db.tables import Instance
+
+Nic = dict[str, typing.Any]
+
+
+class PortLent(errors.Clash):
+    """Another instance has the address of this port."""
+
+    sentence = "The port {port} is that of another instance, {instance}."
+
+
+def checked(services: Services, owner: str, nic: Nic | None) -> Nic | None:
+    """As it is stored; raises ``Invalid`` for what is not there, or is another's."""
+    if nic is None:
+        return None
+    if nic.get("port"):
+        nic = _of_port(services, owner, nic)
+    network = nic.get("network")
+    if network and services.cloud.network.network(network) is None:
+        raise errors.Invalid(f"Network {network} cannot be found.")
+    return nic
+
+
+def _of_port(services: Services, owner: str, asked: Nic) -> Nic:
+    """Where the port is, and its addresses, which are those of the instance too."""
+    id = asked["port"]
+    port = services.cloud.network.show_port(id)
+    if port is None or port.project != owner:
+        # of another project, or of none: who asks is not told which
+        raise errors.Invalid(f"Port {id} cannot be found.")
+    if port.bound:
+        raise errors.Clash(f"Port {id} is in use: it is bound to a device.")
+    if not port.addresses:
+        raise errors.Invalid(f"Port {id} has no address.")
+    if any(ipaddress.ip_address(one).version != 4 for one in port.addresses):
+        raise errors.Invalid(f"Port {id} has an IPv6 address; only IPv4 is possible.")
+    if len(set(port.subnets)) != 1:
+        raise errors.Invalid(f"The addresses of port {id} are of several subnets.")
+    place = {"network": port.network, "subnet": port.subnets[0]}
+    for what, said in place.items():
+        if asked.get(what) not in (None, said):
+            raise errors.Invalid(f"Port {id} is not on {what} {asked[what]}.")
+    if asked.get("address") not in (None, *port.addresses):
+        raise errors.Invalid(f"Port {id} does not have address {asked['address']}.")
+    return {"port": id, **place, "virtual": list(port.addresses)}
+
+
+def port_of(nic: Nic | None) -> str | None:
+    """The user's port, if there is one."""
+    return (nic or {}).get("port")
+
+
+def refuse_lent(tx: orm.Session, nic: Nic | None) -> None:
+    """Raises ``PortLent`` when an instance that is not gone has this port.
+
+    It says so in a sentence; that there are never two is the unique index's doing.
+    """
+    port = port_of(nic)
+    if port is None:
+        return
+    other = tx.scalar(sa.select(Instance.id).where(Instance.port_id == port))
+    if other is not None:
+        raise PortLent(port=port, instance=other)
