@@ -70,7 +70,9 @@ def enter(store: stores.Store, image: guestimage.GuestImage) -> None:
 
 def _network(tx: stores.Transaction, place: layout.Layout, now: float) -> None:
     network, subnet = named("network", place.tag), named("subnet", place.tag)
+    last = ipaddress.IPv4Network(place.public_cidr)[0] - 1
     if tx.get(things.Network, network) is not None:
+        _narrow(tx, subnet, last)
         return
     cidr = ipaddress.ip_network(place.cidr)
     tx.put(things.Network(network, SHARED, NETWORK, now, now, place.bridge))
@@ -84,9 +86,20 @@ def _network(tx: stores.Transaction, place: layout.Layout, now: float) -> None:
         cidr=str(cidr),
         gateway=place.host_address,
         first=str(cidr[2]),
-        last=str(ipaddress.ip_network(place.public_cidr)[0] - 1),
+        last=str(last),
     )
     tx.put(row)
+
+
+def _narrow(tx: stores.Transaction, subnet: str, last: ipaddress.IPv4Address) -> None:
+    """A deployment of before public addresses gave guests the whole range.
+
+    Those that have an address above keep it: nobody is given one that is held.
+    """
+    row = tx.get(things.Subnet, subnet)
+    if row is not None and ipaddress.IPv4Address(row.last) > last:
+        row.last = str(last)
+        tx.put(row)
 
 
 def _public_network(tx: stores.Transaction, place: layout.Layout, now: float) -> None:

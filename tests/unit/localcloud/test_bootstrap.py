@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import pathlib
 
-from trove.localcloud import bootstrap, guestimage, layout, things
+from trove.localcloud import addressing, bootstrap, guestimage, layout, things
 
 PLACE = layout.Layout(tag="tst", cidr="10.9.0.0/24")
 
@@ -26,6 +26,25 @@ def test_the_first_contents_come_once(rows):
     assert (network.external, public.external) == (False, True)
     assert (outside.network, outside.cidr) == (public.id, "10.9.0.192/26")
     assert (outside.first, outside.last) == ("10.9.0.193", "10.9.0.254")
+
+
+def test_an_older_deployment_gives_guests_no_public_address(rows):
+    """Its guests had the whole range; one that is up there keeps its address."""
+    bootstrap.fill(rows, PLACE, image("1"))
+    with rows.transaction() as tx:
+        subnet, outside = tx.all(things.Subnet)
+        subnet.last = "10.9.0.254"
+        tx.put(subnet)
+        guest = ("10.9.0.193", ["g"], "server")
+        place = (subnet.network, subnet.id, "fa:16:3e:09:00:c1")
+        tx.put(things.Port("old", "p", "", 1.0, 1.0, *place, *guest))
+    bootstrap.fill(rows, PLACE, image("2"))
+    with rows.transaction() as tx:
+        subnet = tx.get(things.Subnet, subnet.id)
+        assert (subnet.first, subnet.last) == ("10.9.0.2", "10.9.0.191")
+        assert tx.get(things.Port, "old").address == "10.9.0.193"
+        free = addressing.choose(outside, addressing.held(tx), None)
+        assert free == "10.9.0.194", "what a guest has is not given again"
 
 
 def test_a_newer_image_takes_the_place_of_the_older(rows):
