@@ -69,6 +69,12 @@ COPY = "9f3d5c2e-1111-4222-8333-444455556666-failed"
 IMAGE = "6f3d5c2e-1111-4222-8333-444455556666"
 
 
+def catalogue(project: str) -> str:
+    """As keystonemiddleware hands it on: the memory cloud's networks, for a project."""
+    endpoint = {"region": "RegionOne", "publicURL": f"memory:{project}"}
+    return json.dumps([{"type": "network", "endpoints": [endpoint]}])
+
+
 class Authenticator:
     """Believes ``X-Test-Caller``, or a token of that name; sends others away."""
 
@@ -98,6 +104,8 @@ class Authenticator:
             HTTP_X_USER_ID=f"user-of-{caller[0]}",
             HTTP_X_ROLES=caller[1],
         )
+        environ.setdefault("HTTP_X_AUTH_TOKEN", who)
+        environ.setdefault("HTTP_X_SERVICE_CATALOG", catalogue(caller[0]))
         return self.application(environ, start)
 
 
@@ -128,8 +136,10 @@ class World:
             networks=(
                 protocol.Network("net-1", "private", ("10.1.0.0/24",)),
                 protocol.Network("net-2", "public", ("203.0.113.0/24",), public=True),
+                protocol.Network("net-theirs", "theirs", ("10.3.0.0/24",)),
             ),
         )
+        self.cloud.world.private["net-theirs"] = OTHER
         for id, project, *addresses in PORTS:
             self.cloud.lend(project, "net-1", *addresses, id=id)
         self.cloud.lend(DEMO, "net-1", "10.1.0.52", id="port-bound", server="s")

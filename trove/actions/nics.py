@@ -5,14 +5,17 @@ A user's port stays the user's (ADR 21): nothing of it is changed, it is not bou
 it is not deleted. What an instance takes of it is the address, and no two may.
 """
 
+import contextlib
 import ipaddress
 import typing
+from collections.abc import Callable
 
 import sqlalchemy as sa
 from sqlalchemy import orm
 
 from trove import errors
 from trove.actions.services import Services
+from trove.cloud.protocol import Caller
 from trove.db.tables import Instance
 
 Nic = dict[str, typing.Any]
@@ -24,6 +27,33 @@ class PortLent(errors.Clash):
     sentence = "The port {port} is that of another instance, {instance}."
 
 
+def allowed(see: Callable[[], Caller], nic: Nic | None) -> Nic | None:
+    """As it was asked for, with the network of a subnet; ``Invalid`` where the caller
+    names what his own token does not show him.
+
+    The service sees more than any user: the management network, and what other projects
+    shared with it.
+    """
+    if nic is None:
+        return None
+    network, subnet, port = (nic.get(key) for key in ("network", "subnet", "port"))
+    with contextlib.closing(see()) as caller:
+        if port:
+            if not caller.port(port):
+                raise errors.Invalid(f"Port {port} cannot be found.")
+            return nic  # whatever else is said must be where the port is
+        if subnet:
+            of = caller.subnet(subnet)
+            if of is None:
+                raise errors.Invalid(f"Subnet {subnet} cannot be found.")
+            if network not in (None, of):
+                raise errors.Invalid(f"Subnet {subnet} is not of network {network}.")
+            network = of
+        if network and not caller.network(network):
+            raise errors.Invalid(f"Network {network} cannot be found.")
+    return {**nic, "network": network} if network else nic
+
+
 def checked(services: Services, owner: str, nic: Nic | None) -> Nic | None:
     """As it is stored; raises ``Invalid`` for what is not there, or is another's."""
     if nic is None:
@@ -32,7 +62,10 @@ def checked(services: Services, owner: str, nic: Nic | None) -> Nic | None:
         nic = _of_port(services, owner, nic)
     network = nic.get("network")
     if network and services.cloud.network.network(network) is None:
-        raise errors.Invalid(f"Network {network} cannot be found.")
+        raise errors.Invalid(
+            f"Network {network} cannot be used: it is not shared with the service that "
+            "makes databases."
+        )
     return nic
 
 

@@ -49,6 +49,9 @@ class Ask:
     object_store: Callable[[], typing.Any] = lambda: None
     """Opens the object store of the caller's project, with his token."""
 
+    networks: Callable[[], typing.Any] = lambda: None
+    """Networks as the caller's token shows them (``cloud.protocol.Caller``)."""
+
     key_manager: Callable[[], typing.Any] = lambda: None
     """Opens the key manager of the caller's project, with his token."""
 

@@ -19,6 +19,7 @@ from trove.actions.services import Services
 from trove.api import (
     dry,
     keymanager,
+    networks,
     objectstore,
     once,
     paging,
@@ -133,6 +134,7 @@ class Root:
             object_store=functools.partial(
                 objectstore.opened, environ, self._services.settings
             ),
+            networks=functools.partial(networks.opened, environ, self._services),
             key_manager=functools.partial(
                 keymanager.opened, environ, self._services.settings
             ),

@@ -346,6 +346,22 @@ class Images(typing.Protocol):
         """The newest active image that has all the tags."""
 
 
+class Caller(typing.Protocol):
+    """Networks as somebody's own token shows them: what he may name, and no more."""
+
+    def network(self, id: str) -> bool:
+        """Whether there is such a network for him."""
+
+    def subnet(self, id: str) -> str | None:
+        """The network that a subnet is of; None if there is none for him."""
+
+    def port(self, id: str) -> bool:
+        """Whether there is such a port for him."""
+
+    def close(self) -> None:
+        """Ends what is open."""
+
+
 class Cloud(typing.Protocol):
     """A whole cloud, in one region, seen with the service's own credentials."""
 
@@ -354,3 +370,6 @@ class Cloud(typing.Protocol):
     volumes: Volumes
     network: Networking
     images: Images
+
+    def seen_by(self, address: str, token: str) -> Caller:
+        """The networks for a caller; ``address`` is the one of his own catalogue."""

@@ -54,7 +54,7 @@ def test_addresses_of_several_subnets(world: World) -> None:
 
 def test_a_port_on_a_network_that_the_service_cannot_see(world: World) -> None:
     world.cloud.lend(DEMO, "net-9", "10.9.9.9", id="port-far")
-    with pytest.raises(errors.Invalid, match="Network net-9 cannot be found"):
+    with pytest.raises(errors.Invalid, match="net-9 cannot be used: it is not shared"):
         nics.checked(world.services, DEMO, {"port": "port-far"})
 
 

@@ -6,7 +6,14 @@ import typing
 from collections.abc import Callable
 
 from trove import errors
-from trove.actions import accounts, changes, configurations, instances, upgrades
+from trove.actions import (
+    accounts,
+    changes,
+    configurations,
+    instances,
+    nics,
+    upgrades,
+)
 from trove.actions.begin import Token
 from trove.actions.flavors import id_of
 from trove.api import paging, schemas
@@ -77,6 +84,7 @@ def create(ask: Ask) -> typing.Any:
     # by what is meant: XML has no numbers, so its body says "1" where JSON says 1
     said = [ask.links.path, dataclasses.asdict(order)]
     token = None if ask.key is None else Token(ask.key, said)
+    order = dataclasses.replace(order, nic=nics.allowed(ask.networks, order.nic))
     return instances.create(ask.services, ask.context, ask.owner, order, token)
 
 

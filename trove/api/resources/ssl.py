@@ -96,6 +96,7 @@ RESOURCES = (
                 who=MEMBER,
                 body=CHANGE,
                 view=view,
+                queries=(CERTIFICATE,),
                 dry=True,
                 said="Have an instance serve with a certificate of your own, or with "
                 "the one before it.",

@@ -10,6 +10,7 @@ is made in two calls, as in Neutron, so that a test can crash between them.
 import typing
 
 from trove.cloud import protocol
+from trove.cloud.memory.caller import Caller
 from trove.cloud.memory.compute import Compute
 from trove.cloud.memory.images import Images
 from trove.cloud.memory.network import Network
@@ -50,6 +51,10 @@ class MemoryCloud(View):
         self.volumes: protocol.Volumes = Volumes(self)
         self.network: protocol.Networking = Network(self)
         self.images: protocol.Images = Images(self)
+
+    def seen_by(self, address: str, token: str) -> protocol.Caller:
+        """For the project that the address ends with, after a colon."""
+        return Caller(self.world, address)
 
     def things(self) -> frozenset[Thing]:
         """Everything that exists now, listed yet or not, whoever made it."""

@@ -126,6 +126,8 @@ class World:
         self.images = {image.id: image for image in images}
         """In the order of their age: the last one is the newest."""
         self.networks = {network.id: network for network in networks}
+        self.private: dict[str, str] = {}
+        """Networks that one project alone sees, and that project."""
         self.volume_types = VOLUME_TYPES
         self.hosts = ("host-1", "host-2")
         self.lock = threading.RLock()

@@ -4,6 +4,7 @@
 import typing
 
 from trove.cloud import protocol
+from trove.cloud.openstack.caller import Caller
 from trove.cloud.openstack.compute import Compute
 from trove.cloud.openstack.images import Images
 from trove.cloud.openstack.network import Network
@@ -23,6 +24,10 @@ class OpenstackCloud:
         self.volumes: protocol.Volumes = Volumes(access)
         self.network: protocol.Networking = Network(access)
         self.images: protocol.Images = Images(access)
+
+    def seen_by(self, address: str, token: str) -> protocol.Caller:
+        """Nothing is asked before the first look."""
+        return Caller(address, token, self.access.settings.verify)
 
 
 def connect(**settings: typing.Any) -> protocol.Cloud:
