@@ -4,6 +4,7 @@
 The tokens are the stand-in: ``project/roles`` is one.
 """
 
+import base64
 import contextlib
 import json
 import pathlib
@@ -48,8 +49,6 @@ class KeyManager:
         self, payload: bytes, project: str = "demo0000", text: bool = False
     ) -> str:
         """The address of a new secret."""
-        import base64
-
         body: dict[str, str] = {"payload_content_type": "text/plain"}
         if text:
             body["payload"] = payload.decode()

@@ -26,9 +26,9 @@ from trove.model import operations
 from trove.model.states import Task
 from trove.rpc.messages import TlsShown
 from trove.service import pkcs12, servercertificates
+from trove.storage.barbican import BINARY, TEXT
 from trove.workflow import journal
 
-BINARY, TEXT = "application/octet-stream", "text/plain"
 LARGEST = 64 * 1024
 """Bytes of a PKCS#12 file."""
 LONGEST = 1024
