@@ -69,6 +69,10 @@ def test_a_pair_opens_one_address_of_one_port(local):
     two.has(mine, False)
     one.has(mine)
     assert reached(mine)
+    network.set_pairs(one.port.id, ())
+    assert not reached(mine), "the pair was taken away"
+    network.set_pairs(one.port.id, (mine,))
+    assert reached(mine)
 
 
 def test_a_users_public_address_leads_to_who_speaks_for_his_port(local):
