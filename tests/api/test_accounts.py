@@ -8,7 +8,7 @@ import pytest
 
 from tests.api.test_lists import Counted
 from tests.api.test_policy_matrix import BODIES
-from tests.api.world import DEMO, World
+from tests.api.world import COPY, DEMO, World
 from trove.api.resources import TABLE
 
 NAMES = [
@@ -154,7 +154,7 @@ def test_a_silent_guest_is_told_of(world: World, route: typing.Any, xml: bool) -
     """A 503 in the envelope, in both formats, and nothing is changed."""
     id = world.furnished()
     world.desks.silent.add(id)
-    path = route.path.format(id=id, name="shop", user="ann")
+    path = route.path.format(id=id, name="shop", user="ann", copy=COPY)
     answer = world.ask(route.op.method, path, BODIES.get(route.op.rule), xml=xml)
     assert answer.status_int == 503, answer.text
     assert "serviceUnavailable" in answer.text
