@@ -51,6 +51,26 @@ def resize_volume(world: World) -> None:
     world.resize_volume()
 
 
+def resize_offline(world: World) -> None:
+    """The cloud grows no volume that a server has."""
+    _quietly_created(world)
+    world.resize_offline()
+
+
+def resize_offline_in_vain(world: World) -> None:
+    """The database does not come up with the larger volume: it runs as before."""
+    _quietly_created(world)
+    world.resize_offline()
+    world.guests.cannot = ("/start_database",)
+
+
+def delete_while_resizing_offline(world: World) -> None:
+    """The delete comes when nobody has the volume."""
+    _quietly_created(world)
+    world.resize_offline()
+    world.when("compute.detach", world.delete)
+
+
 def delete_while_resizing(world: World) -> None:
     """The delete comes when the volume is growing."""
     _quietly_created(world)
@@ -323,6 +343,9 @@ FLOWS = {
         delete_while_configuring,
         resize_volume,
         delete_while_resizing,
+        resize_offline,
+        resize_offline_in_vain,
+        delete_while_resizing_offline,
         reboot,
         delete_while_rebooting,
         reboot_of_a_server_that_is_off,

@@ -530,6 +530,11 @@ class World:
         """An accepted resize, from 2 GiB to 3."""
         self._ask(operations.RESIZE_VOLUME, Task.RESIZING)
 
+    def resize_offline(self) -> None:
+        """The same where a volume that a server has cannot grow."""
+        self.cloud.world.grow_in_use = False
+        self._ask(operations.RESIZE_OFFLINE, Task.RESIZING)
+
     def reboot(self) -> None:
         """An accepted reboot of the server."""
         self._ask(operations.REBOOT, Task.REBOOTING)
@@ -628,7 +633,7 @@ class World:
                 modules.ask(tx, row.id, [MODULE])
             if kind == operations.ACCESS:
                 row.access = self.access
-            if kind == operations.RESIZE_VOLUME:
+            if kind in (operations.RESIZE_VOLUME, operations.RESIZE_OFFLINE):
                 row.volume_target = 3
                 quotas.reserve(tx, PROJECT, {"volumes": 1}, DEFAULTS)
             if kind == operations.RESIZE_FLAVOR:
@@ -683,6 +688,8 @@ class World:
                         if made.kind == "server" and made.order:
                             image = NEW if done else "image-1"
                             assert made.order.image == image, "another image"
+                if operation.kind == operations.RESIZE_OFFLINE:
+                    self._check_whole()
                 if operation.kind == operations.MIGRATE:
                     where = "host-2" if operation.state == "done" else "host-1"
                     for made in self.cloud.world.made.values():
@@ -758,6 +765,14 @@ class World:
             assert seqs == list(range(1, len(seqs) + 1)), "INV-19: a gap"
         for server, jobs in self.guests.done.items():
             assert len(jobs) == len(set(jobs)), f"INV-11: twice on {server}"
+
+    def _check_whole(self) -> None:
+        """A server that is on, and has its volume."""
+        made = self.cloud.world.made.values()
+        servers = [one for one in made if one.kind == "server"]
+        assert all(one.status == "ACTIVE" for one in servers), "a server that is off"
+        held = [one.server for one in made if one.kind == "volume"]
+        assert held == [one.id for one in servers], "a volume that nobody has"
 
     def _check_lent(self, row: Instance, alive: bool) -> None:
         """A user's port is the user's, and one that owns nothing has none."""

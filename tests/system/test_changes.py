@@ -177,3 +177,53 @@ def test_who_may_reach_the_port_is_changed_and_changed_back(demo, served):
     allow()
     with enter(demo, served) as line:
         assert ask(line, "SELECT 1")[0][0] == 1
+
+
+@contextlib.contextmanager
+def told(deployment, line):
+    """The operator adds a line to [cloud], and the API starts anew; then without it."""
+    path = deployment.place.etc / "trove.conf"
+    before = path.read_text()
+    assert "[cloud]\n" in before
+    try:
+        path.write_text(before.replace("[cloud]\n", f"[cloud]\n{line}\n", 1))
+        begun_anew(deployment, "api")
+        yield
+    finally:
+        path.write_text(before)
+        begun_anew(deployment, "api")
+
+
+def begun_anew(deployment, name):
+    old = deployment.processes()[name]["pid"]
+    deployment.kill(old)
+    until("another process", lambda: deployment.processes()[name]["pid"] != old)
+    until("every process is up", deployment.all_up)
+
+
+def test_a_volume_grows_offline_where_the_cloud_grows_none_in_use(
+    deployment, demo, served
+):
+    """Its server is off meanwhile, and the volume with nobody."""
+    id, size = served["id"], demo.show(served["id"])["volume"]["size"]
+    with enter(demo, served) as line:
+        ask(line, "CREATE TABLE offline (n INT)")
+        ask(line, "INSERT INTO offline VALUES (5)")
+    body = {"resize": {"volume": {"size": size + 1}}}
+    with told(deployment, "extend_in_use = false"):
+        path = f"/instances/{id}/action"
+        said = demo.ask("POST", f"{path}?dry_run=1", body).json()["dry_run"]
+        assert said["operations"][0]["outage"] == "server"
+        assert demo.ask("POST", path, body).status_code == 202
+        until("it has grown", lambda: demo.show(id)["volume"]["size"] == size + 1)
+        shown = demo.wait(id)
+    assert not shown.get("fault")
+    kinds = "SELECT kind, state FROM operations WHERE object_id = ? ORDER BY created"
+    assert deployment.rows(kinds, id)[-1] == ("instance.resize_volume_offline", "done")
+    with enter(demo, shown) as line:
+        assert ask(line, "SELECT n FROM offline")[0][0] == 5
+    total = "SELECT disk_total FROM guest_reports WHERE instance_id = ?"
+    until(
+        "the guest has seen it",
+        lambda: deployment.rows(total, id)[0][0] > (size + 0.8) * 1024**3,
+    )

@@ -82,6 +82,8 @@ DOES = {
     "compute.reboot": lambda c: c.compute.reboot(ID),
     "compute.stop": lambda c: c.compute.stop(ID),
     "compute.start": lambda c: c.compute.start(ID),
+    "compute.attach": lambda c: c.compute.attach(ID, ID),
+    "compute.detach": lambda c: c.compute.detach(ID, ID),
     "compute.resize": lambda c: c.compute.resize(ID, "2"),
     "compute.migrate": lambda c: c.compute.migrate(ID),
     "compute.confirm": lambda c: c.compute.confirm(ID),
@@ -108,8 +110,8 @@ def test_every_call_of_the_protocol_is_in_the_table():
     declared = {
         f"{noun}.{name}"
         for noun, kind in kinds.items()
-        for name in vars(kind)
-        if not name.startswith("_")
+        for name, what in vars(kind).items()
+        if not name.startswith("_") and not isinstance(what, property)
     }
     assert set(CALLS) == declared
 

@@ -96,6 +96,8 @@ def resize_volume(
         raise errors.OverLimit(
             f"A volume of {size} GiB is larger than the {largest} GiB that are allowed."
         )
+    grows = services.cloud.volumes.grow_in_use
+    kind = operations.RESIZE_VOLUME if grows else operations.RESIZE_OFFLINE
 
     def work(tx: orm.Session) -> tuple[str, str]:
         seen = instances.seen(tx, id, project)
@@ -110,8 +112,7 @@ def resize_volume(
         more = {costs.VOLUMES: size - row.volume_size}
         quotas.reserve(tx, row.project, more, dict(services.settings.quotas))
         instances.move(tx, id, Task.RESIZING, volume_target=size)
-        kind, owner = operations.RESIZE_VOLUME, row.project
-        return begin.open(tx, context, kind, owner, id, {}, token), id
+        return begin.open(tx, context, kind, row.project, id, {}, token), id
 
     begin.begin(services, context, context.project or "", token, work)
 

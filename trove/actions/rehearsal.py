@@ -31,12 +31,15 @@ OUT = {
     kinds.STOP: "database",
     kinds.REBOOT: "server",
     kinds.RESIZE_FLAVOR: "server",
+    kinds.RESIZE_OFFLINE: "server",
     kinds.MIGRATE: "server",
     kinds.UPGRADE: "server",
     kinds.REBUILD: "server",
     kinds.DELETE: "gone",
 }
 """What is out of reach while it is carried out; of the others, nothing is."""
+
+RESIZES = (kinds.RESIZE_VOLUME, kinds.RESIZE_OFFLINE)
 
 
 @dataclasses.dataclass(slots=True)
@@ -165,7 +168,7 @@ class Rehearsal:
             said.changes["flavor_id"] = (size.before.flavor, size.after.flavor)
             if size.after.ram < size.before.ram:
                 said.returned["ram"] = size.before.ram - size.after.ram
-        elif operation.kind == kinds.RESIZE_VOLUME and row:
+        elif operation.kind in RESIZES and row:
             said.changes["volume_size"] = (row.volume_size, row.volume_target)
         elif operation.kind == kinds.UPGRADE and row:
             version = input["version_id"]

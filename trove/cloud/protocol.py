@@ -228,6 +228,12 @@ class Compute(typing.Protocol):
 
     def start(self, id: str) -> None: ...
 
+    def attach(self, id: str, volume: str) -> None:
+        """Asks for a server to have a volume that is available."""
+
+    def detach(self, id: str, volume: str) -> None:
+        """Asks for a server to have it no more; one that it does not have is fine."""
+
     def resize(self, id: str, flavor: str) -> None:
         """Asks for another size; the server restarts, and is VERIFY_RESIZE then."""
 
@@ -280,6 +286,10 @@ class Volumes(typing.Protocol):
     def show(self, id: str) -> Volume | None: ...
 
     def delete(self, id: str) -> None: ...
+
+    @property
+    def grow_in_use(self) -> bool:
+        """Whether one that a server has can be extended."""
 
     def extend(self, id: str, size: int) -> None: ...
 

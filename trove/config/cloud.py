@@ -58,6 +58,13 @@ OPTS = [
         help="Name or id of the network that public addresses are taken of, when the "
         "cloud has several external ones.",
     ),
+    cfg.BoolOpt(
+        "extend_in_use",
+        default=True,
+        help="Whether a volume can grow while a server has it. Some back-ends of "
+        "Cinder cannot: there a database is stopped, with its server, while its "
+        "volume grows.",
+    ),
     cfg.StrOpt("cafile", help="CA certificates that the cloud's endpoints may have."),
     cfg.BoolOpt(
         "insecure",

@@ -12,6 +12,7 @@ from trove.flows import (
     instance_reboot,
     instance_rebuild,
     instance_resize_flavor,
+    instance_resize_offline,
     instance_resize_volume,
     instance_restart,
     instance_ssl,
@@ -38,6 +39,7 @@ FLOWS: dict[str, Flow] = {
         instance_discard.FLOW,
         instance_resize_flavor.FLOW,
         instance_resize_volume.FLOW,
+        instance_resize_offline.FLOW,
         instance_delete.FLOW,
     )
 }

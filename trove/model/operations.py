@@ -20,6 +20,7 @@ REBOOT = "instance.reboot"
 STOP = "instance.stop"
 CONFIGURE = "instance.configure"
 RESIZE_VOLUME = "instance.resize_volume"
+RESIZE_OFFLINE = "instance.resize_volume_offline"
 RESIZE_FLAVOR = "instance.resize_flavor"
 ACCESS = "instance.access"
 SSL = "instance.ssl"
@@ -38,6 +39,7 @@ DEADLINES = {
     STOP: 30 * 60.0,
     CONFIGURE: 20 * 60.0,
     RESIZE_VOLUME: 90 * 60.0,
+    RESIZE_OFFLINE: 200 * 60.0,
     RESIZE_FLAVOR: 150 * 60.0,
     ACCESS: 20 * 60.0,
     SSL: 20 * 60.0,

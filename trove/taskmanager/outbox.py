@@ -26,6 +26,7 @@ WITHIN = 24 * 3600.0
 NAMES = {
     operations.RESIZE_FLAVOR: "instance_resize_instance",
     operations.RESIZE_VOLUME: "instance_resize_volume",
+    operations.RESIZE_OFFLINE: "instance_resize_volume",
 }
 """Of an operation, where it is not just its own with an underscore."""
 MOMENTS = {"accepted": "start", "end": "end", "error": "error"}
@@ -34,6 +35,7 @@ USAGE = {
     operations.DELETE: "delete",
     operations.RESIZE_FLAVOR: "modify_flavor",
     operations.RESIZE_VOLUME: "modify_volume",
+    operations.RESIZE_OFFLINE: "modify_volume",
 }
 """What changes the bill, when it has ended well."""
 IDS = uuid.UUID("6d2f6d51-0f6e-4b4c-8b6e-1d8a1f0c9a55")

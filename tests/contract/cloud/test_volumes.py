@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every cloud's volumes must do."""
 
+import contextlib
 import uuid
 
 import pytest
@@ -90,3 +91,32 @@ def test_a_retained_volume_stays_and_stays_ours(cloud, volume):
     cloud.volumes.retain(volume.id, "its instance was active")
     assert cloud.volumes.find("v.volume") == [volume]
     assert cloud.volumes.owned() == [volume]
+
+
+def test_a_volume_leaves_a_server_that_is_off_grows_and_comes_back(
+    bench, cloud, server, volume
+):
+    compute, volumes = cloud.compute, cloud.volumes
+    compute.stop(server.id)
+    bench.until(lambda: compute.show(server.id).status == "SHUTOFF")
+    compute.detach(server.id, volume.id)
+    bench.until(lambda: volumes.show(volume.id).status == "available")
+    assert volumes.show(volume.id).servers == ()
+    compute.detach(server.id, volume.id)
+    volumes.extend(volume.id, 2)
+    bench.until(lambda: volumes.show(volume.id).size == 2)
+    bench.until(lambda: volumes.show(volume.id).status == "available")
+    compute.attach(server.id, volume.id)
+    bench.until(lambda: volumes.show(volume.id).status == "in-use")
+    assert volumes.show(volume.id).servers == (server.id,)
+    with contextlib.suppress(protocol.CloudConflict):
+        compute.attach(server.id, volume.id)
+    compute.start(server.id)
+    bench.until(lambda: compute.show(server.id).status == "ACTIVE")
+    assert volumes.show(volume.id).servers == (server.id,)
+
+
+def test_what_nobody_made_goes_to_no_server(cloud, server):
+    with pytest.raises((protocol.Refused, protocol.CloudConflict)):
+        cloud.compute.attach(server.id, NOBODY)
+    cloud.compute.detach(server.id, NOBODY)

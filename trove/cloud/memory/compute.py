@@ -85,6 +85,22 @@ class Compute(Part):
         self._turned(id, "ACTIVE")
 
     @call
+    def attach(self, id: str, volume: str) -> None:
+        server, wanted = self._idle(id), self.world.must("volume", volume)
+        if wanted.server == id:
+            return
+        if wanted.server or wanted.passing or wanted.status or wanted.gone_at:
+            raise protocol.CloudConflict(f"volume {volume} is not available")
+        wanted.server = server.id
+
+    @call
+    def detach(self, id: str, volume: str) -> None:
+        self._idle(id)
+        held = self.world.get("volume", volume)
+        if held is not None and held.server == id:
+            held.server = None
+
+    @call
     def resize(self, id: str, flavor: str) -> None:
         server = self._idle(id)
         if flavor not in self.world.flavors:

@@ -61,11 +61,16 @@ class Volumes(Part):
             raise protocol.CloudConflict(f"volume {id} is {status}")
         self.world.leave(volume)
 
+    @property
+    def grow_in_use(self) -> bool:
+        return self.world.grow_in_use
+
     @call
     def extend(self, id: str, size: int) -> None:
         volume = self.world.must("volume", id)
         status = seen(volume).status
-        if status not in ("available", "in-use"):
+        able = ("available", "in-use") if self.world.grow_in_use else ("available",)
+        if status not in able:
             raise protocol.CloudConflict(f"volume {id} is {status}")
         if size == volume.size:
             return

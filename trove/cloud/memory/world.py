@@ -129,6 +129,7 @@ class World:
         self.private: dict[str, str] = {}
         """Networks that one project alone sees, and that project."""
         self.volume_types = VOLUME_TYPES
+        self.grow_in_use = True
         self.hosts = ("host-1", "host-2")
         self.lock = threading.RLock()
         self.made: dict[str, Made] = {}

@@ -5,6 +5,8 @@ A server carries its key and its deployment as Nova tags, given with the order i
 so there is no moment at which it exists without them.
 """
 
+import collections.abc
+import contextlib
 import time
 import typing
 
@@ -31,6 +33,17 @@ MARK = "trove-rebuild"
 """The key of a rebuild's mark in a server's metadata."""
 _NAMES_AGE = 60.0
 _PAGE = 1000
+
+
+@contextlib.contextmanager
+def _of_its_state() -> collections.abc.Iterator[None]:
+    """Nova says 400 of a volume that is not in the state for it; it may be soon."""
+    try:
+        yield
+    except protocol.Refused as refused:
+        if refused.status != 400:
+            raise
+        raise protocol.CloudConflict(f"{refused}") from refused
 
 
 class Compute:
@@ -122,6 +135,24 @@ class Compute:
     def start(self, id: str) -> None:
         """Asks for a server to be started; one that is, is left as it is."""
         self._turn("start", id, already="ACTIVE")
+
+    def attach(self, id: str, volume: str) -> None:
+        """Asks for a server to have a volume."""
+        with _of_its_state(), self._access.using("compute.attach") as clients:
+            clients.nova.volumes.create_server_volume(
+                faults.plain(id), faults.plain(volume)
+            )
+
+    def detach(self, id: str, volume: str) -> None:
+        """Asks for a server to have it no more."""
+        with (
+            faults.UnlessAbsent(),
+            _of_its_state(),
+            self._access.using("compute.detach") as clients,
+        ):
+            clients.nova.volumes.delete_server_volume(
+                faults.plain(id), faults.plain(volume)
+            )
 
     def resize(self, id: str, flavor: str) -> None:
         """Asks for another size."""

@@ -47,6 +47,8 @@ class Settings:
     interface: str = "public"
     cafile: str | None = None
     insecure: bool = False
+    extend_in_use: bool = True
+    """Whether a volume grows while a server has it."""
     connect_timeout: float = 5.0
     read_timeout: float = 60.0
 

@@ -86,6 +86,11 @@ class Volumes:
             if volume is not None and volume.status != "deleting":
                 raise protocol.CloudConflict(f"{refused}") from refused
 
+    @property
+    def grow_in_use(self) -> bool:
+        """By the operator's word: what its back-end can do, Cinder tells nobody."""
+        return self._access.settings.extend_in_use
+
     def extend(self, id: str, size: int) -> None:
         """Asks for a volume to grow to ``size``; one of that size is left as it is."""
         volume = self.show(id)

@@ -147,3 +147,18 @@ def test_a_reboot_and_the_console(stub, cloud, hard, kind):
     reboot, console = [r.body for r in stub.asked("POST", "/servers/s1/action$")]
     assert reboot == {"reboot": {"type": kind}}
     assert console == {"os-getConsoleOutput": {"length": 5}}
+
+
+def test_a_volume_that_cannot_come_or_go_yet_is_a_conflict(stub, cloud):
+    where = "/servers/s1/os-volume_attachments"
+    stub.on("POST", where, (400, {"badRequest": {"message": "status must be"}}))
+    stub.on("DELETE", where, (400, {"badRequest": {"message": "status must be"}}))
+    for change in (cloud.compute.attach, cloud.compute.detach):
+        with pytest.raises(protocol.CloudConflict):
+            change("s1", "v1")
+    stub.on("DELETE", f"{where}/v1$", (404, {"itemNotFound": {"message": "gone"}}))
+    cloud.compute.detach("s1", "v1")
+    answer = {"volumeAttachment": {"volumeId": "v1", "serverId": "s1"}}
+    stub.on("POST", where, answer)
+    cloud.compute.attach("s1", "v1")
+    assert stub.asked("POST", where)[-1].body["volumeAttachment"]["volumeId"] == "v1"
