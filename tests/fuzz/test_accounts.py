@@ -85,6 +85,7 @@ def test_every_request_is_answered(
         name=urllib.parse.quote(name, safe=""),
         user=urllib.parse.quote(user, safe=""),
         module=urllib.parse.quote(name, safe=""),
+        copy=urllib.parse.quote(name, safe=""),
     )
     query = {"limit": "2", "marker": marker} | (
         {"marker_quoted": "1"} if quoted else {}

@@ -264,6 +264,7 @@ RESOURCES = (
                 body=UPGRADE,
                 root="upgrade",
                 status=202,
+                dry=True,
                 said="Send an agent another version of itself: 501.",
             ),
         ),
