@@ -37,6 +37,8 @@ FIRST = (
 )
 ALONE = ("chaos", "architecture")
 """Each test of these is a piece of work by itself."""
+EACH = ("api/test_attacks_everywhere.py", "api/test_languages.py")
+"""Of these too: a test for each route, none of which shares anything, take minutes."""
 DEPLOYMENTS = 2
 """How many workers make a deployment for themselves, if there are more workers."""
 
@@ -53,7 +55,7 @@ def piece(nodeid: str) -> str:
     if place.startswith("chaos/test_flows"):
         # what one test of a flow played, the others need not
         return f"{place} {re.split('[][-]', name)[1:2] or name}"
-    return nodeid if top in ALONE else place
+    return nodeid if top in ALONE or place in EACH else place
 
 
 def turn(nodeid: str) -> int:
