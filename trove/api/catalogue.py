@@ -19,6 +19,13 @@ def services(environ: Environ) -> list[Service]:
     return [service for service in found if isinstance(service, dict)]
 
 
+def of_type(environ: Environ, kind: str) -> list[Service]:
+    """The services of a type; none for who came without a token."""
+    if not environ.get("HTTP_X_AUTH_TOKEN"):
+        return []
+    return [service for service in services(environ) if service.get("type") == kind]
+
+
 def addresses(
     service: Service, settings: Settings, interfaces: typing.Iterable[str]
 ) -> list[str]:

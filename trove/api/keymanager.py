@@ -15,13 +15,10 @@ def opened(environ: catalogue.Environ, settings: Settings) -> KeyManager:
 
     One interface is asked. A reference may name another of them: it is the same secret.
     """
-    token = environ.get("HTTP_X_AUTH_TOKEN")
     asked = settings.key_manager_interface
     interfaces = sorted(INTERFACES, key=lambda each: each != asked)
-    for service in catalogue.services(environ) if token else ():
-        if service.get("type") != TYPE:
-            continue
-        if token and catalogue.addresses(service, settings, [asked]):
+    for service in catalogue.of_type(environ, TYPE):
+        if catalogue.addresses(service, settings, [asked]):
             known = catalogue.addresses(service, settings, interfaces)
-            return KeyManager(known, token, settings.verify)
+            return KeyManager(known, environ["HTTP_X_AUTH_TOKEN"], settings.verify)
     raise errors.Unsupported("There is no key manager for this project.")

@@ -12,13 +12,11 @@ TYPE = "network"
 
 def opened(environ: catalogue.Environ, services: Services) -> typing.Any:
     """A ``cloud.protocol.Caller``; ``errors.Unsupported`` where there is none."""
-    token, settings = environ.get("HTTP_X_AUTH_TOKEN"), services.settings
-    for service in catalogue.services(environ) if token else ():
-        if service.get("type") != TYPE:
-            continue
+    settings = services.settings
+    for service in catalogue.of_type(environ, TYPE):
         found = catalogue.addresses(service, settings, [settings.interface])
-        if token and found:
-            return services.cloud.seen_by(found[0], token)
+        if found:
+            return services.cloud.seen_by(found[0], environ["HTTP_X_AUTH_TOKEN"])
     raise errors.Unsupported(
         "The catalogue has no network service: a network cannot be named."
     )

@@ -8,7 +8,7 @@ import urllib.parse
 import pytest
 
 from tests.api.world import DEMO, World
-from trove.db.queries import datastores, quotas
+from trove.db.queries import datastores, quotas, tokens
 from trove.db.session import Database
 from trove.model import operations
 
@@ -219,3 +219,15 @@ def _now(world: World) -> float:
 
     with world.database.reading() as tx:
         return now(tx)
+
+
+def test_old_keys_are_forgotten_and_no_others(world: World) -> None:
+    for number in range(3):
+        with world.database.transaction() as tx:
+            tokens.hold(tx, DEMO, f"k{number}", "hash").created = float(number)
+    with world.database.transaction() as tx:
+        assert tokens.forget(tx, 2.0, 100) == 2
+        assert tokens.forget(tx, 2.0, 100) == 0
+    with world.database.reading() as tx:
+        kept = [tokens.look(tx, DEMO, f"k{number}", "hash") for number in range(3)]
+    assert [row is not None for row in kept] == [False, False, True]

@@ -49,12 +49,9 @@ def forget(tx: orm.Session, before: float, most: int) -> int:
         .where(ClientToken.created < before)
         .limit(most)
     ).all()
-    for project, key in old:
-        tx.execute(
-            sa.delete(ClientToken).where(
-                ClientToken.project == project, ClientToken.client_token == key
-            )
-        )
+    if old:
+        keys = sa.tuple_(ClientToken.project, ClientToken.client_token)
+        tx.execute(sa.delete(ClientToken).where(keys.in_([tuple(row) for row in old])))
     return len(old)
 
 
