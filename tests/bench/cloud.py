@@ -269,7 +269,9 @@ class Cloud:
             self._addresses += 1
             high, low = divmod(self._addresses % 60000, 250)
             prefix = NETWORKS[row["network_id"]][1]
-            row["fixed_ips"] = [{"ip_address": f"{prefix}.{high}.{low + 2}"}]
+            place = {"subnet_id": row["network_id"]}
+            place["ip_address"] = f"{prefix}.{high}.{low + 2}"
+            row["fixed_ips"] = [place]
             row |= {"device_id": "", "status": "ACTIVE"}
         if kind == "security-groups":
             for family in ("IPv4", "IPv6"):

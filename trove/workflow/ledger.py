@@ -6,6 +6,7 @@ and only then makes; ``absent`` deletes by key *and* by id until the cloud shows
 nothing (operations.md, rules 4 to 7). The ledger knows no cloud: it is given callables.
 """
 
+import logging
 import typing
 
 import sqlalchemy as sa
@@ -17,6 +18,8 @@ from trove.model import naming
 from trove.model.states import ThingState
 from trove.workflow.claims import Claim, Work
 from trove.workflow.flow import Wait
+
+LOG = logging.getLogger(__name__)
 
 Find = typing.Callable[[], typing.Sequence[str]]
 """Ids of all things that carry the key, oldest first."""
@@ -96,6 +99,7 @@ class Ledger:
         try:
             made = make()
         except MayHaveLanded as lost:
+            LOG.warning("%s: %s; whether it was made is looked up", key, lost)
             return Wait(min(2.0, self._grace), f"{key}: {lost}")
         except errors.TroveError:
             # a definite no, in the cloud's own words: nothing is on its way. Anything
