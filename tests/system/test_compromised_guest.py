@@ -226,9 +226,9 @@ def test_a_flood_drowns_nobody(pair):
     """Flood: connections and channels are bounded; who goes on is shut out.
 
     All that a guest can send, valid and not. The other guest is never taken for silent
-    meanwhile (what the flood brought before it was cut stands before its heartbeats, and
-    is read first), and it is restarted through the API. The flooding one is let in again
-    by itself; both are events of it.
+    meanwhile (what the flood brought before it was cut stands before its heartbeats,
+    and is read first), and it is restarted through the API. The flooding one is let in
+    again by itself; both are events of it.
     """
     told = []
 

@@ -202,6 +202,8 @@ def chosen(
     """
     if len(set(ids)) < len(ids):
         raise errors.Invalid("A module is there twice.")
+    if not ids:
+        return []
     owner, version = datastores.version_by_id(tx, version_id, inactive=True)
     found = modules.hold(tx, ids, project, change=False)
     for row in found.values():

@@ -61,7 +61,7 @@ def checked(services: Services, owner: str, nic: Nic | None) -> Nic | None:
     if nic.get("port"):
         nic = _of_port(services, owner, nic)
     network = nic.get("network")
-    if network and services.cloud.network.network(network) is None:
+    if network and not services.networks(network):
         raise errors.Invalid(
             f"Network {network} cannot be used: it is not shared with the service that "
             "makes databases."

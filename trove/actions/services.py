@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from trove import errors
 from trove.actions.flavors import Flavors
 from trove.actions.images import Chosen
+from trove.actions.networks import Usable
 from trove.cloud.protocol import Cloud
 from trove.context import Context
 from trove.db.session import Database
@@ -67,6 +68,7 @@ class Services:
         guests: Guests | None = None,
         images: Chosen | None = None,
         books: Database | None = None,
+        networks: Usable | None = None,
     ) -> None:
         self.database = database
         self.books = books or database
@@ -75,6 +77,7 @@ class Services:
         self.settings = settings or Settings()
         self.flavors = flavors or Flavors(cloud.compute, self.settings.flavor_cache)
         self.images = images or Chosen(cloud.images)
+        self.networks = networks or Usable(cloud.network)
         self._doorbell, self._guests = doorbell, guests
         self.rehearsed = False
         """Whether nothing is kept: then no guest is asked either."""
@@ -89,6 +92,7 @@ class Services:
             self.flavors,
             guests,
             self.images,
+            networks=self.networks,
         )
         made.rehearsed = True
         return made
@@ -109,6 +113,7 @@ class Services:
             self._guests,
             self.images,
             self.books,
+            self.networks,
         )
 
     def guest(self, instance: str, context: Context) -> typing.Any:

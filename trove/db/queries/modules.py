@@ -207,8 +207,10 @@ def of_instance(tx: orm.Session, instance: str, *, hidden: bool) -> list[Had]:
     ]
 
 
-def ask(tx: orm.Session, instance: str, ids: typing.Iterable[str]) -> None:
+def ask(tx: orm.Session, instance: str, ids: typing.Collection[str]) -> None:
     """The instance shall have these; what it has of them stays until they are new."""
+    if not ids:
+        return
     there = _states(tx, instance)
     moment = now(tx)
     for id in ids:
