@@ -72,6 +72,8 @@ class Session(ks_session.Session):
 
     def __init__(self, auth: typing.Any, settings: Settings) -> None:
         super().__init__(auth=auth, verify=settings.verify, app_name="trove")
+        # else requests looks for a .netrc, in the file system, at every request
+        self.session.auth = _as_it_is
         self._within = (settings.connect_timeout, settings.read_timeout)
         self.headers: collections.abc.Mapping[str, str] = {}
 
@@ -213,6 +215,11 @@ class Access:
                 raise protocol.Refused("this Nova is too old", status=406)
             self._compute_version = ".".join(map(str, both))
         return self._compute_version
+
+
+def _as_it_is(request: typing.Any) -> typing.Any:
+    """A request needs nothing more: the token is among its headers."""
+    return request
 
 
 def _identity(settings: Settings) -> typing.Any:
