@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from tests import slots
+from tests.contract.cloud import real
 from tests.keystone import keystone_venv
 from trove.cloud import protocol
 from trove.cloud.memory import MemoryCloud, Pace, World
@@ -254,12 +255,19 @@ def localcloud(request):
     return request.getfixturevalue("local_bench")
 
 
+def openstack(request):
+    return real.RealBench(LostReply, Listed)
+
+
+OURS = [
+    memory,
+    pytest.param(localcloud, marks=[pytest.mark.root, pytest.mark.localcloud]),
+]
+REAL = [pytest.param(openstack, marks=pytest.mark.openstack)]
+
+
 @pytest.fixture(
-    params=[
-        memory,
-        pytest.param(localcloud, marks=[pytest.mark.root, pytest.mark.localcloud]),
-    ],
-    ids=lambda maker: maker.__name__,
+    params=REAL if real.named() else OURS, ids=lambda maker: maker.__name__
 )
 def bench(request):
     bench = request.param(request)
