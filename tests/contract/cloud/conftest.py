@@ -266,9 +266,7 @@ OURS = [
 REAL = [pytest.param(openstack, marks=pytest.mark.openstack)]
 
 
-@pytest.fixture(
-    params=REAL if real.named() else OURS, ids=lambda maker: maker.__name__
-)
+@pytest.fixture(params=REAL if real.named() else OURS, ids=lambda maker: maker.__name__)
 def bench(request):
     bench = request.param(request)
     yield bench

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A database's whole life on a real OpenStack, by ``openstack database``.
+
+On a network of the user's with a public address, which is connected to from outside.
+"""
+
+import contextlib
+import os
+import time
+
+import pytest
+
+from tests.openstack.stand import TASKMANAGERS, until
+from tests.system.clients import Openstack
+from tests.system.deployment import VERSIONS, User, ask
+
+pytestmark = pytest.mark.openstack
+
+PATIENCE = 1200.0
+"""Seconds: an emulated server takes minutes where another takes seconds."""
+SMALL, LARGE = os.environ.get("TROVE_TEST_FLAVORS", "small,large").split(",")
+PASSWORD = "correct-horse-1"
+
+
+class Story:
+    """One instance, from its create to its end."""
+
+    def __init__(self, stand, datastore):
+        self.stand, self.datastore = stand, datastore
+        self.osc, self.user = Openstack(stand), User(stand, "demo")
+        self.name, self.id = f"life-{datastore}", ""
+        self.begun = time.monotonic()
+
+    def tell(self, what):
+        print(f"{self.datastore}: {what} after {time.monotonic() - self.begun:.0f} s")
+
+    def shown(self):
+        return self.osc.shown("database", "instance", "show", self.id or self.name)
+
+    def create(self, name=None):
+        made = self.osc.shown(
+            *("database", "instance", "create", name or self.name),
+            *("--flavor", SMALL, "--size", "1", "--datastore", self.datastore),
+            *("--datastore-version", VERSIONS[self.datastore]),
+            *("--databases", "shop", "--users", f"ada:{PASSWORD}"),
+            *("--nic", f"net-id={self.stand.network}", "--is-public"),
+        )
+        self.id = made["id"]
+
+    def wait(self):
+        """Until it serves and nothing is under way."""
+
+        def healthy():
+            shown = self.user.show(self.id)
+            assert shown is not None, "it is gone"
+            assert shown["status"] != "ERROR", shown.get("fault")
+            good = (shown["status"], shown["operating_status"]) == ("ACTIVE", "HEALTHY")
+            return shown if good else None
+
+        return until(f"{self.id} is ACTIVE and HEALTHY", healthy, PATIENCE)
+
+    def public(self):
+        """Its public address, once it has one."""
+
+        def look():
+            addresses = self.user.show(self.id)["addresses"]
+            found = [one["address"] for one in addresses if one["type"] == "public"]
+            return found[0] if found else None
+
+        return until("it has a public address", look, PATIENCE)
+
+    def enter(self, user="ada", password=PASSWORD, database="shop"):
+        """From outside, over TLS, by its public address."""
+        shown = self.user.show(self.id) | {"ip": [self.public()]}
+        line = self.user.connect(shown, user, password, database)
+        return contextlib.closing(line)
+
+    def delete(self):
+        self.osc("database", "instance", "delete", self.id)
+        until("it is gone", lambda: self.user.show(self.id) is None, PATIENCE)
+
+
+@pytest.fixture(params=["mariadb", "postgresql"])
+def story(request, stand):
+    made = Story(stand, request.param)
+    yield made
+    if made.id and made.user.show(made.id) is not None:
+        made.delete()
+
+
+def test_a_life(story):
+    story.create()
+    story.wait()
+    story.tell("it serves")
+    with story.enter() as line:
+        ask(line, "CREATE TABLE kept (what VARCHAR(20))")
+        ask(line, "INSERT INTO kept VALUES ('kept')")
+    story.tell("a row is written from outside, over TLS")
+    osc, id = story.osc, story.id
+    osc("database", "db", "create", id, "more")
+    osc("database", "user", "create", id, "bob", PASSWORD, "--databases", "more")
+    with story.enter("bob", database="more") as line:
+        assert ask(line, "SELECT 1")[0][0] == 1
+    osc("database", "user", "delete", id, "bob")
+    osc("database", "db", "delete", id, "more")
+    osc("database", "instance", "restart", id)
+    story.wait()
+    story.tell("restarted")
+    osc("database", "instance", "resize", "volume", id, "2")
+    assert story.wait()["volume"]["size"] == 2
+    story.tell("its volume has grown while it served")
+    osc("database", "instance", "resize", "flavor", id, LARGE)
+    story.wait()
+    story.tell("its server is larger")
+    with story.enter() as line:
+        assert ask(line, "SELECT what FROM kept")[0][0] == "kept"
+    story.delete()
+    story.tell("gone")
+
+
+def test_a_taskmanager_dies_during_create_and_delete(story):
+    story.create()
+    for name in TASKMANAGERS:
+        until("a server was asked for", lambda: made(story, "boot_server"), PATIENCE)
+        story.stand.kill(name)
+        story.stand.run(name)
+    story.wait()
+    story.osc("database", "instance", "delete", story.id)
+    for name in TASKMANAGERS:
+        story.stand.kill(name)
+        story.stand.run(name)
+    until("it is gone", lambda: story.user.show(story.id) is None, PATIENCE)
+
+
+def test_the_broker_dies_during_create_and_delete(story):
+    story.create()
+    until("a server was asked for", lambda: made(story, "boot_server"), PATIENCE)
+    story.stand.break_broker()
+    story.wait()
+    story.osc("database", "instance", "delete", story.id)
+    story.stand.break_broker()
+    until("it is gone", lambda: story.user.show(story.id) is None, PATIENCE)
+
+
+def made(story, step):
+    """Whether the operation has come as far."""
+    sql = (
+        "SELECT 1 FROM operations o JOIN operation_steps s ON s.operation_id = o.id "
+        "WHERE o.object_id = %(id)s AND s.name = %(step)s"
+    )
+    return story.stand.rows(sql, id=story.id, step=step)
