@@ -2,9 +2,8 @@
 """A real OpenStack, and the control plane beside it."""
 
 import collections
-import os
+import contextlib
 
-import openstack
 import pytest
 
 from tests.contract.cloud import real
@@ -29,7 +28,7 @@ def stand():
 
 def listed():
     """What there is of everything that a database service makes, by kind."""
-    with openstack.connect(cloud=os.environ[ADMIN]) as admin:
+    with contextlib.closing(real.connection(ADMIN)) as admin:
         found = {
             "servers": admin.compute.servers(all_projects=True),
             "server groups": admin.compute.server_groups(all_projects=True),

@@ -24,8 +24,6 @@ import requests
 import yaml
 from cryptography import fernet
 
-import openstack
-from openstack import config
 from tests.contract.cloud import real
 from tests.system.deployment import VERSIONS
 from tests.system.faults import servers
@@ -120,7 +118,7 @@ class Stand:
         self.home.chmod(0o711)
         self.address = os.environ[ADDRESS]
         self.place = Layout(state=self.home, tag="tos", ports=27000)
-        self.cloud = real.settings(os.environ[real.SERVICE], DEPLOYMENT)
+        self.cloud = real.settings(real.SERVICE, DEPLOYMENT)
         self._daemons: dict[str, Daemon] = {}
         self._catalogue: list[typing.Any] = []
         self._environment = {
@@ -310,7 +308,7 @@ class Stand:
         return f"{host}:{url.port or (443 if url.scheme == 'https' else 80)}"
 
     def _admin(self) -> typing.Any:
-        return openstack.connect(cloud=os.environ[ADMIN])
+        return real.connection(ADMIN)
 
     def _announce(self) -> None:
         """The catalogue has us; and clouds.yaml as users of ours have it."""
@@ -328,7 +326,7 @@ class Stand:
             self._catalogue.insert(0, lambda made=made: identity.delete_endpoint(made))
         clouds = {}
         for name, variable in (("demo", real.USER), ("admin", ADMIN)):
-            known = config.OpenStackConfig().get_one(os.environ[variable])
+            known = real.entry(variable)
             auth = dict(known.config["auth"])
             clouds[name] = {
                 "auth": auth,

@@ -11,9 +11,12 @@ may use), ``TROVE_TEST_FLAVORS`` (the names of two, the smaller one first) and
 import ipaddress
 import os
 import time
+import typing
+import warnings
 
 import requests
 from openstack import config
+from openstack import connection as sdk
 
 from trove.cloud.openstack import OpenstackCloud
 from trove.cloud.openstack.session import Settings
@@ -30,12 +33,26 @@ def named() -> bool:
 
 def cloud(variable: str, deployment: str) -> OpenstackCloud:
     """The cloud as the user of that entry, for a deployment's things."""
-    return OpenstackCloud(settings(os.environ[variable], deployment))
+    return OpenstackCloud(settings(variable, deployment))
 
 
-def settings(entry: str, deployment: str) -> Settings:
-    """What clouds.yaml says of an entry."""
-    said = config.OpenStackConfig().get_one(entry)
+def entry(variable: str) -> typing.Any:
+    """What clouds.yaml says of the entry that this variable names."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what openstacksdk means to drop
+        return config.OpenStackConfig().get_one(os.environ[variable])
+
+
+def connection(variable: str) -> sdk.Connection:
+    """openstacksdk's own, as that user."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return sdk.Connection(config=entry(variable))
+
+
+def settings(variable: str, deployment: str) -> Settings:
+    """Where the cloud is, for us, as that user."""
+    said = entry(variable)
     auth = said.config["auth"]
     names = ("auth_url", "username", "password", "project_name")
     return Settings(

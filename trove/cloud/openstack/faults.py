@@ -66,7 +66,7 @@ def meaning(
         return protocol.Refused(why, status)
     if status in (401, 408, 413, 429):
         return protocol.Passing(why, after)
-    if status == 404 and "json" not in headers.get("content-type", "").lower():
+    if status == 404 and not _of_the_service(headers):
         # A proxy that lost its way says nothing about the thing asked for.
         return lost(why, after)
     if 400 <= status < 500 or status == 501:
@@ -89,6 +89,13 @@ def plain(id: str) -> str:
     if _ID.fullmatch(id) is None or id in (".", ".."):
         raise protocol.Refused(f"{id!r} is not an id", status=404)
     return id
+
+
+def _of_the_service(headers: Headers) -> bool:
+    """Whether an OpenStack service said this: Glance says it in HTML, and each puts the
+    id of the request on its answers."""
+    is_json = "json" in headers.get("content-type", "").lower()
+    return is_json or "x-openstack-request-id" in headers
 
 
 def _never_sent(error: BaseException) -> bool:

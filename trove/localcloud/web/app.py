@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The WSGI application: finds the service and the call, answers in JSON."""
 
+import html
 import http
 import json
 import typing
@@ -131,7 +132,7 @@ def _refusal(call: calls.Call, fault: calls.Fault) -> webob.Response:
             "NeutronError": {"type": named, "message": fault.message, "detail": ""}
         }
     elif call.service == "image":
-        said = {"code": fault.status, "message": fault.message, "title": "Fault"}
+        return _page(fault)
     elif call.service == "key-manager":
         title = http.HTTPStatus(fault.status).phrase
         said = {"code": fault.status, "title": title, "description": fault.message}
@@ -139,3 +140,14 @@ def _refusal(call: calls.Call, fault: calls.Fault) -> webob.Response:
         key = FAULTS.get(fault.status, "computeFault")
         said = {key: {"code": fault.status, "message": fault.message}}
     return _response(fault.status, said)
+
+
+def _page(fault: calls.Fault) -> webob.Response:
+    """Glance refuses in HTML, whatever its caller accepts."""
+    phrase = http.HTTPStatus(fault.status).phrase
+    title, why = f"{fault.status} {phrase}", html.escape(fault.message)
+    text = (
+        f"<html>\n <head>\n  <title>{title}</title>\n </head>\n"
+        f" <body>\n  <h1>{title}</h1>\n  {why}<br /><br />\n </body>\n</html>"
+    )
+    return webob.Response(text, status=fault.status, content_type="text/html")

@@ -88,6 +88,17 @@ def test_a_show_or_delete_that_fails(stub, cloud, told, verb, path, call):
         assert raised.value.retry_after == seconds
 
 
+OF_GLANCE = (404, b"<html>", {"x-openstack-request-id": "req-1"})
+"""It has no other words for it, as a real one was seen to say."""
+
+
+@pytest.mark.parametrize("noun", SHOWS)
+def test_a_404_in_html_is_believed_of_a_service(stub, cloud, noun):
+    path, call = SHOWS[noun]
+    stub.on("GET", path, OF_GLANCE)
+    assert call(cloud) is None
+
+
 @pytest.mark.parametrize("noun", CREATES)
 @pytest.mark.parametrize("status", [400, 403, 404])
 def test_a_create_that_is_refused_says_with_what_status(stub, cloud, noun, status):

@@ -51,6 +51,8 @@ class Web:
         response = request.get_response(self._application)
         expected = want.get("status")
         assert expected is None or response.status_int == expected, response.text
+        if response.content_type == "text/html":
+            return response.text
         return response.json if response.body else None
 
     def refused(self, status, *args, **values):

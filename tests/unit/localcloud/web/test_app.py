@@ -34,5 +34,6 @@ def test_each_service_refuses_in_its_own_words(web):
     }
     neutron = web("GET", "/network/v2.0/ports/x", status=404)
     assert neutron["NeutronError"]["type"] == "PortNotFound"
-    assert web("GET", "/image/v2/images/x", status=404)["code"] == 404
+    glance = web("GET", "/image/v2/images/%3Cb%3E", status=404)
+    assert "404 Not Found" in glance and "ID &lt;b&gt;<br />" in glance
     assert "itemNotFound" in web("GET", "/volume/v3/p/volumes/x", status=404)
