@@ -11,6 +11,7 @@ import pytest
 from keystoneauth1 import adapter
 
 from tests.system.deployment import VERSIONS, ask, until
+from tests.system.test_upgrades import image, version
 
 pytestmark = [pytest.mark.root, pytest.mark.localcloud]
 
@@ -157,6 +158,11 @@ def test_a_port_of_the_users_is_where_the_database_is(
     built_anew(deployment, admin, id)
     assert demo.wait(id)["ip"] == shown["ip"]
     assert serves(demo, shown, address), "after a rebuild"
+    for lived in LATER[datastore]:
+        lived(deployment, demo, admin, id)
+        assert demo.wait(id)["ip"] == shown["ip"], lived.__name__
+        for each in shown["ip"]:
+            assert serves(demo, shown, each), lived.__name__
 
     demo.delete(id)
     demo.gone(id)
@@ -186,3 +192,49 @@ def built_anew(deployment, admin, id):
     body = {"rebuild": {"image_id": image}}
     answer = admin.ask("POST", f"/mgmt/instances/{id}/action", body)
     assert answer.status_code == 202, answer.text
+
+
+def resized(deployment, demo, admin, id):
+    """Another flavor: the same server, under other limits."""
+    action = f"/instances/{id}/action"
+    answer = demo.ask("POST", action, {"resize": {"flavorRef": "2"}})
+    assert answer.status_code == 202, answer.text
+    assert ended(demo, id) == ("instance.resize_flavor", "done")
+    assert demo.show(id)["flavor"]["id"] == "2"
+
+
+def migrated(deployment, demo, admin, id):
+    """A cloud of one machine has no other host: stopped, and started as before."""
+    action = f"/mgmt/instances/{id}/action"
+    answer = admin.ask("POST", action, {"migrate": {}})
+    assert answer.status_code == 202, answer.text
+    assert ended(demo, id) == ("instance.migrate", "failed")
+
+
+def upgraded(deployment, demo, admin, id):
+    """Another version: a server that is built anew from another image."""
+    datastore = demo.show(id)["datastore"]["type"]
+    name = f"at-a-port-{datastore}"
+    version(admin, datastore, name, image(deployment, datastore, {}))
+    body = {"instance": {"datastore_version": name}}
+    answer = demo.ask("PATCH", f"/instances/{id}", body)
+    assert answer.status_code == 202, answer.text
+    assert ended(demo, id) == ("instance.upgrade", "done")
+    assert demo.show(id)["datastore"]["version"] == name
+
+
+LATER = {"mariadb": (resized, migrated), "postgresql": (upgraded,)}
+"""What each goes through besides: all of it between them, for each takes a while."""
+
+
+def ended(demo, id):
+    """The kind of the last operation and how it ended."""
+
+    def over():
+        (last, *_) = demo.ask("GET", f"/operations?instance_id={id}").json()[
+            "operations"
+        ]
+        return last if last["state"] in ("done", "failed", "stuck") else None
+
+    last = until("the operation has ended", over)
+    return last["type"], last["state"]

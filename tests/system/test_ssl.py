@@ -19,6 +19,7 @@ from keystoneauth1 import adapter
 
 from tests.pkcs12 import Authority, Made
 from tests.system.deployment import VERSIONS, Deployment, User, ask, until
+from tests.system.test_addresses import change, migrated, public
 from tests.system.test_upgrades import DATA, rows
 from trove.localcloud import things
 
@@ -214,6 +215,12 @@ def _lives_on(shop: Shop, admin: User, first: Made) -> None:
     shop.well()
     until("it serves as before", lambda: shop.serial() == first.serial)
 
+    migrated(shop.deployment, shop.demo, admin, shop.id)
+    shop.well()
+    assert shop.serial() == first.serial, "after a migration that led back"
+
+    _moves_in_public(shop, first)
+
     with rows(shop.deployment) as store, store.transaction() as tx:
         wanted = {shop.datastore, VERSIONS[shop.datastore]}
         found = [row for row in tx.all(things.Image) if wanted <= set(row.tags)]
@@ -225,6 +232,23 @@ def _lives_on(shop: Shop, admin: User, first: Made) -> None:
         "the root was made anew, the key was not on it"
     )
     assert shop.enters() and not shop.enters(tls=False)
+
+
+def _moves_in_public(shop: Shop, first: Made) -> None:
+    """The deployment's certificate is asked for anew, beside the one that serves."""
+    for is_public in (True, False):
+        before = _issued(shop)
+        shown = change(shop.demo, shop.id, is_public=is_public)
+        assert bool(public(shown)) is is_public
+        assert _issued(shop) != before, "it names the addresses of today"
+        assert shop.serial() == first.serial
+        assert shop.look()["certificate"]["payload"] == first.pem
+
+
+def _issued(shop: Shop) -> str:
+    """The serial of the certificate that waits beside the user's."""
+    query = "SELECT certificate_serial FROM guests WHERE instance_id = ?"
+    return str(shop.deployment.rows(query, shop.id)[0][0])
 
 
 def _canaries(shop: Shop) -> list[str]:
