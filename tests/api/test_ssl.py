@@ -11,6 +11,7 @@ import uuid
 
 import pytest
 import sqlalchemy as sa
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.api.test_attacks_secrets import _dump, _told
@@ -18,7 +19,7 @@ from tests.api.test_configurations import Task
 from tests.api.world import DEMO, OTHER, World
 from tests.keymanager import serving
 from tests.pkcs12 import Authority
-from trove.db.tables import Instance, Operation
+from trove.db.tables import BroughtCertificate, Instance, Operation
 from trove.model import operations
 from trove.model.states import OperationState
 from trove.service.certificates import Authority as Deployment
@@ -347,6 +348,27 @@ def test_an_address_that_it_does_not_name_is_told(world, certified, keys):
     events = world.ask("GET", f"instances/{certified}/events").json["events"]
     (told,) = [e for e in events if e["type"] == "instance.ssl.certificate"]
     assert "10.1.0.7" in json.dumps(told)
+
+
+def test_its_end_is_known_from_then_on_and_not_that_it_serves(world, certified, keys):
+    made = AUTHORITY.server()
+    reference = keys.store(made.pkcs12())
+    said = {"enable": True, "container_ref": reference}
+    ask(world, certified, keys, said, query="?dry_run=1")
+    assert known(world, certified) == []
+    ask(world, certified, keys, said)
+    world.finish(certified)
+    ask(world, certified, keys, said)
+    (row,) = known(world, certified)
+    ends = made.certificate.not_valid_after_utc.timestamp()
+    assert (row.ends, row.in_force, row.told) == (ends, False, None)
+    assert row.fingerprint == made.certificate.fingerprint(hashes.SHA256()).hex()
+
+
+def known(world, id):
+    with world.database.reading() as tx:
+        mine = BroughtCertificate.instance_id == id
+        return list(tx.scalars(sa.select(BroughtCertificate).where(mine)))
 
 
 def test_one_that_is_busy_or_not_ready_and_anothers(world, certified, keys):

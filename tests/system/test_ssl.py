@@ -167,6 +167,7 @@ def test_a_certificate_of_a_users_own(
     shop.bring(shop.server(begins=-9, days=-1), "enforced", 400)
     assert shop.serial() == first.serial
     _lives_on(shop, admin, first)
+    until("its owner is told of its end", lambda: _told(shop, first))
 
     second = shop.server()
     assert shop.bring(second, "mtls")["ssl"]["mode"] == "mtls"
@@ -193,6 +194,7 @@ def test_a_certificate_of_a_users_own(
     shop.ssl(400, rollback=True)
     shop.ssl(501, disable=True)
 
+    assert [_told(shop, made) for made in (first, second)] in ([1, 0], [1, 1])
     _nowhere(shop)
     demo.delete(shop.id)
     demo.gone(shop.id)
@@ -232,6 +234,17 @@ def _lives_on(shop: Shop, admin: User, first: Made) -> None:
         "the root was made anew, the key was not on it"
     )
     assert shop.enters() and not shop.enters(tls=False)
+
+
+def _told(shop: Shop, made: Made) -> int:
+    """How many events say that it ends in less than thirty days."""
+    answer = shop.demo.ask("GET", f"/instances/{shop.id}/events?limit=1000")
+    assert answer.status_code == 200, answer.text
+    ends = made.certificate.not_valid_after_utc.isoformat()
+    return sum(
+        event["type"] == "instance.ssl.ending" and event["details"]["expires"] == ends
+        for event in answer.json()["events"]
+    )
 
 
 def _moves_in_public(shop: Shop, first: Made) -> None:

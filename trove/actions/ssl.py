@@ -21,7 +21,7 @@ from trove.actions.begin import Token
 from trove.actions.services import Services
 from trove.context import Context
 from trove.datastores.protocol import ENFORCED, MTLS
-from trove.db.queries import instances
+from trove.db.queries import certificates, instances
 from trove.model import operations
 from trove.model.states import Task
 from trove.rpc.messages import TlsShown
@@ -165,6 +165,8 @@ class Change:
                 about = {"mode": input.mode, **found.told(addresses)}
                 event = "instance.ssl.certificate"
                 journal.event(tx, row.id, event, about, context.request_id)
+                ends = found.said.expires
+                certificates.brought(tx, row.id, found.fingerprint, ends)
             return opened, row.id
 
         services = self._services

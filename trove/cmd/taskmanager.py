@@ -85,7 +85,10 @@ def rounds(
     reaper = Reaper(store, around.cloud, around.users)
     lending = Lending(store, around.cloud)
     house = Housekeeping(
-        store, silent_after=group.guest_silence, keep=group.keep_operations
+        store,
+        silent_after=group.guest_silence,
+        keep=group.keep_operations,
+        warn=group.certificate_warnings,
     )
     notices = Notices(conf, f"taskmanager.{socket.gethostname()}")
     made: list[Part] = [

@@ -3,7 +3,7 @@
 
 import typing
 
-from oslo_config import cfg
+from oslo_config import cfg, types
 
 GROUP = cfg.OptGroup("taskmanager", title="Taskmanager")
 
@@ -58,6 +58,13 @@ OPTS = [
         min=10,
         max=3600,
         help="Seconds without a report after which a guest counts as silent.",
+    ),
+    cfg.ListOpt(
+        "certificate_warnings",
+        default=[30, 7, 1],
+        item_type=types.Integer(min=1, max=3650),
+        help="Days before the end of a certificate that a user brought: at each, an "
+        "event tells him once; another tells that it has ended.",
     ),
     cfg.FloatOpt(
         "outbox_interval",

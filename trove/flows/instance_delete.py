@@ -3,7 +3,7 @@
 
 from sqlalchemy import orm
 
-from trove.db.queries import instances, modules, quotas
+from trove.db.queries import certificates, instances, modules, quotas
 from trove.db.session import now
 from trove.db.tables import Guest, GuestJob, GuestReport
 from trove.flows import guestjobs, things
@@ -80,6 +80,7 @@ def settle(ctx: StepContext) -> Settle:
             if gone is not None:
                 tx.delete(gone)
         modules.forgotten(tx, ctx.object_id)
+        certificates.forget(tx, ctx.object_id)
         tx.query(GuestJob).filter(GuestJob.instance_id == ctx.object_id).delete()
         tx.flush()
 

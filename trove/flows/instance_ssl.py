@@ -5,7 +5,12 @@ The guest tries it, and returns by itself to what it had when a new connection i
 shown it. There is nothing to undo here: what the guest keeps is what is true.
 """
 
+import dataclasses
+
+from sqlalchemy import orm
+
 from trove import errors
+from trove.db.queries import certificates
 from trove.db.tables import Guest
 from trove.flows import ends, guestjobs
 from trove.flows.context import StepContext
@@ -19,12 +24,21 @@ from trove.workflow.flow import Flow, Settle, Step, Wait, minutes
 def change_tls(ctx: StepContext) -> dict[str, str] | Wait:
     """Done when a new connection is shown the certificate."""
     done = guestjobs.carry(ctx, "change_tls", order=_order(ctx))
-    return done if isinstance(done, Wait) else {"mode": str(done.get("mode", ""))}
+    if isinstance(done, Wait):
+        return done
+    return {name: str(done.get(name, ""))[:64] for name in ("mode", "fingerprint")}
 
 
 def settle(ctx: StepContext) -> Settle:
-    """UPDATING -> NONE."""
-    return ends.at_rest(ctx)
+    """UPDATING -> NONE; from now on its owner is told of the end of this one."""
+    rest = ends.at_rest(ctx)
+    found = str(ctx.output(change_tls).get("fingerprint", ""))
+
+    def work(tx: orm.Session) -> None:
+        rest.work(tx)
+        certificates.in_force(tx, ctx.object_id, found)
+
+    return dataclasses.replace(rest, work=work)
 
 
 def _order(ctx: StepContext) -> TlsOrder:

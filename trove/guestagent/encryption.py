@@ -6,6 +6,8 @@ about. Whatever happens until then, a death of this process or of the machine, t
 engine is owed what is kept, and gets it (``guestagent/renewal.py``).
 """
 
+import base64
+import hashlib
 import time
 import typing
 
@@ -51,7 +53,10 @@ def change(desk: "Desk", arguments: dict[str, typing.Any]) -> Result:
         raise NotServed(why=why) from failed
     identity.taken(desk.places)
     shown = identity.shown(desk.places)
-    return {"mode": shown.mode, "brought": shown.brought}
+    said: Result = {"mode": shown.mode, "brought": shown.brought}
+    if shown.brought:
+        said["fingerprint"] = _fingerprint(shown.certificate or "")
+    return said
 
 
 def settle_in(desk: "Desk") -> None:
@@ -110,6 +115,11 @@ def _serve(desk: "Desk", pair: Pair | None) -> None:
         if desk.clock() >= until:
             raise errors.EngineFailed(why=why)
         desk.pause(0.25)
+
+
+def _fingerprint(text: str) -> str:
+    """By it the control plane knows which of those that were brought this is."""
+    return hashlib.sha256(base64.b64decode(_first(text))).hexdigest()
 
 
 def _first(text: str) -> str:

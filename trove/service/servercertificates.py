@@ -46,11 +46,13 @@ class Named:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Checked:
     """``pair``: key, certificate and chain in one text. ``ca``: those that issued it,
-    whose clients' certificates are believed. ``said``: what may be told of it."""
+    whose clients' certificates are believed. ``said``: what may be told of it.
+    ``fingerprint``: its SHA-256, in hex."""
 
     pair: str = dataclasses.field(repr=False)
     ca: str
     said: Named
+    fingerprint: str
 
     def told(self, addresses: typing.Iterable[str]) -> dict[str, typing.Any]:
         """For an event; also which of the server's addresses it does not name: a client
@@ -97,7 +99,8 @@ def checked(key: str, certificates: typing.Sequence[str], *, clients: bool) -> C
     if sum(map(len, texts)) > LONGEST:
         raise Refused(why="it and its chain are too long")
     ca = "".join(texts[1:] or texts)
-    return Checked(key + "".join(texts), ca, said)
+    known = own.fingerprint(hashes.SHA256()).hex()
+    return Checked(key + "".join(texts), ca, said, known)
 
 
 def _fits(private: typing.Any, own: x509.Certificate) -> None:

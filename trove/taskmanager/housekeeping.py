@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a taskmanager does every minute or so: silent guests, lost ends, old rows.
+"""What a taskmanager does every minute or so: silent guests, lost ends, old rows,
+and certificates that are about to end.
 
 Every taskmanager does it; each deed is harmless when two do it at once.
 """
 
 import logging
+import typing
 
 import sqlalchemy as sa
 from sqlalchemy import orm
@@ -14,6 +16,7 @@ from trove.db.queries import deeds, reports, tokens
 from trove.db.session import Database, epoch_now, now
 from trove.db.tables import Deed, Instance, Operation, OperationStep
 from trove.model.states import OperationState, Task
+from trove.taskmanager.endings import DAYS, Endings
 from trove.workflow import journal
 
 LOG = logging.getLogger(__name__)
@@ -26,20 +29,28 @@ class Housekeeping:
     """``round`` is called by a periodic part; the reaper has its own pace.
 
     ``keep`` is in days: so long an ended operation stays readable, and its
-    Idempotency-Key valid.
+    Idempotency-Key valid. ``warn``: how many days before the end of a certificate that
+    a user brought he is told.
     """
 
     def __init__(
-        self, database: Database, *, silent_after: float = 90.0, keep: int = 30
+        self,
+        database: Database,
+        *,
+        silent_after: float = 90.0,
+        keep: int = 30,
+        warn: typing.Sequence[int] = DAYS,
     ) -> None:
         self._database = database
         self._silent_after, self._keep = silent_after, keep * DAY
         self._silent: set[str] = set()
+        self._endings = Endings(database, warn)
 
     def round(self) -> None:
         """All of it, once."""
         self.look_for_silence()
         self.end_what_was_left()
+        self._endings.round()
         self.forget_the_old()
 
     def look_for_silence(self) -> None:

@@ -2,6 +2,7 @@
 """Tests of trove/guestagent/encryption.py: tried, looked at, and kept or taken back."""
 
 import pytest
+from cryptography.hazmat.primitives import hashes
 
 from tests.pkcs12 import Authority
 from trove import errors
@@ -77,10 +78,16 @@ def scene(guest, places, host, toy, users):
     return made
 
 
+def said(mode, made):
+    """What the control plane hears: also which one it is."""
+    known = made.certificate.fingerprint(hashes.SHA256()).hex()
+    return {"mode": mode, "brought": True, "fingerprint": known}
+
+
 @pytest.mark.parametrize("mode", ["basic", "enforced", "mtls"])
 def test_it_serves_with_what_was_brought(scene, mode):
     made = scene.users.server()
-    assert scene.change(scene.order(mode, made)) == {"mode": mode, "brought": True}
+    assert scene.change(scene.order(mode, made)) == said(mode, made)
     assert scene.loaded == (made.pair, mode)
     assert (scene.toy.data / "loaded.ca").read_text() == scene.users.pem
     assert scene.kept.now == Pair(mode, made.pair, scene.users.pem)
@@ -93,7 +100,7 @@ def test_ours_is_where_one_returns_to_by_steps(scene):
     ours = (scene.places.tls / identity.PAIR).read_text()
     first, second = scene.take("mtls"), scene.take("basic")
     assert scene.loaded == (second.pair, "basic")
-    assert scene.back() == {"mode": "mtls", "brought": True}
+    assert scene.back() == said("mtls", first)
     assert scene.loaded == (first.pair, "mtls")
     assert scene.back() == {"mode": "enforced", "brought": False}
     assert scene.loaded == (ours, "enforced")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tables: every column, once."""
 
+from trove.db.tables.certificates import BroughtCertificate
 from trove.db.tables.configurations import Configuration, Parameter
 from trove.db.tables.datastores import Datastore, DatastoreVersion
 from trove.db.tables.deeds import ClientToken, Deed
@@ -19,6 +20,7 @@ from trove.db.tables.root import RootDeed
 from trove.db.tables.services import ServiceProcess
 
 __all__ = [
+    "BroughtCertificate",
     "ClientToken",
     "CloudThing",
     "Configuration",
