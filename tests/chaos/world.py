@@ -24,8 +24,9 @@ from trove.conductor.manager import Manager as Conductor
 from trove.conductor.reports import Reports
 from trove.context import Context
 from trove.db import session
-from trove.db.queries import modules, quotas
+from trove.db.queries import certificates, modules, quotas
 from trove.db.tables import (
+    BroughtCertificate,
     CloudThing,
     Datastore,
     DatastoreVersion,
@@ -50,6 +51,8 @@ from trove.workflow import journal
 from trove.workflow.claims import Claims
 from trove.workflow.engine import Engine
 
+BROUGHT = "ab" * 32
+"""The fingerprint of the certificate that a user brings."""
 LEASE = 30.0
 RECOVERY = LEASE + 1
 """Seconds from a crash to the next taskmanager's look."""
@@ -213,6 +216,8 @@ class Guests:
 
     def _result(self, job: str) -> dict[str, typing.Any] | None:
         """Of a module: its driver refuses contents that begin like this."""
+        if "/change_tls" in job:
+            return {"mode": "mtls", "brought": True, "fingerprint": BROUGHT}
         if "/remove_module" in job:
             return {"applied": False, "message": "gone"}
         if "/apply_module" not in job:
@@ -629,6 +634,8 @@ class World:
             row.task = task
             if kind == operations.CONFIGURE:
                 row.configuration_id = "group"
+            if kind == operations.SSL:
+                certificates.brought(tx, row.id, BROUGHT, 9e9)
             if kind == operations.MODULES:
                 modules.ask(tx, row.id, [MODULE])
             if kind == operations.ACCESS:
@@ -688,6 +695,8 @@ class World:
                         if made.kind == "server" and made.order:
                             image = NEW if done else "image-1"
                             assert made.order.image == image, "another image"
+                if operation.kind == operations.SSL:
+                    self._check_brought(tx, row, operation.state == "done")
                 if operation.kind == operations.RESIZE_OFFLINE:
                     self._check_whole()
                 if operation.kind == operations.MIGRATE:
@@ -773,6 +782,11 @@ class World:
         assert all(one.status == "ACTIVE" for one in servers), "a server that is off"
         held = [one.server for one in made if one.kind == "volume"]
         assert held == [one.id for one in servers], "a volume that nobody has"
+
+    def _check_brought(self, tx: orm.Session, row: Instance, done: bool) -> None:
+        """Its owner is told of the end of what serves, and of nothing that is gone."""
+        found = list(tx.scalars(sa.select(BroughtCertificate.in_force)))
+        assert found == ([done] if row.deleted_at is None else []), "another serves"
 
     def _check_lent(self, row: Instance, alive: bool) -> None:
         """A user's port is the user's, and one that owns nothing has none."""

@@ -34,24 +34,29 @@ class Endings:
         with self._database.reading() as tx:
             found = certificates.ending(tx, self._days, BATCH)
         for one in found:
-            if self._database.run(lambda tx, one=one: self._tell(tx, one)):
+            if self._tell(one):
                 LOG.warning(
                     "instance %s: its user's certificate has its end on %s",
                     one.instance,
                     _shown(one.ends),
                 )
 
-    def _tell(self, tx: orm.Session, one: Ending) -> bool:
-        left = certificates.told(tx, one, self._days)
-        if left is None:
-            return False
-        about: dict[str, typing.Any] = {"expires": _shown(one.ends)}
-        kind = "instance.ssl.ended"
-        if left > 0:
-            kind = "instance.ssl.ending"
-            about["days"] = int(left // certificates.DAY)
-        journal.event(tx, one.instance, kind, about)
-        return True
+    def _tell(self, one: Ending) -> bool:
+        """Whether it was this one who told it."""
+
+        def work(tx: orm.Session) -> bool:
+            left = certificates.told(tx, one, self._days)
+            if left is None:
+                return False
+            about: dict[str, typing.Any] = {"expires": _shown(one.ends)}
+            kind = "instance.ssl.ended"
+            if left > 0:
+                kind = "instance.ssl.ending"
+                about["days"] = int(left // certificates.DAY)
+            journal.event(tx, one.instance, kind, about)
+            return True
+
+        return self._database.run(work)
 
 
 def _shown(moment: float) -> str:
