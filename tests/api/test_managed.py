@@ -3,7 +3,7 @@
 
 import pytest
 
-from tests.api.world import World
+from tests.api.world import IMAGE, World
 from trove.cloud import protocol
 
 
@@ -66,3 +66,71 @@ def test_what_a_guest_says_of_its_machine(world: World) -> None:
         "vmHwm",
     }
     assert 0 < own["vmRss"] <= own["vmHwm"]
+
+
+NEWER = "5f3d5c2e-1111-4222-8333-444455556666"
+
+
+def booted(world: World, id: str) -> None:
+    """It has a server in the cloud, of the image that there was first."""
+    order = protocol.Boot("db", IMAGE, "1", ports=(), volume=None, user_data="")
+    server = world.cloud.compute.boot(f"server-{id}", order)
+    world.change(id, server_id=server.id)
+
+
+def test_an_upgrade_to_the_newest_image_is_refused_until_there_is_one(
+    world: World,
+) -> None:
+    """Then it is had at once, whatever a create still believes."""
+    id = world.active()
+    booted(world, id)
+    path, body = f"mgmt/instances/{id}/upgrade", {"upgrade": {}}
+    for query in ("", "?dry_run=1"):
+        answer = world.ask("POST", path + query, body, caller="admin")
+        assert answer.status_int == 400
+        assert f"newest image of the version 10.11 already ({IMAGE})" in answer.text
+    assert [each.kind for each in world.operations(id)] == ["instance.create"]
+    image = protocol.Image(NEWER, "guest", ("trove", "guest"))
+    world.cloud.world.images[NEWER] = image
+    key = {"Idempotency-Key": "once"}
+    for _ in range(2):
+        answer = world.ask("POST", path, body, caller="admin", headers=key)
+        assert answer.status_int == 202, answer.text
+    *_, operation = world.operations(id)
+    assert len(world.operations(id)) == 2
+    version = world.versions["mariadb-10.11"]
+    assert operation.input | {"image": NEWER, "version_id": version} == operation.input
+    assert (operation.kind, operation.project) == ("instance.upgrade", "demo0000")
+    (event,) = [
+        each
+        for each in world.ask("GET", f"instances/{id}/events").json["events"]
+        if each["type"] == "instance.upgrade.accepted"
+    ]
+    assert event["details"]["user"] == "user-of-admins00"
+
+
+@pytest.mark.parametrize(
+    "columns, status, says",
+    [({"volume_size": None}, 400, "no volume"), ({"task": "FAILED"}, 422, "ERROR")],
+)
+def test_what_cannot_be_built_anew_is_not_upgraded(
+    world: World, columns: dict[str, object], status: int, says: str
+) -> None:
+    id = world.active()
+    world.change(id, **columns)
+    path = f"mgmt/instances/{id}/upgrade"
+    answer = world.ask("POST", path, {"upgrade": {}}, caller="admin")
+    assert (answer.status_int, says in answer.text) == (status, True), answer.text
+
+
+def test_a_silent_cloud_upgrades_nothing(world: World) -> None:
+    id = world.active()
+
+    def silent(name: str, said: object) -> None:
+        raise protocol.Passing(f"{name}: no answer")
+
+    world.cloud.before = silent
+    path = f"mgmt/instances/{id}/upgrade"
+    answer = world.ask("POST", path, {"upgrade": {}}, caller="admin")
+    assert answer.status_int >= 500, answer.text
+    assert [each.kind for each in world.operations(id)] == ["instance.create"]

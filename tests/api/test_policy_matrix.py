@@ -220,7 +220,7 @@ BODIES: dict[str, typing.Any] = {
     "mgmt_instance:rebuild": {"rebuild": {"image_id": "i"}},
     "mgmt_instance:reset_task_status": {"reset-task-status": {}},
     "mgmt_instance:stop": {"stop": {}},
-    "mgmt_instance:upgrade": {"upgrade": {"instance_version": "2"}},
+    "mgmt_instance:upgrade": {"upgrade": {"instance_version": "10.11"}},
     "quota:update": {"quotas": {"instances": 5}},
 }
 

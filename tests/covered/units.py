@@ -18,7 +18,6 @@ REFUSES = {
     "POST backups": 501,
     "POST backup_strategies": 501,
     "POST clusters": 501,
-    "POST mgmt/instances/{id}/upgrade": 501,
     "POST instances/{id}/action promote_to_replica_source": 501,
     "POST instances/{id}/action eject_replica_source": 501,
 }

@@ -72,7 +72,8 @@ def rows(deployment: Deployment) -> typing.Iterator[Store]:
 
 def version(
     admin: User, datastore: str, name: str, image: str, number: str = ""
-) -> None:
+) -> str:
+    """The id of a new one, which is of this image alone."""
     body = {
         "name": name,
         "datastore_name": datastore,
@@ -83,12 +84,16 @@ def version(
     }
     answer = admin.ask("POST", "/mgmt/datastore-versions", {"version": body})
     assert answer.status_code == 202, answer.text
+    answer = admin.ask("GET", f"/datastores/{datastore}/versions/{name}")
+    return str(answer.json()["version"]["id"])
 
 
 class Shop:
     """An instance with rows in it, and a module."""
 
-    def __init__(self, deployment: Deployment, demo: User, datastore: str) -> None:
+    def __init__(
+        self, deployment: Deployment, demo: User, datastore: str, version: str = ""
+    ) -> None:
         self.deployment, self.demo, self.datastore = deployment, demo, datastore
         contents = base64.b64encode(b"message = here").decode()
         module = {"name": f"m-{uuid.uuid4()}", "module_type": "ping"}
@@ -101,7 +106,10 @@ class Shop:
             "name": f"upgrade-{datastore}",
             "flavorRef": 1,
             "volume": {"size": 1},
-            "datastore": {"type": datastore, "version": VERSIONS[datastore]},
+            "datastore": {
+                "type": datastore,
+                "version": version or VERSIONS[datastore],
+            },
             "databases": [{"name": "shop"}],
             "users": [USER],
             "modules": [{"id": self.module}],
@@ -180,17 +188,27 @@ class Shop:
 def test_another_build_of_the_version_and_the_way_back(
     deployment: Deployment, demo: User, admin: User, datastore: str
 ) -> None:
-    shop = Shop(deployment, demo, datastore)
+    own = version(admin, datastore, "own", image(deployment, datastore, {}))
+    shop = Shop(deployment, demo, datastore, "own")
     assert shop.build() == ""
+    path, nothing = f"/mgmt/instances/{shop.id}/upgrade", {"upgrade": {}}
+    answer = admin.ask("POST", path, nothing)
+    assert (answer.status_code, "newest image" in answer.text) == (400, True)
     second = image(deployment, datastore, {BUILD: "second"})
-    version(admin, datastore, "second", second)
-    shop.upgrade("second")
+    brought = admin.ask("PATCH", f"/mgmt/datastore-versions/{own}", {"image": second})
+    assert brought.status_code == 202, brought.text
+    assert demo.ask("POST", path, nothing).status_code == 403
+    answer = admin.ask("POST", path, nothing)
+    assert answer.status_code == 202, answer.text
+    assert demo.show(shop.id)["status"] == "UPGRADE"
     ended = shop.ended("instance.upgrade")
     assert ended["state"] == "done", ended
     shop.holds()
     assert shop.build() == "second"
-    assert demo.show(shop.id)["datastore"]["version"] == "second"
+    assert demo.show(shop.id)["datastore"]["version"] == "own"
     assert shop.kept() == []
+    answer = admin.ask("POST", path, nothing)
+    assert (answer.status_code, second in answer.text) == (400, True)
 
     broken = {BROKEN[datastore]: "#!/bin/sh\nexit 1\n", BUILD: "broken"}
     version(admin, datastore, "third", image(deployment, datastore, broken))
@@ -205,7 +223,7 @@ def test_another_build_of_the_version_and_the_way_back(
     assert copy["name"] == f"{ended['id']}-failed" and copy["size"] > 2**20
     assert shop.build() == "second"
     shown = demo.show(shop.id)
-    assert shown["datastore"]["version"] == "second"
+    assert shown["datastore"]["version"] == "own"
     assert "prepare" in shown["fault"]["message"]
 
     assert demo.ask("DELETE", f"{copies}/{copy['name']}").status_code == 202

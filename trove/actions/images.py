@@ -31,16 +31,19 @@ class Chosen:
 
         Only what is there is believed: one that comes is found at once.
         """
-        key = (version.image_id or "", *(version.image_tags or ()))
         with self._lock:
-            known = self._known.get(key)
+            known = self._known.get(_key(version))
         if known is not None and self._clock() - known[0] < BELIEVED:
             return known[1]
+        return self.newest(version)
+
+    def newest(self, version: DatastoreVersion) -> str:
+        """The same, and the cloud is asked: who brought an image means that one."""
         found = self._look(version)
         with self._lock:
             if len(self._known) >= MOST:
                 self._known.clear()
-            self._known[key] = (self._clock(), found)
+            self._known[_key(version)] = (self._clock(), found)
         return found
 
     def _look(self, version: DatastoreVersion) -> str:
@@ -54,3 +57,8 @@ class Chosen:
                 f"There is no image for the datastore version {version.name}."
             )
         return image.id
+
+
+def _key(version: DatastoreVersion) -> tuple[str, ...]:
+    """What its image is found by."""
+    return (version.image_id or "", *(version.image_tags or ()))

@@ -171,8 +171,8 @@ class Rehearsal:
         elif operation.kind in RESIZES and row:
             said.changes["volume_size"] = (row.volume_size, row.volume_target)
         elif operation.kind == kinds.UPGRADE and row:
-            version = input["version_id"]
-            said.changes["datastore_version_id"] = (row.version_id, version)
+            if (version := input["version_id"]) != row.version_id:
+                said.changes["datastore_version_id"] = (row.version_id, version)
         elif operation.kind == kinds.DELETE:
             said.returned = dict(kinds.DeleteInstance.from_dict(input).cost)
         elif operation.kind == kinds.CONFIGURE and row:

@@ -18,6 +18,8 @@ from trove.db.tables import Datastore, DatastoreVersion, Instance
 from trove.model import operations
 from trove.model.states import Task
 
+TASKS = {operations.UPGRADE: Task.UPGRADING, operations.REBUILD: Task.REBUILDING}
+
 
 def upgrade(
     services: Services,
@@ -45,12 +47,46 @@ def upgrade(
         if row.version_id != present.id:
             raise errors.InstanceBusy(instance=id, task="busy")
         _check_company(tx, row, owner, version)
-        instances.move(tx, id, Task.UPGRADING)
-        input = operations.RebuildInstance(image, version.number, version.id)
-        kind = operations.UPGRADE
-        return begin.open(
-            tx, context, kind, row.project, id, input.to_dict(), token
-        ), id
+        return _opened(tx, context, row, operations.UPGRADE, image, version, token)
+
+    begin.begin(services, context, context.project or "", token, work)
+
+
+def refresh(
+    services: Services,
+    context: Context,
+    id: str,
+    which: str | None,
+    token: Token | None = None,
+) -> None:
+    """NONE -> UPGRADING, on the newest image of the version that it has: an image
+    brings its agent.
+
+    ``which`` may say which version that is, by name or id; another is refused. One that
+    is hidden from users is as good as any, for this instance has it already.
+    """
+    with services.database.reading() as tx:
+        row = instances.load(tx, id)
+        _, version = datastores.version_by_id(tx, row.version_id, inactive=True)
+    if which not in (None, version.id, version.name):
+        raise errors.Invalid(
+            f"The instance has the version {version.name}; it gets another by a change "
+            "of its datastore_version."
+        )
+    image = services.images.newest(version)
+    server = services.cloud.compute.show(row.server_id) if row.server_id else None
+
+    def work(tx: orm.Session) -> tuple[str, str]:
+        datastores.hold(tx, version.id)
+        row = _held(services, tx, id, None)
+        if row.version_id != version.id:
+            raise errors.InstanceBusy(instance=id, task="busy")
+        if server is not None and server.image == image:
+            raise errors.Invalid(
+                f"The instance has the newest image of the version {version.name} "
+                f"already ({image})."
+            )
+        return _opened(tx, context, row, operations.UPGRADE, image, version, token)
 
     begin.begin(services, context, context.project or "", token, work)
 
@@ -67,12 +103,7 @@ def rebuild(
     def work(tx: orm.Session) -> tuple[str, str]:
         row = _held(services, tx, id, None)
         _, version = datastores.version_by_id(tx, row.version_id, inactive=True)
-        instances.move(tx, id, Task.REBUILDING)
-        input = operations.RebuildInstance(image, version.number, version.id)
-        kind = operations.REBUILD
-        return begin.open(
-            tx, context, kind, row.project, id, input.to_dict(), token
-        ), id
+        return _opened(tx, context, row, operations.REBUILD, image, version, token)
 
     begin.begin(services, context, context.project or "", token, work)
 
@@ -89,6 +120,21 @@ def _held(
         )
     refuse_unable(services, seen)
     return row
+
+
+def _opened(
+    tx: orm.Session,
+    context: Context,
+    row: Instance,
+    kind: str,
+    image: str,
+    version: DatastoreVersion,
+    token: Token | None,
+) -> tuple[str, str]:
+    """It is busy with it from here on."""
+    instances.move(tx, row.id, TASKS[kind])
+    input = operations.RebuildInstance(image, version.number, version.id).to_dict()
+    return begin.open(tx, context, kind, row.project, row.id, input, token), row.id
 
 
 def _check_version(

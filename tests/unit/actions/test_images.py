@@ -45,3 +45,12 @@ def test_one_that_is_missing_is_looked_for_each_time(scene: Scene) -> None:
             scene.chosen.image(version)
     scene.world.images["late"] = protocol.Image("late", "guest")
     assert scene.chosen.image(version) == "late"
+
+
+def test_who_asks_for_the_newest_is_not_told_what_was_believed(scene: Scene) -> None:
+    assert scene.chosen.image(TAGGED) == "old"
+    scene.world.images["new"] = protocol.Image("new", "guest", ("trove",))
+    assert scene.chosen.image(TAGGED) == "old"
+    assert scene.chosen.newest(TAGGED) == "new"
+    assert scene.chosen.image(TAGGED) == "new"
+    assert scene.asked == 2

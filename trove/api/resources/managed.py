@@ -44,11 +44,20 @@ REBUILD: Plain = {
 }
 UPGRADE: Plain = {
     "type": "object",
+    "additionalProperties": False,
     "properties": {
         "instance_version": {"type": ["string", "null"], "maxLength": 255},
-        "metadata": {"type": ["string", "null"], "maxLength": 255},
+        "location": {"type": ["string", "null"], "maxLength": 2048},
+        "metadata": {"type": ["object", "null"]},
     },
 }
+REFUSED = {
+    "location": "An agent comes with the image of its datastore version; nothing is "
+    "fetched from an address. Leave the location out.",
+    "metadata": "Nothing would come of the metadata. Leave them out.",
+}
+"""Of an upgrade, what Trove hands to an agent, which then fetches and runs what it is
+told to. A guest of ours takes no code from a message."""
 MIGRATE: Plain = {
     "type": ["object", "null"],
     "properties": {"host": {"type": ["string", "null"], "maxLength": 255}},
@@ -177,13 +186,13 @@ def migrate(ask: Ask) -> None:
     changes.migrate(ask.services, ask.context, ask.ids["id"], host, token(ask))
 
 
-def upgrade_agent(ask: Ask) -> typing.NoReturn:
-    """Known to clients; a guest takes no code from a message."""
-    managed.show(ask.services, ask.ids["id"], False)
-    raise errors.Unsupported(
-        "An agent comes with the image of its datastore version; "
-        "the instance is upgraded to another one."
-    )
+def upgrade(ask: Ask) -> None:
+    asked: Plain = ask.body["upgrade"]
+    for name, sentence in REFUSED.items():
+        if asked.get(name) is not None:
+            raise errors.Invalid(sentence)
+    wanted = asked.get("instance_version")
+    upgrades.refresh(ask.services, ask.context, ask.ids["id"], wanted, token(ask))
 
 
 def _deed(do: typing.Any) -> typing.Callable[[Ask], None]:
@@ -258,14 +267,15 @@ RESOURCES = (
             Op(
                 "POST",
                 "{id}/upgrade",
-                upgrade_agent,
+                upgrade,
                 "mgmt_instance:upgrade",
                 who=ADMIN,
                 body=UPGRADE,
                 root="upgrade",
                 status=202,
                 dry=True,
-                said="Send an agent another version of itself: 501.",
+                said="Build an instance anew on the newest image of its version, for "
+                "the agent that comes with it.",
             ),
         ),
         path="mgmt/instances",
