@@ -10,12 +10,13 @@ import dataclasses
 import functools
 import os
 import random
+import typing
 
 import pytest
 import sqlalchemy as sa
 
 from tests.chaos import states
-from tests.chaos.stories import FLOWS, create, faults, one, quiet
+from tests.chaos.stories import FLOWS, PUBLIC, create, faults, one, quiet
 from tests.chaos.walk import Story, Walk
 from tests.chaos.world import LENT_ADDRESS, Fault, World
 from trove import flows as product
@@ -188,3 +189,83 @@ def test_an_operation_nobody_knows_is_stuck_and_says_so() -> None:
         operation = tx.query(Operation).one()
     assert operation.state == "stuck"
     assert "instance.levitate" in (operation.fault or "")
+
+
+def shown_and_there(world: World) -> tuple[set[str], set[str]]:
+    """The public addresses that a user is told, and those that lead to him."""
+    with world.database.reading() as tx:
+        told = tx.get_one(Instance, world.instance).addresses or ()
+    made = world.cloud.world.made.values()
+    floating = [each for each in made if each.kind == "floating_ip"]
+    return (
+        {entry["address"] for entry in told if entry["type"] == "public"},
+        {address for each in floating for address in each.addresses},
+    )
+
+
+def private_in_vain(world: World, meanwhile: typing.Callable[[], None]) -> None:
+    """One that serves with a public address is to lose it: it does, and then the
+    change fails; ``meanwhile`` happens right before."""
+    world.access = PUBLIC
+    world.create()
+    world.run()
+    shown, there = shown_and_there(world)
+    assert shown == there != set()
+    world.fault = Fault("network.delete_floating_ip", "refused", after=True)
+    world.left = 1
+    world.show_to_all(False)
+    world.when("network.delete_floating_ip", meanwhile)
+
+
+def test_an_address_that_cannot_be_had_back_is_not_shown() -> None:
+    world = World()
+    networks = world.cloud.world.networks
+
+    def used_up() -> None:
+        for id in [id for id, network in networks.items() if network.public]:
+            del networks[id]
+
+    private_in_vain(world, used_up)
+    world.run()
+    assert not world.left, "the fault did not happen"
+    task, why = ended(world)
+    assert task == Task.NONE and why is not None and "set_address" in why
+    assert shown_and_there(world) == (set(), set())
+
+
+def test_an_address_that_was_not_taken_away_is_shown() -> None:
+    """What refuses another one refuses the one that there is nothing."""
+    world = World()
+    world.access = PUBLIC
+    world.create()
+    world.run()
+    world.fault, world.left = Fault("network.delete_floating_ip", "refused"), 1
+    world.show_to_all(False)
+    networks = world.cloud.world.networks
+    for id in [id for id, network in networks.items() if network.public]:
+        del networks[id]
+    world.run()
+    assert not world.left, "the fault did not happen"
+    shown, there = shown_and_there(world)
+    assert shown == there != set()
+
+
+def test_an_address_that_went_before_a_delete_came_is_not_shown() -> None:
+    world = World()
+    private_in_vain(world, world.delete)
+    seen = []
+    world.when("compute.delete", lambda: seen.append(shown_and_there(world)))
+    world.run()
+    assert seen == [(set(), set())]
+
+
+def test_a_delete_that_hangs_shows_no_address_that_is_gone() -> None:
+    world = World(Fault("network.delete_port", "refused", times=None))
+    world.access = PUBLIC
+    world.create()
+    world.run()
+    world.delete()
+    for _ in range(20):
+        world.turn()
+    assert shown_and_there(world) == (set(), set())
+    assert ended(world)[0] == Task.DELETING

@@ -47,14 +47,16 @@ def set_address(ctx: StepContext) -> Settle | Wait:
 
 
 def restore_address(ctx: StepContext) -> Wait | None:
-    """As it was; one that was given back may be another, or be refused."""
+    """As it was; one that was given back may be another, or be refused.
+
+    Where a delete waits none is had again. What is shown is what there is.
+    """
     before = asked(ctx).before
-    if _public(before) and ctx.instance().task == states.Task.DELETING:
-        return None  # a delete waits, which takes every address
+    going = ctx.instance().task == states.Task.DELETING
     try:
-        found = _address(ctx, before)
+        found = _there(ctx) if _public(before) and going else _address(ctx, before)
     except Refused:
-        return None
+        found = _there(ctx)
     if isinstance(found, Wait):
         return found
     ctx.write(lambda tx: instances.public(tx, ctx.object_id, found or None))
@@ -67,6 +69,12 @@ def _address(ctx: StepContext, access: dict[str, typing.Any] | None) -> str | Wa
         return things.no_floating_ip(ctx) or ""
     made = things.floating_ip(ctx, things.own_port(ctx))
     return made if isinstance(made, Wait) else made.address
+
+
+def _there(ctx: StepContext) -> str | Wait:
+    """The one that it has, whatever it is to have; empty: none."""
+    found = ctx.cloud.network.find_floating_ips(ctx.key(things.PUBLIC))
+    return found[0].address if found else ""
 
 
 def note_certificate(ctx: StepContext) -> dict[str, str | None]:

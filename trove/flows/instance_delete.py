@@ -47,7 +47,12 @@ def delete_server_group(ctx: StepContext) -> Wait | None:
 
 
 def delete_public_address(ctx: StepContext) -> Wait | None:
-    return things.no_floating_ip(ctx)
+    """It is not shown any more, however long the rest takes."""
+    wait = things.no_floating_ip(ctx)
+    shown = ctx.instance().addresses or ()
+    if wait is None and any(entry["type"] == "public" for entry in shown):
+        ctx.write(lambda tx: instances.public(tx, ctx.object_id, None))
+    return wait
 
 
 def delete_ports(ctx: StepContext) -> Wait | None:
