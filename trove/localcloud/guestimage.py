@@ -192,6 +192,19 @@ def _base(
 ) -> None:
     count = len(release.packages)
     progress(f"guest image: {count} packages of Debian {release.suite}, and their own")
+    install(root, release.suite, release.packages, host)
+    progress("guest image: units, data directories, journal")
+    _customise(root)
+
+
+def install(
+    root: pathlib.Path,
+    suite: str,
+    packages: typing.Iterable[str],
+    host: programs.Runner,
+    variant: str = "apt",
+) -> None:
+    """Packages into ``root``; the variant ``custom`` adds them to what is there."""
     sources = next((path for path in SOURCES if path.exists()), None)
     if sources is None:
         raise errors.Upstream(why="this host has no apt sources to build an image from")
@@ -199,18 +212,16 @@ def _base(
     host.run(
         "mmdebstrap",
         "--quiet",
-        "--variant=apt",
+        f"--variant={variant}",
         "--skip=check/empty",
-        f"--include={','.join(release.packages)}",
+        f"--include={','.join(packages)}",
         *options,
-        release.suite,
+        suite,
         str(root),
         "-",
-        given=_sources(sources.read_text(), release.suite),
+        given=_sources(sources.read_text(), suite),
         within=1800,
     )
-    progress("guest image: units, data directories, journal")
-    _customise(root)
 
 
 def _sources(text: str, suite: str) -> str:
