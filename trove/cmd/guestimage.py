@@ -76,6 +76,12 @@ def _build_options(command: argparse.ArgumentParser) -> None:
         help=f"where layers are kept for the next build; {CACHE}",
     )
     command.add_argument(
+        "--no-cloud-init",
+        action="store_true",
+        help="the agent reads the config drive itself: a machine that is emulated is "
+        "up in half the time; its root disk stays as large as the image",
+    )
+    command.add_argument(
         "--ssh-key",
         type=pathlib.Path,
         metavar="FILE",
@@ -96,6 +102,7 @@ def _order(asked: argparse.Namespace) -> builder.Order:
         format=asked.format,
         size=disk.size(asked.size),
         key=key,
+        cloud_init=not asked.no_cloud_init,
     )
     order.named  # noqa: B018 - it refuses what the release does not have
     return order

@@ -35,6 +35,13 @@ class Order:
     size: int = 3 * 2**30
     key: str | None = None
     """A public key that may log in as root; for looking into it, not for use."""
+    cloud_init: bool = True
+    """Or the agent reads the config drive itself, and the root disk does not grow."""
+
+    @property
+    def options(self) -> str:
+        """What the kernel is started with."""
+        return tree.options(self.cloud_init)
 
     @property
     def named(self) -> guestimage.Name:
@@ -131,7 +138,7 @@ def _machine(
 def _uuid(order: Order, image: guestimage.GuestImage, machine: pathlib.Path) -> str:
     """The same content, the same file system: its name is made of what it holds."""
     held = [machine.name, *(layer.name for layer in image.layers[:-1])]
-    parts = (*held, tree.OPTIONS, order.key or "", str(order.size), str(RECIPE))
+    parts = (*held, order.options, order.key or "", str(order.size), str(RECIPE))
     return str(uuids.uuid5(NAMESPACE, layers.digest(*parts)))
 
 
@@ -145,7 +152,7 @@ def _disk(
     progress: Progress,
 ) -> pathlib.Path:
     raw = work / "disk.raw"
-    disk.blank(raw, uuid, order.size, disk.loader(work, uuid, host))
+    disk.blank(raw, uuid, order.size, disk.loader(work, uuid, order.options, host))
     progress("disk: its file system")
     length = order.size - disk.OFFSET
     filesystem.make(raw, root, disk.OFFSET, length, uuid, epoch, host)

@@ -11,7 +11,6 @@ import struct
 import uuid as uuids
 
 from trove import errors
-from trove.guestimage import tree
 from trove.localcloud import programs
 
 SECTOR = 512
@@ -43,20 +42,20 @@ def size(text: str) -> int:
     return found
 
 
-def config(uuid: str) -> str:
+def config(uuid: str, options: str) -> str:
     """What GRUB does: no menu, no wait. The names are links to the newest kernel."""
     return (
         f"search.fs_uuid {uuid} root\n"
-        f"linux /vmlinuz root=UUID={uuid} {tree.OPTIONS}\n"
+        f"linux /vmlinuz root=UUID={uuid} {options}\n"
         "initrd /initrd.img\n"
         "boot\n"
     )
 
 
-def loader(work: pathlib.Path, uuid: str, host: programs.Runner) -> bytes:
+def loader(work: pathlib.Path, uuid: str, options: str, host: programs.Runner) -> bytes:
     """The part of GRUB that knows the file system, with its configuration inside."""
     early, core = work / "grub.cfg", work / "core.img"
-    early.write_text(config(uuid))
+    early.write_text(config(uuid, options))
     host.run(
         "grub-mkimage",
         "--format=i386-pc",

@@ -51,6 +51,7 @@ INITRD = ("ext4", "sd_mod", "virtio_blk", "virtio_pci", "virtio_scsi")
 """What finds the root disk; everything else is loaded from it."""
 
 CLOUD_INIT = """\
+#cloud-config
 # Written by trove-guest-image.
 datasource_list: [ConfigDrive, None]
 network: {config: disabled}

@@ -30,6 +30,9 @@ EMPTIED = (
 OPTIONS = "rw rootflags=noatime console=tty0 console=ttyS0,115200n8 quiet net.ifnames=0"
 """For the kernel. The last console is the one that systemd and Nova read and write."""
 
+WITHOUT_CLOUD_INIT = " cloud-init=disabled"
+"""The agent reads the config drive itself then (ADR 25)."""
+
 
 def merge(
     layers: typing.Iterable[pathlib.Path], tree: pathlib.Path, host: programs.Runner
@@ -55,9 +58,14 @@ def complete(tree: pathlib.Path, uuid: str, key: str | None) -> None:
     machinelayer.write(tree, {"etc/fstab": fstab})
     if key is not None:
         home = tree / "root/.ssh"
-        home.mkdir(mode=0o700, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         keys = {"root/.ssh/authorized_keys": key.strip() + "\n"}
         machinelayer.write(tree, keys, mode=0o600)
+
+
+def options(cloud_init: bool) -> str:
+    """The kernel's, for an image in which cloud-init runs or does not."""
+    return OPTIONS if cloud_init else OPTIONS + WITHOUT_CLOUD_INIT
 
 
 def newest(tree: pathlib.Path) -> int:
