@@ -1,13 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real OpenStack, and the control plane beside it."""
+"""A real OpenStack with the control plane beside it; and the image that guests have."""
 
 import collections
 import contextlib
+import os
+import pathlib
+import shutil
 
 import pytest
 
 from tests.contract.cloud import real
+from tests.openstack import machine
 from tests.openstack.stand import ADMIN, Stand
+from trove.cmd import guestimage
+from trove.guestimage import builder, needs
+
+CACHE = os.environ.get("TROVE_CACHE", "/var/lib/trove/cache")
+VERSIONS = {"mariadb": "10.11", "postgresql": "15"}
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +56,21 @@ def listed():
             )
             for kind, things in found.items()
         }
+
+
+@pytest.fixture(scope="session")
+def image(tmp_path_factory) -> pathlib.Path:
+    """A guest image, built as an operator builds it."""
+    if os.geteuid() != 0:
+        pytest.skip("a guest image is built by root")
+    if lacking := needs.lacking():
+        pytest.skip(f"not installed: {' '.join(lacking)}")
+    if lacking := [name for name in machine.PROGRAMS if not shutil.which(name)]:
+        pytest.skip(f"not installed: {' '.join(lacking)}")
+    datastore = os.environ.get("TROVE_TEST_DATASTORE", "mariadb")
+    output = tmp_path_factory.mktemp("image") / "guest.qcow2"
+    which = ["--datastore", datastore, "--version", VERSIONS[datastore]]
+    argv = ["build", *which, "--output", str(output), "--cache-dir", CACHE]
+    assert guestimage.main(argv) == 0
+    assert builder.Label.read(output).format == "qcow2"
+    return output
