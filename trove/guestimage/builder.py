@@ -11,7 +11,7 @@ import typing
 import uuid as uuids
 
 from trove import errors
-from trove.guestimage import disk, filesystem, machinelayer, sbom, tree
+from trove.guestimage import disk, filesystem, machinelayer, sbom, times, tree
 from trove.localcloud import guestimage, layers, programs
 
 FORMATS = ("qcow2", "raw")
@@ -110,7 +110,7 @@ def build(
         progress("disk: the layers as one tree")
         tree.merge((machine, *reversed(image.layers[:-1])), root, host)
         tree.complete(root, uuid, order.key)
-        epoch = tree.newest(root)
+        epoch = times.newest(root)
         raw = _disk(order, work, root, uuid, epoch, host, progress)
         bill = sbom.document(
             order.named[0], sbom.parts(root, order.release.suite), uuid, epoch

@@ -9,6 +9,7 @@ import pathlib
 import shutil
 import typing
 
+from trove.guestimage import times
 from trove.localcloud import guestimage, programs
 
 PACKAGES = (
@@ -137,7 +138,7 @@ def packages(secure_shell: bool) -> tuple[str, ...]:
 
 def recipe(secure_shell: bool) -> str:
     """What the layer is named after, beside its base."""
-    tables = (UNMASKED, MASKED, BEFORE, FILES, HOST_KEYS, WANTED, GONE, 1)
+    tables = (UNMASKED, MASKED, BEFORE, FILES, HOST_KEYS, WANTED, GONE, 2)
     return repr((packages(secure_shell), *tables))
 
 
@@ -159,7 +160,10 @@ def make(
     for unit in UNMASKED:
         (units / unit).unlink(missing_ok=True)
     write(root, BEFORE)
-    guestimage.install(root, suite, wanted, host, variant="custom")
+    epoch = times.newest(root)
+    guestimage.install(root, suite, wanted, host, variant="custom", epoch=epoch)
+    shadow = root / "etc/shadow"
+    shadow.write_text(times.without_today(shadow.read_text(), epoch))
     for unit in MASKED:
         _link(units / unit, "/dev/null")
     for path, unit in WANTED.items():

@@ -13,8 +13,14 @@ from trove.localcloud import programs
 
 EMPTIED = (
     "etc/.pwd.lock",
+    "etc/group-",
+    "etc/gshadow-",
+    "etc/passwd-",
+    "etc/shadow-",
     "run/*",
     "tmp/*",
+    # its bytes are others each time
+    "usr/lib/python3*/__pycache__/sitecustomize.*",
     "var/cache/*/*",
     "var/lib/apt/lists/*",
     "var/lib/dpkg/*-old",
@@ -66,21 +72,6 @@ def complete(tree: pathlib.Path, uuid: str, key: str | None) -> None:
 def options(cloud_init: bool) -> str:
     """The kernel's, for an image in which cloud-init runs or does not."""
     return OPTIONS if cloud_init else OPTIONS + WITHOUT_CLOUD_INIT
-
-
-def newest(tree: pathlib.Path) -> int:
-    """When the youngest file that a package brought was made.
-
-    No file of the image is younger: what the build made has this time too, so that the
-    same packages give the same times.
-    """
-    times = [0]
-    for sums in (tree / "var/lib/dpkg/info").glob("*.md5sums"):
-        for line in sums.read_text(errors="surrogateescape").splitlines():
-            path = tree / line[34:]
-            if path.is_file() and not path.is_symlink():
-                times.append(int(path.stat().st_mtime))
-    return max(times)
 
 
 def paths(tree: pathlib.Path) -> typing.Iterator[tuple[str, int]]:

@@ -203,13 +203,19 @@ def install(
     packages: typing.Iterable[str],
     host: programs.Runner,
     variant: str = "apt",
+    epoch: int | None = None,
 ) -> None:
-    """Packages into ``root``; the variant ``custom`` adds them to what is there."""
+    """Packages into ``root``; the variant ``custom`` adds them to what is there.
+
+    ``epoch``: what their scripts make is no younger, where they can keep to it.
+    """
     sources = next((path for path in SOURCES if path.exists()), None)
     if sources is None:
         raise errors.Upstream(why="this host has no apt sources to build an image from")
     options = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in LEFT_OUT]
+    at = () if epoch is None else ("env", f"SOURCE_DATE_EPOCH={epoch}")
     host.run(
+        *at,
         "mmdebstrap",
         "--quiet",
         f"--variant={variant}",

@@ -44,15 +44,6 @@ def test_a_key_is_roots_alone(tmp_path):
     assert key.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_an_image_is_as_old_as_its_youngest_package(tmp_path):
-    file(tmp_path / "usr/bin/old", at=100)
-    file(tmp_path / "usr/bin/young", at=300)
-    file(tmp_path / "etc/made-here", at=900)
-    sums = "0" * 32 + "  usr/bin/old\n" + "0" * 32 + "  usr/bin/young\n"
-    file(tmp_path / "var/lib/dpkg/info/it.md5sums", sums + "0" * 32 + "  usr/gone\n")
-    assert tree.newest(tmp_path) == 300
-
-
 def test_everything_is_listed_in_order(tmp_path):
     file(tmp_path / "b/c", at=5)
     (tmp_path / "a").symlink_to("/nowhere")
