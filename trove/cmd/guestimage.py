@@ -78,7 +78,7 @@ def _build_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--no-cloud-init",
         action="store_true",
-        help="the agent reads the config drive itself: a quarter of a minute less for a "
+        help="the agent reads the config drive itself: 15 s less for a "
         "machine that is emulated; its root disk stays as large as the image",
     )
     command.add_argument(
