@@ -37,7 +37,7 @@ OPTIONS = "rw rootflags=noatime console=tty0 console=ttyS0,115200n8 quiet net.if
 """For the kernel. The last console is the one that systemd and Nova read and write."""
 
 WITHOUT_CLOUD_INIT = " cloud-init=disabled"
-"""The agent reads the config drive itself then (ADR 25)."""
+"""The agent reads the config drive itself then (ADR 24)."""
 
 
 def merge(
