@@ -5,6 +5,7 @@ oslo.db reads the errors (ADR 15); here is what it leaves unread.
 """
 
 import contextlib
+import importlib
 import os
 import time
 import typing
@@ -15,7 +16,6 @@ from oslo_db import exception as oslo
 from oslo_db.sqlalchemy import exc_filters
 from pymysql.constants import SERVER_STATUS
 from sqlalchemy import orm
-from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 BUSY_TIMEOUT = 20
 """Seconds that SQLite waits for another writer, unless the bound given is shorter."""
@@ -156,14 +156,14 @@ def insert_missing(tx: orm.Session, table: type[typing.Any], **values: object) -
     which it was updates the row next, with a condition.)
     """
     name = tx.get_bind().dialect.name
-    if name == "sqlite":
-        tx.execute(sqlite.insert(table).values(**values).on_conflict_do_nothing())
-    elif name == "postgresql":
-        tx.execute(postgresql.insert(table).values(**values).on_conflict_do_nothing())
-    else:
+    # only this database's own: each dialect is a megabyte, and time at the start
+    dialect = importlib.import_module(f"sqlalchemy.dialects.{name}")
+    insert = dialect.insert(table).values(**values)
+    if name == "mysql":
         key = sa.inspect(table).primary_key[0]
-        insert = mysql.insert(table).values(**values)
         tx.execute(insert.on_duplicate_key_update({key.name: key}))
+    else:
+        tx.execute(insert.on_conflict_do_nothing())
 
 
 def _raised(error: BaseException | None) -> sa.exc.DBAPIError | None:

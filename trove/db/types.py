@@ -11,7 +11,6 @@ import typing
 
 import sqlalchemy as sa
 from cryptography import fernet
-from sqlalchemy.dialects import mysql
 
 from trove import errors
 
@@ -47,6 +46,8 @@ class Sealed(sa.types.TypeDecorator[typing.Any]):
 
     def load_dialect_impl(self, dialect: sa.Dialect) -> typing.Any:
         if dialect.name in ("mysql", "mariadb"):
+            from sqlalchemy.dialects import mysql  # whoever has another needs none
+
             return mysql.MEDIUMTEXT()  # TEXT ends at 64 KiB there
         return self.impl_instance
 
