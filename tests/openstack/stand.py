@@ -143,11 +143,8 @@ class Stand:
         self.access = rabbitmq.access(self.place, self.address)
         self._broker()
         self._daemons["mariadb"], self.database = servers.mariadb(self.home)
-        self._daemons["mariadb"].spawn()
-        for name in ("rabbitmq", "mariadb"):
-            self._daemons[name].wait_ready(180)
+        self._daemons["rabbitmq"].wait_ready(180)
         rabbitmq.setup(self.place)
-        self._make_database()
         self._configure()
         self.manage("key", "create-signing", str(self.home / "signing-key"))
         self.manage("db", "sync")
@@ -269,11 +266,6 @@ class Stand:
         )
         self._daemons["rabbitmq"] = made
         made.spawn()
-
-    def _make_database(self) -> None:
-        place = f"{self.home}/mariadb/s"
-        words = ("mariadb", "--no-defaults", f"--socket={place}", "--user=root")
-        subprocess.run([*words, "--execute=CREATE DATABASE trove"], check=True)
 
     def _configure(self) -> None:
         swift = self._stores()

@@ -34,6 +34,12 @@ OPTS = [
         regex="^([0-9a-f]{2}:){5}[0-9a-f]{2}$",
         help="The hardware address of the card that they are put on.",
     ),
+    cfg.BoolOpt(
+        "several_networks",
+        default=False,
+        help="Whether this guest is on several networks: then what is from the address "
+        "of a card leaves by that card.",
+    ),
     cfg.StrOpt(
         "commands_key",
         help="The taskmanagers' public key, base64: no command without its signature "

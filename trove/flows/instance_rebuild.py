@@ -215,6 +215,7 @@ def _rebuilt(ctx: StepContext, way: str, image: str, bootstrap: str) -> Done:
         ctx.version(row).manager,
         bootstrap,
         _virtual(ctx, row),
+        several=ctx.ledger.row(ctx.key(things.MANAGEMENT)) is not None,
     )
     ctx.claim.guard(ctx.settings.call_timeout)
     ctx.cloud.compute.rebuild(found.id, image, text, mark)

@@ -348,6 +348,7 @@ class Order:
                 ctx.version(instance).manager,
                 self._password,
                 lent.virtual(instance, self._card),
+                several=len(self._ports) > 1,
             ),
             availability_zone=instance.availability_zone,
             server_group=self._group,

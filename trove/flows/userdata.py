@@ -32,13 +32,17 @@ def render(
     datastore: str,
     password: str,
     virtual: Virtual | None = None,
+    several: bool = False,
 ) -> str:
-    """The user data of an instance's server."""
+    """The user data of an instance's server; ``several``: it is on more networks than
+    one, and each answer has to leave by its own."""
     files = [
         {
             "path": CONFIG,
             "permissions": "0600",
-            "content": _config(settings, instance, datastore, password, virtual),
+            "content": _config(
+                settings, instance, datastore, password, virtual, several
+            ),
         },
         {"path": CA, "permissions": "0644", "content": settings.broker_ca},
     ]
@@ -51,6 +55,7 @@ def _config(
     datastore: str,
     password: str,
     virtual: Virtual | None,
+    several: bool,
 ) -> str:
     parser = configparser.ConfigParser(interpolation=None)
     parser["guest"] = {
@@ -60,6 +65,8 @@ def _config(
     }
     if settings.commands_key:
         parser["guest"]["commands_key"] = settings.commands_key
+    if several:
+        parser["guest"]["several_networks"] = "true"
     if virtual:
         parser["guest"]["virtual_addresses"] = ",".join(virtual.addresses)
         parser["guest"]["card"] = virtual.card

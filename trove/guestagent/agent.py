@@ -26,6 +26,7 @@ from trove.guestagent.manager import Manager
 from trove.guestagent.modules.shelf import Shelf
 from trove.guestagent.places import Places
 from trove.guestagent.renewal import Renewals
+from trove.guestagent.routes import Routes
 from trove.guestagent.state import Guest
 from trove.rpc.interface import Check
 from trove.rpc.signing import Verifier
@@ -65,6 +66,7 @@ class Agent:
         self._places, self._host = places, host
         load_engine = functools.partial(deeds.load_engine, guest.agent, host)
         self.addresses = _addresses(host, conf.guest)
+        self.routes = Routes(host) if conf.guest.several_networks else None
         self.ledger = Ledger(places.jobs)
         self.jobs = Jobs(places, self.ledger, host, changed=self._changed)
         self.watch = Watch(
@@ -124,6 +126,7 @@ class Agent:
         """In the order they start; the heartbeat begins when the link is up."""
         return [
             *([self.addresses] if self.addresses else []),
+            *([self.routes] if self.routes else []),
             self.jobs,
             self.watch,
             self.link,

@@ -59,6 +59,12 @@ def test_it_knows_whose_commands_to_obey_where_they_are_signed():
     assert options(signed)["guest"]["commands_key"] == "AAAA="
 
 
+def test_it_knows_whether_it_is_on_several_networks():
+    assert "several_networks" not in options()["guest"]
+    text = userdata.render(SETTINGS, "i-1", "mariadb", "x", several=True)
+    assert "several_networks = true" in text
+
+
 def test_it_knows_which_addresses_it_has_beside_its_cards():
     assert "virtual_addresses" not in options()["guest"]
     card = "fa:16:3e:00:00:01"
