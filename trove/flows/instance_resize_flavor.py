@@ -23,6 +23,9 @@ from trove.workflow.flow import Flow, Settle, Step, Wait, minutes
 
 MOVING = ("BUILD", "REBOOT", "RESIZE")
 LOST = ("ERROR", "UNKNOWN")
+AGAIN = 30.0
+"""Seconds until a size that was confirmed is asked back once more: where the disk of
+the old one is smaller, Nova accepts and then does not do it."""
 GIVEN_UP = minutes(15)
 """Seconds of a guest's silence after which its database is not started as before."""
 
@@ -86,6 +89,7 @@ def resize_back(ctx: StepContext) -> Wait | None:
     compute = ctx.cloud.compute
     if found.status != "VERIFY_RESIZE":  # the cloud has confirmed it by itself
         compute.resize(found.id, before)
+        return Wait(AGAIN, f"server {found.id} is resized back")
     elif found.flavor == before:
         compute.confirm(found.id)
     else:

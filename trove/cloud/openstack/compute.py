@@ -166,13 +166,25 @@ class Compute:
 
     def confirm(self, id: str) -> None:
         """Keeps the new size."""
-        with self._access.using("compute.confirm") as clients:
+        with self._resized("compute.confirm") as clients:
             clients.nova.servers.confirm_resize(faults.plain(id))
 
     def revert(self, id: str) -> None:
         """Takes the size before."""
-        with self._access.using("compute.revert") as clients:
+        with self._resized("compute.revert") as clients:
             clients.nova.servers.revert_resize(faults.plain(id))
+
+    @contextlib.contextmanager
+    def _resized(self, what: str) -> collections.abc.Iterator[Clients]:
+        """Nova says 400 while it carries out an earlier one, and still shows the server
+        as resized: it is to be looked at again, as after a 409."""
+        try:
+            with self._access.using(what) as clients:
+                yield clients
+        except protocol.Refused as refused:
+            if refused.status == 400:
+                raise protocol.CloudConflict(refused.message) from refused
+            raise
 
     def rebuild(self, id: str, image: str, user_data: str, mark: str) -> None:
         """The root anew; the mark is metadata, which Nova keeps before it answers."""

@@ -162,3 +162,12 @@ def test_a_volume_that_cannot_come_or_go_yet_is_a_conflict(stub, cloud):
     stub.on("POST", where, answer)
     cloud.compute.attach("s1", "v1")
     assert stub.asked("POST", where)[-1].body["volumeAttachment"]["volumeId"] == "v1"
+
+
+@pytest.mark.parametrize("deed", ["confirm", "revert"])
+def test_a_size_that_is_being_confirmed_is_looked_at_again(stub, cloud, deed):
+    """A real Nova's words while the first confirmation is under way."""
+    said = {"badRequest": {"code": 400, "message": "Instance has not been resized."}}
+    stub.on("POST", "/compute/v2.1/servers/x/action$", (400, said))
+    with pytest.raises(protocol.CloudConflict, match="has not been resized"):
+        getattr(cloud.compute, deed)("x")
