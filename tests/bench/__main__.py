@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The bench: ours on both concurrency backends and, if there is one, a peer beside.
 
-``python -m tests.bench [--quick | --scale | --login] [--runs N] [--out FILE]``.
+``python -m tests.bench [--quick | --scale | --login | --beside TREE] [--runs N]
+[--out FILE]``.
 ``$TROVE_BENCH_PEER`` is the target file of a peer that runs already. All are measured
 in turn in every run, so that what else the machine does meets them alike. ``--scale``
-measures ours alone (``scale.py``), ``--login`` ours with real guests (``login.py``).
+measures ours alone (``scale.py``), ``--login`` ours with real guests (``login.py``),
+``--beside`` the reads of another checkout and of this (``beside.py``).
 See doc/developer/performance.rst.
 """
 
@@ -17,7 +19,7 @@ import sys
 import time
 import typing
 
-from tests.bench import login, processes, report, scale
+from tests.bench import beside, login, processes, report, scale
 from tests.bench.measures import QUICK, Round, Said, Size
 from tests.bench.stand import Stand
 from tests.bench.target import Described, Target
@@ -41,6 +43,12 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--login", action="store_true", help="real guests: from POST to a login"
+    )
+    parser.add_argument(
+        "--beside",
+        type=pathlib.Path,
+        metavar="TREE",
+        help="the reads of that checkout and of this, request by request",
     )
     whole = scale.Scale()
     parser.add_argument("--instances", type=int, default=whole.instances)
@@ -136,6 +144,17 @@ def enter(asked: argparse.Namespace, results: Results) -> str:
     )
 
 
+def stand_beside(asked: argparse.Namespace, results: Results) -> str:
+    """Another checkout of ours, and this one."""
+
+    def say(name: str, measure: str, value: float) -> None:
+        results.append({"run": 0, "target": name, "measure": measure, "value": value})
+        print(f"{name:6} {measure}: {report.number(value)}", flush=True)
+
+    beside.measure(asked.beside.resolve(), say)
+    return beside.table(results)
+
+
 def _start(stand: Stand) -> None:
     begun = time.monotonic()
     stand.start()
@@ -150,6 +169,8 @@ def main() -> int:
     begun, load = time.time(), os.getloadavg()[0]
     if asked.login:
         text = enter(asked, results)
+    elif asked.beside:
+        text = stand_beside(asked, results)
     else:
         table = grow(asked, results) if asked.scale else compare(asked, results)
         text = report.rst(table) if asked.rst else report.text(table)
