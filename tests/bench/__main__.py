@@ -6,7 +6,7 @@
 ``$TROVE_BENCH_PEER`` is the target file of a peer that runs already. All are measured
 in turn in every run, so that what else the machine does meets them alike. ``--scale``
 measures ours alone (``scale.py``), ``--login`` ours with real guests (``login.py``),
-``--beside`` the reads of another checkout and of this (``beside.py``).
+``--beside`` another checkout of ours and this (``beside.py``).
 See doc/developer/performance.rst.
 """
 
@@ -48,7 +48,7 @@ def arguments() -> argparse.Namespace:
         "--beside",
         type=pathlib.Path,
         metavar="TREE",
-        help="the reads of that checkout and of this, request by request",
+        help="that checkout and this, reads and creates in turn",
     )
     whole = scale.Scale()
     parser.add_argument("--instances", type=int, default=whole.instances)

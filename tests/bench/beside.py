@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ours beside ours: the reads of another checkout and of this one, request by request.
+"""Ours beside ours: another checkout and this one, in turn.
 
 Both stand at once, each with a database, a broker and a cloud of its own, and are asked
-in turn, so that whatever else the machine does meets both alike. What is left between
-them is what the code costs: a difference of two or three hundredths can be told.
+in turn, so that whatever else the machine does meets both alike: reads request by
+request, creates round by round. What is left between them is what the code costs; of
+reads a difference of two or three hundredths can be told.
 """
 
 import contextlib
@@ -29,8 +30,12 @@ READS = (
     ("20", "/datastores"),
 )
 
+CREATES = 6
+"""Rounds of creates; each takes some twenty seconds."""
+
 STANDING = """
-import json, signal, sys
+import dataclasses, json, signal, sys
+from tests.bench.measures import QUICK, Round
 from tests.bench.stand import Stand
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 stand = Stand((20, 2000))
@@ -43,13 +48,17 @@ try:
     about = {"port": stand.port, "tokens": tokens, "projects": stand.projects}
     about |= {"shown": stand.shown, "api": stand.pids()["api"]}
     print(json.dumps(about), flush=True)
-    sys.stdin.readline()
+    size = dataclasses.replace(QUICK, posts=20, crowd=40, singles=5)
+    while sys.stdin.readline() == "creates\\n":
+        found = []
+        Round(stand, size, lambda *said: found.append(said)).creates()
+        print(json.dumps({"found": found}), flush=True)
 finally:
     stand.stop()
 """
 """Run in a checkout, with what that one calls a stand: it may be an old one."""
 
-Said = typing.Callable[[str, float], None]
+Said = typing.Callable[[str, str, float], None]
 
 
 class Side:
@@ -69,13 +78,22 @@ class Side:
 
     def ready(self) -> None:
         """When it serves; raises ``RuntimeError`` when it ended instead."""
+        self._about = self._told()
+        self._line = http.client.HTTPConnection("127.0.0.1", self.port)
+
+    def creates(self) -> list[tuple[str, float]]:
+        """A round of them: what is measured, and what came out."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("creates\n")
+        self._process.stdin.flush()
+        return [(str(name), float(value)) for name, value in self._told()["found"]]
+
+    def _told(self) -> dict[str, typing.Any]:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             if line.startswith("{"):
-                self._about = json.loads(line)
-                self._line = http.client.HTTPConnection("127.0.0.1", self.port)
-                return
-        raise RuntimeError("a stand did not come up")
+                return dict(json.loads(line))
+        raise RuntimeError("a stand has ended")
 
     @property
     def port(self) -> int:
@@ -112,7 +130,7 @@ class Side:
         self._process.communicate("\n", timeout=120)
 
 
-def measure(tree: pathlib.Path, say: typing.Callable[[str, str, float], None]) -> None:
+def measure(tree: pathlib.Path, say: Said) -> None:
     """Says, for the other and for this: milliseconds, and those of the processor."""
     with contextlib.ExitStack() as stack:
         sides = {}
@@ -133,6 +151,18 @@ def measure(tree: pathlib.Path, say: typing.Callable[[str, str, float], None]) -
                 each = side.processor * 1000 / len(side.seconds)
                 say(name, f"{what}: p50, ms", middle)
                 say(name, f"{what}: the API's processor, ms", each)
+        _creates(sides, say)
+
+
+def _creates(sides: dict[str, Side], say: Said) -> None:
+    found: dict[tuple[str, str], list[float]] = {}
+    for turn in range(CREATES):
+        names = list(sides)
+        for name in names if turn % 2 else reversed(names):
+            for what, value in sides[name].creates():
+                found.setdefault((name, what), []).append(value)
+    for (name, what), values in found.items():
+        say(name, what, statistics.median(values))
 
 
 def table(results: typing.Sequence[dict[str, typing.Any]]) -> str:
