@@ -6,6 +6,7 @@ The order is taken up by the next life of the agent; what was made is not made a
 promotion have theirs where those are tested.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -53,7 +54,8 @@ class Guest:
     def cut_off(self) -> None:
         """kill -9 of the agent and of the child that works for it."""
         for pid in self.agents():
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.kill(pid, signal.SIGKILL)
 
     def jobs(self, kind: str) -> list[dict[str, typing.Any]]:
         """The files of that kind in the ledger of its job ``prepare``."""

@@ -142,6 +142,11 @@ class Shop:
             **who, database="shop", ssl=context, ssl_disabled=not tls
         )
 
+    def boot(self) -> int:
+        """Which start of its agent was heard last."""
+        sql = "SELECT boot FROM guest_reports WHERE instance_id = ?"
+        return int(self.deployment.rows(sql, self.id)[0][0])
+
     def well(self) -> None:
         self.demo.wait(self.id)
 
@@ -203,7 +208,9 @@ def test_a_certificate_of_a_users_own(
 def _lives_on(shop: Shop, admin: User, first: Made) -> None:
     """It is there after whatever may happen to the agent, the engine, the server."""
     inside = shop.deployment.inside
+    before = shop.boot()
     inside(shop.id, "systemctl", "restart", "trove-guestagent.service")
+    until("the agent's new start is heard", lambda: shop.boot() > before)
     shop.well()
     assert shop.serial() == first.serial
 
