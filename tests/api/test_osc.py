@@ -20,6 +20,7 @@ from tests.keymanager import serving
 from tests.pkcs12 import Authority
 
 shell = pytest.importorskip("openstackclient.shell")
+managers = pytest.importorskip("openstackclient.common.clientmanager")
 
 Any = typing.Any
 
@@ -40,6 +41,10 @@ class Openstack:
         self.front.caller = caller
         who = ["--os-auth-type", "admin_token", "--os-token", "member"]
         who += ["--os-endpoint", self.url]
+        for place in managers.ClientManager.__mro__:
+            for cached in vars(place).values():
+                if hasattr(cached, "_handle"):
+                    cached._handle = None  # where another test of this process was
         with contextlib.redirect_stderr(err), contextlib.redirect_stdout(out):
             kind = () if words[0] == "datastore" else ("database",)
             code = shell.OpenStackShell().run([*who, *kind, *words])
