@@ -12,6 +12,7 @@ from tests.tenants import Engine
 from trove import errors
 from trove.datastores import registry
 from trove.datastores.protocol import ENFORCED, Source
+from trove.guestagent import machine
 from trove.guestagent.accounts import Desk, unsealer
 from trove.guestagent.host import Host
 from trove.guestagent.logs import Logs
@@ -62,6 +63,8 @@ class Desks:
         """The methods that guests were asked."""
         self.silent: set[str] = set()
         self.managers: dict[str, Manager] = {}
+        self.facts = machine.machine()
+        """Of all machines: of this one, at rest, so that two looks are the same."""
         self.accounts: dict[str, Any] = {}
         """By instance: its ``tests.tenants.Tenants``."""
         self.said: list[Any] = []
@@ -97,6 +100,7 @@ class Desks:
             logs=logs,
             tls=lambda: self._shown(instance),
             copies=lambda: tuple(self.copies.get(instance, ())),
+            facts=lambda: self.facts,
             shelf=None if self.home is None else Shelf(self._places(instance)),
         )
         self.accounts[instance] = engine.accounts

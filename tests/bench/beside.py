@@ -3,7 +3,7 @@
 
 Both stand at once, each with a database, a broker and a cloud of its own, and are asked
 in turn, so that whatever else the machine does meets both alike: reads request by
-request, creates round by round. What is left between them is what the code costs; of
+request, all that ``--quick`` measures round by round. What is left between them is what the code costs; of
 reads a difference of two or three hundredths can be told.
 """
 
@@ -30,8 +30,8 @@ READS = (
     ("20", "/datastores"),
 )
 
-CREATES = 6
-"""Rounds of creates; each takes some twenty seconds."""
+WHOLE = 5
+"""Rounds of everything; each takes the better part of a minute."""
 
 STANDING = """
 import dataclasses, json, signal, sys
@@ -48,10 +48,11 @@ try:
     about = {"port": stand.port, "tokens": tokens, "projects": stand.projects}
     about |= {"shown": stand.shown, "api": stand.pids()["api"]}
     print(json.dumps(about), flush=True)
-    size = dataclasses.replace(QUICK, posts=20, crowd=40, singles=5)
-    while sys.stdin.readline() == "creates\\n":
+    size = dataclasses.replace(
+        QUICK, sizes=(20,), seconds=2.0, posts=20, crowd=40, singles=5)
+    while sys.stdin.readline() == "round\\n":
         found = []
-        Round(stand, size, lambda *said: found.append(said)).creates()
+        Round(stand, size, lambda *said: found.append(said)).everything()
         print(json.dumps({"found": found}), flush=True)
 finally:
     stand.stop()
@@ -81,10 +82,10 @@ class Side:
         self._about = self._told()
         self._line = http.client.HTTPConnection("127.0.0.1", self.port)
 
-    def creates(self) -> list[tuple[str, float]]:
-        """A round of them: what is measured, and what came out."""
+    def everything(self) -> list[tuple[str, float]]:
+        """A round: what is measured, and what came out."""
         assert self._process.stdin is not None
-        self._process.stdin.write("creates\n")
+        self._process.stdin.write("round\n")
         self._process.stdin.flush()
         return [(str(name), float(value)) for name, value in self._told()["found"]]
 
@@ -151,15 +152,15 @@ def measure(tree: pathlib.Path, say: Said) -> None:
                 each = side.processor * 1000 / len(side.seconds)
                 say(name, f"{what}: p50, ms", middle)
                 say(name, f"{what}: the API's processor, ms", each)
-        _creates(sides, say)
+        _rounds(sides, say)
 
 
-def _creates(sides: dict[str, Side], say: Said) -> None:
+def _rounds(sides: dict[str, Side], say: Said) -> None:
     found: dict[tuple[str, str], list[float]] = {}
-    for turn in range(CREATES):
+    for turn in range(WHOLE):
         names = list(sides)
         for name in names if turn % 2 else reversed(names):
-            for what, value in sides[name].creates():
+            for what, value in sides[name].everything():
                 found.setdefault((name, what), []).append(value)
     for (name, what), values in found.items():
         say(name, what, statistics.median(values))

@@ -121,6 +121,12 @@ def resize_flavor_in_vain(world: World) -> None:
     world.guests.cannot = ("/restart_database",)
 
 
+def resize_flavor_that_is_kept(world: World) -> None:
+    """It does not, and the cloud has confirmed the size, and does not take it back."""
+    resize_flavor_in_vain(world)
+    world.cloud.world.keeps_sizes = True
+
+
 def delete_while_resizing_flavor(world: World) -> None:
     """The delete comes when the server has its new size, not confirmed."""
     _quietly_created(world)
@@ -353,6 +359,7 @@ FLOWS = {
         discard_a_copy,
         resize_flavor,
         resize_flavor_in_vain,
+        resize_flavor_that_is_kept,
         delete_while_resizing_flavor,
         change_access,
         change_ssl,

@@ -21,7 +21,7 @@ from tests.chaos.walk import Story, Walk
 from tests.chaos.world import LENT_ADDRESS, Fault, World
 from trove import flows as product
 from trove.db.tables import Instance, Operation
-from trove.model.operations import CREATE
+from trove.model.operations import CREATE, RESIZE_FLAVOR
 from trove.model.states import Task
 from trove.workflow.flow import Flow
 
@@ -189,6 +189,21 @@ def test_an_operation_nobody_knows_is_stuck_and_says_so() -> None:
         operation = tx.query(Operation).one()
     assert operation.state == "stuck"
     assert "instance.levitate" in (operation.fault or "")
+
+
+def test_a_size_that_the_cloud_keeps_is_shown_and_said() -> None:
+    """It is asked back a few times; then the row has what the server has."""
+    world = World()
+    FLOWS["resize_flavor_that_is_kept"](world)
+    world.run()
+    task, why = ended(world)
+    assert task == Task.NONE and why is not None
+    assert "start_database" in why and "the server keeps its new size" in why
+    with world.database.reading() as tx:
+        row = tx.get_one(Instance, world.instance)
+        assert (row.flavor_id, row.ram, row.ram_target) == ("3", 2048, None)
+        operation = tx.query(Operation).filter_by(kind=RESIZE_FLAVOR).one()
+        assert operation.state == "failed"
 
 
 def shown_and_there(world: World) -> tuple[set[str], set[str]]:

@@ -23,9 +23,11 @@ from trove.workflow.flow import Flow, Settle, Step, Wait, minutes
 
 MOVING = ("BUILD", "REBOOT", "RESIZE")
 LOST = ("ERROR", "UNKNOWN")
-AGAIN = 30.0
-"""Seconds until a size that was confirmed is asked back once more: where the disk of
-the old one is smaller, Nova accepts and then does not do it."""
+AGAIN, BACK = 30.0, 3
+"""Seconds until a size that the cloud confirmed by itself is asked back once more, and
+how often in all: where the disk of the old one is smaller, Nova accepts, and then does
+not do it."""
+KEPT = "{fault}; the server keeps its new size, for the cloud did not take it back"
 GIVEN_UP = minutes(15)
 """Seconds of a guest's silence after which its database is not started as before."""
 
@@ -48,8 +50,9 @@ def start_as_before(ctx: StepContext) -> Wait | None:
     """The database runs as it did; what it cannot do, its guest reports."""
     if _going(ctx):
         return None
+    size = asked(ctx).after if _kept(ctx) else asked(ctx).before
     try:
-        done = _fit(ctx, asked(ctx).before, turn="back")
+        done = _fit(ctx, size, turn="back")
         if not isinstance(done, Wait):
             done = guestjobs.carry(ctx, "restart_database", turn="back")
     except guestjobs.JobFailed:
@@ -76,10 +79,10 @@ def resize_server(ctx: StepContext) -> dict[str, str] | Wait:
 
 
 def resize_back(ctx: StepContext) -> Wait | None:
-    """The server has the size before, whatever became of the new one."""
+    """The server has the size before, or it is known that the cloud does not do it."""
     before = asked(ctx).before.flavor
     found = ctx.cloud.compute.show(str(ctx.instance().server_id))
-    if _going(ctx) or found is None or found.status in LOST:
+    if _going(ctx) or _kept(ctx) or found is None or found.status in LOST:
         return None  # it is not ours to mend: the fault says what the cloud said
     if found.status in MOVING:
         return Wait(2, f"server {found.id} is {found.status}")
@@ -88,9 +91,11 @@ def resize_back(ctx: StepContext) -> Wait | None:
     ctx.claim.guard(ctx.settings.call_timeout)
     compute = ctx.cloud.compute
     if found.status != "VERIFY_RESIZE":  # the cloud has confirmed it by itself
-        compute.resize(found.id, before)
+        ctx.claim.tries("resize_server")
+        if not _kept(ctx):
+            compute.resize(found.id, before)
         return Wait(AGAIN, f"server {found.id} is resized back")
-    elif found.flavor == before:
+    if found.flavor == before:
         compute.confirm(found.id)
     else:
         compute.revert(found.id)
@@ -122,36 +127,43 @@ def confirm_size(ctx: StepContext) -> dict[str, str] | Wait:
 
 def settle(ctx: StepContext) -> Settle:
     """RESIZING -> NONE, and the quota as it is used."""
-    after = asked(ctx).after
 
     def work(tx: orm.Session) -> None:
         row = instances.get(tx, ctx.object_id)
         if row is None or row.ram_target is None:
             return
-        quotas.settle(tx, row.project, {RAM: row.ram_target - row.ram})
-        quotas.give_back(tx, row.project, {RAM: row.ram_target - after.ram})
+        _sized(ctx, tx, row)
         instances.move(tx, row.id, states.Task.NONE)
-        instances.changes(
-            tx,
-            row.id,
-            flavor_id=after.flavor,
-            ram=after.ram,
-            vcpus=after.vcpus,
-            ram_target=None,
-            restart_required=False,
-            fault=None,
-            updated=now(tx),
-        )
+        instances.changes(tx, row.id, restart_required=False, fault=None)
 
     return Settle(work)
 
 
+def _sized(ctx: StepContext, tx: orm.Session, row: Instance) -> None:
+    """It has the new size, and uses as much of the quota."""
+    after, most = asked(ctx).after, row.ram_target or row.ram
+    quotas.settle(tx, row.project, {RAM: most - row.ram})
+    quotas.give_back(tx, row.project, {RAM: most - after.ram})
+    instances.changes(
+        tx,
+        row.id,
+        flavor_id=after.flavor,
+        ram=after.ram,
+        vcpus=after.vcpus,
+        ram_target=None,
+        updated=now(tx),
+    )
+
+
 def failed(ctx: StepContext, tx: orm.Session, fault: str) -> None:
-    """It has the flavor it had; the fault says what did not work."""
+    """It has the flavor it had, or the cloud kept it; the fault says what was wrong."""
     row = instances.get(tx, ctx.object_id)
     if row is None:
         return
-    if row.ram_target is not None:
+    if row.ram_target is not None and _kept(ctx):
+        _sized(ctx, tx, row)
+        fault = KEPT.format(fault=fault)
+    elif row.ram_target is not None:
         quotas.release(tx, row.project, {RAM: row.ram_target - row.ram})
     if row.task == states.Task.RESIZING:
         instances.move(tx, ctx.object_id, states.Task.NONE)
@@ -173,6 +185,12 @@ def asked(ctx: StepContext) -> operations.ResizeFlavor:
 def _going(ctx: StepContext) -> bool:
     """Whether a delete waits for this to end: it takes a server of any size."""
     return ctx.instance().task == states.Task.DELETING
+
+
+def _kept(ctx: StepContext) -> bool:
+    """Whether the old size was asked back as often as it is (and the new one once)."""
+    step = ctx.claim.steps.get("resize_server")
+    return step is not None and step.attempt > 1 + BACK
 
 
 def _server(ctx: StepContext) -> Server:

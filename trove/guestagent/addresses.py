@@ -10,10 +10,10 @@ import logging
 import pathlib
 import socket
 import struct
-import threading
 import typing
 
 from trove.guestagent.host import Host, HostError
+from trove.guestagent.periodic import Periodic
 
 LOG = logging.getLogger(__name__)
 
@@ -54,8 +54,13 @@ def announce(card: str, mac: str, address: str) -> None:
         line.send(claim(mac, address))
 
 
-class Addresses:
-    """A part that keeps ``wanted`` on the card with the hardware address ``mac``."""
+class Addresses(Periodic):
+    """A part that keeps ``wanted`` on the card with the hardware address ``mac``.
+
+    They stay when it ends: the database goes on without an agent.
+    """
+
+    name = "addresses"
 
     def __init__(
         self,
@@ -66,12 +71,11 @@ class Addresses:
         cards: pathlib.Path = CARDS,
         say: typing.Callable[[str, str, str], None] = announce,
     ) -> None:
+        super().__init__()
         self._host, self._mac, self._wanted = host, mac.lower(), tuple(wanted)
         self._cards, self._say = cards, say
         self._left = ANNOUNCED
         self._fault = ""
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
 
     @property
     def fault(self) -> str:
@@ -80,26 +84,8 @@ class Addresses:
 
     def start(self) -> None:
         """They are there, or are tried again: the database starts all the same."""
-        pause = self.look()
-        self._thread = threading.Thread(
-            target=self._run, args=(pause,), name="addresses", daemon=True
-        )
-        self._thread.start()
-
-    def stop(self, within: float) -> bool:
-        """They stay: the database goes on without an agent."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(min(within, 2.0))
-        return True
-
-    def alive(self) -> bool:
-        """Whether its thread still runs."""
-        return self._thread is not None and self._thread.is_alive()
-
-    def _run(self, pause: float) -> None:
-        while not self._stopping.wait(pause):
-            pause = self.look()
+        self._pause = self.look()
+        super().start()
 
     def look(self) -> float:
         """Puts on what is missing; seconds until the next look."""

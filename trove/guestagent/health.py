@@ -9,13 +9,13 @@ this one takes too long.
 import dataclasses
 import logging
 import os
-import threading
 import time
 import typing
 
 from trove import errors
 from trove.datastores.protocol import Engine, Health
 from trove.guestagent.ledger import Job
+from trove.guestagent.periodic import Periodic
 from trove.guestagent.state import Course
 from trove.model.states import JobState, Service
 
@@ -77,13 +77,15 @@ def look_at_disk(path: str) -> Disk:
     )
 
 
-class Watch:
+class Watch(Periodic):
     """A part that looks at the database, and guards it from a full disk.
 
     ``idle`` says that there is nothing to look at: it is not prepared, or a job works
     on it. ``engine`` is made by the thread that uses it. ``seen`` is called after each
     look.
     """
+
+    name, patience = "watch", SLOW
 
     def __init__(
         self,
@@ -96,6 +98,7 @@ class Watch:
         clock: typing.Callable[[], float] = time.monotonic,
         disk: typing.Callable[[str], Disk] = look_at_disk,
     ) -> None:
+        super().__init__()
         self._make = engine
         self._engine: Engine | None = None
         self._data = data
@@ -107,41 +110,12 @@ class Watch:
         self._look = Look()
         self._begun: float | None = None
         self._guarding = False
-        self._stopping = threading.Event()
-        self._rung = threading.Event()
-        self._thread: threading.Thread | None = None
 
-    # -- the part
-
-    def start(self) -> None:
-        """The first look comes at once."""
-        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
-        self._thread.start()
-
-    def stop(self, within: float) -> bool:
-        """A look that hangs is left to the end of the process."""
-        self._stopping.set()
-        self._rung.set()
-        if self._thread is not None:
-            self._thread.join(min(within, SLOW))
-        return True
-
-    def alive(self) -> bool:
-        """Whether its thread still runs; a look that hangs is no fault of ours."""
-        return self._thread is not None and self._thread.is_alive()
-
-    def ring(self, *, stale: bool) -> None:
+    def ring(self, *, stale: bool = False) -> None:
         """Look now; what was seen before is of no use if it is ``stale``."""
         if stale:
             self._look = Look(None, self._look.disk)
-        self._rung.set()
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            self._rung.clear()
-            self.look()
-            self._seen()
-            self._rung.wait(self._every)
+        super().ring()
 
     # -- looking
 
@@ -156,8 +130,13 @@ class Watch:
         health = dataclasses.replace(was, state=Service.RUNNING, why=why)
         return dataclasses.replace(look, health=health)
 
-    def look(self) -> None:
-        """One look, and the guard's deed if one is due."""
+    def look(self) -> float:
+        """One look, and the guard's deed if one is due; seconds until the next."""
+        self._once()
+        self._seen()
+        return self._every
+
+    def _once(self) -> None:
         if self._idle():
             self._look = Look(None, self._disk_now())
             return

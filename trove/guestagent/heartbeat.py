@@ -9,7 +9,6 @@ import logging
 import os
 import pathlib
 import random
-import threading
 import time
 import typing
 
@@ -17,6 +16,7 @@ from trove import errors
 from trove.guestagent import state
 from trove.guestagent.health import Watch, Working, judge
 from trove.guestagent.ledger import Job, Ledger
+from trove.guestagent.periodic import Periodic
 from trove.guestagent.places import Places
 from trove.rpc.messages import Report
 
@@ -148,8 +148,10 @@ class Reporter:
         return judge(self._course, look, working, found, ending)
 
 
-class Heartbeat:
+class Heartbeat(Periodic):
     """A part that sends the reports. ``send`` raises ``errors.Unavailable``."""
+
+    name, patience = "heart", 5.0
 
     def __init__(
         self,
@@ -160,58 +162,31 @@ class Heartbeat:
         clock: typing.Callable[[], float] = time.monotonic,
         pick: typing.Callable[[float, float], float] = random.uniform,
     ) -> None:
+        super().__init__()
         self._reporter = reporter
         self._send = send
         self._every = every
         self._clock = clock
         self._pick = pick
-        self._rung = threading.Event()
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
         self._due = clock()
         self._full = clock()  # when as many reports may come at once as ever
         self._said: tuple[object, ...] | None = None
         self._heard = False
 
-    def start(self) -> None:
-        """The first report goes at once."""
-        self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
-        self._thread.start()
-
-    def stop(self, within: float) -> bool:
-        """A send under way to a broker that is away is given up."""
-        self._stopping.set()
-        self._rung.set()
-        if self._thread is not None:
-            self._thread.join(min(within, 5.0))
-        return True
-
-    def alive(self) -> bool:
-        """Whether its thread still runs."""
-        return self._thread is not None and self._thread.is_alive()
-
     def ring(self) -> None:
         """Report now."""
         self._due = self._clock()
-        self._rung.set()
+        super().ring()
 
     def wake(self) -> None:
         """Report if anything has changed."""
-        self._rung.set()
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            self._rung.clear()
-            wait = self.beat()
-            self._rung.wait(wait)
-            if self._rung.is_set() and not self._stopping.is_set():
-                self._stopping.wait(max(0.0, self._free() - self._clock()))
+        super().ring()
 
     def _free(self) -> float:
         """The moment from which another report may be sent."""
         return self._full - (BURST - 1) * GAP
 
-    def beat(self) -> float:
+    def look(self) -> float:
         """Sends a report if one is due; seconds until it must be asked again."""
         moment = self._clock()
         standing = self._reporter.standing()

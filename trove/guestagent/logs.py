@@ -22,6 +22,7 @@ from trove.datastores.protocol import Engine, Source
 from trove.guestagent import files, state, upload
 from trove.guestagent.accounts import PATIENCE, Secrets, Tickets
 from trove.guestagent.host import Host
+from trove.guestagent.periodic import Periodic
 from trove.guestagent.places import Places
 from trove.rpc.messages import LogShown, Sealed
 
@@ -52,8 +53,10 @@ class Course:
     published: int = 0
 
 
-class Logs:
+class Logs(Periodic):
     """The logs of one guest; a part, which moves away what has become too large."""
+
+    name = "logs"
 
     def __init__(
         self,
@@ -64,36 +67,20 @@ class Logs:
         unseal: typing.Callable[[str], Secrets],
         clock: typing.Callable[[], float] = time.time,
     ) -> None:
+        super().__init__(pause=EVERY)
         self._places, self._host, self._engine = places, host, engine
         self._tickets, self._unseal, self._clock = tickets, unseal, clock
         self._one = threading.Lock()
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
 
     # -- the part
 
-    def start(self) -> None:
-        """Begins to look."""
-        self._thread = threading.Thread(target=self._run, name="logs", daemon=True)
-        self._thread.start()
-
-    def stop(self, within: float) -> bool:
-        """Looks no more."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(min(within, 2.0))
-        return True
-
-    def alive(self) -> bool:
-        """Whether its thread still runs."""
-        return self._thread is not None and self._thread.is_alive()
-
-    def _run(self) -> None:
-        while not self._stopping.wait(EVERY):
-            try:
-                self.turn()
-            except (errors.TroveError, OSError) as error:
-                LOG.warning("the logs could not be looked at: %s", error)
+    def look(self) -> float:
+        """Moves away what is too large; seconds until the next look."""
+        try:
+            self.turn()
+        except (errors.TroveError, OSError) as error:
+            LOG.warning("the logs could not be looked at: %s", error)
+        return EVERY
 
     def turn(self) -> None:
         """Moves away the files that have become too large."""

@@ -45,6 +45,7 @@ class Manager:
         tls: typing.Callable[[], TlsShown] = lambda: TlsShown(ENFORCED, None, False),
         shelf: Shelf | None = None,
         copies: typing.Callable[[], tuple[CopyShown, ...]] = lambda: (),
+        facts: typing.Callable[[], machine.Facts] = machine.machine,
     ) -> None:
         self._ledger = ledger
         self._jobs = jobs
@@ -53,6 +54,7 @@ class Manager:
         self._rang = rang
         self._shelf = shelf
         self._copies = copies
+        self._facts = facts
 
     def prepare(self, context: Context, job: str, plan: Plan) -> None:
         """Become what the plan says; what is sealed in it stays sealed on disk."""
@@ -120,7 +122,7 @@ class Manager:
 
     def machine(self, context: Context) -> dict[str, typing.Any]:
         """The machine, the agent's process, and its version."""
-        return {**machine.machine(), "version": machine.version()}
+        return {**self._facts(), "version": machine.version()}
 
     def certificate(self, context: Context) -> str | None:
         """What the server shows to clients."""

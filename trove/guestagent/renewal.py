@@ -16,7 +16,6 @@ import json
 import logging
 import pathlib
 import random
-import threading
 import time
 import typing
 
@@ -26,6 +25,7 @@ from trove.guestagent import brought, files, identity
 from trove.guestagent.child import lock_of_jobs
 from trove.guestagent.host import Host
 from trove.guestagent.identity import Certificate
+from trove.guestagent.periodic import Periodic
 from trove.guestagent.places import Places
 from trove.rpc.messages import Enrolled, Renewal
 
@@ -83,13 +83,16 @@ def addresses(host: Host) -> list[str]:
     return sorted({line[3].partition("/")[0] for line in lines if len(line) > 3})
 
 
-class Renewals:
+class Renewals(Periodic):
     """A part that keeps the certificate fresh.
 
     ``ask`` sends the request to the conductor (``errors.Unavailable``: it cannot be
     reached). ``engine`` is made by the thread that uses it. ``ready`` says whether
-    there is an engine that could load a certificate.
+    there is an engine that could load a certificate. A request that is under way at the
+    end is sent again by the next agent.
     """
+
+    name = "renewals"
 
     def __init__(
         self,
@@ -105,45 +108,15 @@ class Renewals:
         pick: typing.Callable[[float, float], float] = random.uniform,
         where: typing.Callable[[Host], list[str]] = addresses,
     ) -> None:
+        super().__init__()
         self._places, self._host = places, host
         self._instance, self._user = instance, user
         self._ask, self._make, self._ready = ask, engine, ready
         self._engine: Engine | None = None
         self._clock, self._pick, self._where = clock, pick, where
-        self._pause = FIRST
+        self._longer = FIRST
         self._certificate: Certificate | None = None
         self._brought: Certificate | None = None
-        self._stopping = threading.Event()
-        self._rung = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    # -- the part
-
-    def start(self) -> None:
-        """Begins to look; nothing is due before the guest has enrolled."""
-        self._thread = threading.Thread(target=self._run, name="renewals", daemon=True)
-        self._thread.start()
-
-    def stop(self, within: float) -> bool:
-        """A request under way is given up; it is sent again by the next agent."""
-        self._stopping.set()
-        self._rung.set()
-        if self._thread is not None:
-            self._thread.join(min(within, 2.0))
-        return True
-
-    def alive(self) -> bool:
-        """Whether its thread still runs."""
-        return self._thread is not None and self._thread.is_alive()
-
-    def ring(self) -> None:
-        """Look now: the conductor can be reached."""
-        self._rung.set()
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            self._rung.wait(self.look())
-            self._rung.clear()
 
     # -- what a report says
 
@@ -170,8 +143,8 @@ class Renewals:
         try:
             self.keep_fresh()
         except (errors.TroveError, OSError) as error:
-            wait = self._pick(self._pause / 2, self._pause)
-            self._pause = min(LONGEST, self._pause * 2)
+            wait = self._pick(self._longer / 2, self._longer)
+            self._longer = min(LONGEST, self._longer * 2)
             LOG.warning(
                 "the certificate of %s could not be renewed, next try in %d s: %s",
                 self.expires or "this guest",
@@ -179,7 +152,7 @@ class Renewals:
                 error,
             )
             return wait
-        self._pause = FIRST
+        self._longer = FIRST
         return self._pick(EVERY * 0.9, EVERY)
 
     def keep_fresh(self) -> None:

@@ -11,11 +11,11 @@ import ipaddress
 import json
 import logging
 import pathlib
-import threading
 import typing
 
 from trove.guestagent.addresses import CARDS
 from trove.guestagent.host import Host, HostError
+from trove.guestagent.periodic import Periodic
 
 LOG = logging.getLogger(__name__)
 
@@ -28,37 +28,23 @@ FIRST = 7700
 Plain = dict[str, typing.Any]
 
 
-class Routes:
-    """A part that keeps tables and rules as the cards' addresses are."""
+class Routes(Periodic):
+    """A part that keeps tables and rules as the cards' addresses are.
+
+    They stay when it ends: the database goes on without an agent.
+    """
+
+    name = "routes"
 
     def __init__(self, host: Host, *, cards: pathlib.Path = CARDS) -> None:
+        super().__init__()
         self._host, self._cards = host, cards
         self._fault = ""
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """The first look is at once: whoever asks already is answered."""
-        pause = self.look()
-        self._thread = threading.Thread(
-            target=self._run, args=(pause,), name="routes", daemon=True
-        )
-        self._thread.start()
-
-    def stop(self, within: float) -> bool:
-        """They stay: the database goes on without an agent."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(min(within, 2.0))
-        return True
-
-    def alive(self) -> bool:
-        """Whether its thread still runs."""
-        return self._thread is not None and self._thread.is_alive()
-
-    def _run(self, pause: float) -> None:
-        while not self._stopping.wait(pause):
-            pause = self.look()
+        self._pause = self.look()
+        super().start()
 
     def look(self) -> float:
         """Mends what is missing; seconds until the next look."""

@@ -201,13 +201,14 @@ class Claim:
 
     def once(self, name: str) -> bool:
         """True the first time it is asked of a step, in the operation's whole life."""
-        row = self.steps[name]
-        if row.attempt:
-            return False
+        return not self.steps[name].attempt and self.tries(name) == 1
+
+    def tries(self, name: str) -> int:
+        """Counts one more try of a step; how many that makes, in the same life."""
         given = {"of": self.id, "step": name}
         self.write(lambda tx: typing.cast(None, tx.execute(statements.COUNT, given)))
-        row.attempt = 1
-        return True
+        self.steps[name].attempt += 1
+        return self.steps[name].attempt
 
     def _begin(self, tx: orm.Session, name: str, seq: int) -> None:
         intent = {"operation_id": self.id, "name": name, "seq": seq}

@@ -83,7 +83,7 @@ MARK = (
 COUNT = (
     sa.update(STEPS)
     .where(STEPS.c.operation_id == ID, STEPS.c.name == NAME)
-    .values(attempt=1)
+    .values(attempt=STEPS.c.attempt + 1)
 )
 
 WAKE = (

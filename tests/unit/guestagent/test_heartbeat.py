@@ -83,14 +83,14 @@ class Scene:
         """Beats as its thread would, for so long."""
         end = self.clock.now + seconds
         while self.clock.now < end:
-            wait = self.heart.beat()
+            wait = self.heart.look()
             assert 0 <= wait <= 10
             self.clock.now += max(wait, 0.01)
 
 
 def test_it_says_all_it_knows(scene):
     scene.watch.look()
-    scene.heart.beat()
+    scene.heart.look()
     (report,) = scene.sent
     assert (report.boot, report.seq, report.service) == (4, 1, "healthy")
     assert (report.role, report.position, report.version) == ("source", "7", "1.0")
@@ -152,7 +152,7 @@ def test_things_that_change_all_the_time_do_not_flood(scene):
         scene.engine.said = Health("healthy" if turn % 2 else "running")
         scene.watch.look()
         scene.heart.ring()
-        scene.heart.beat()
+        scene.heart.look()
         scene.clock.now += 0.05
     assert len(scene.sent) <= 10 / heartbeat.GAP + heartbeat.BURST
 
@@ -162,9 +162,9 @@ def test_what_is_found_after_a_jobs_end_need_not_wait(scene):
     scene.live(30)
     told = len(scene.sent)
     scene.heart.ring()
-    scene.heart.beat()
+    scene.heart.look()
     scene.watch.look()
-    scene.heart.beat()
+    scene.heart.look()
     assert [report.service for report in scene.sent[told:]] == ["starting", "healthy"]
 
 
@@ -198,7 +198,7 @@ def test_what_a_job_brought_about_is_seen(scene, places):
     scene.engine.said = Health("stopped")
     scene.reporter.changed()
     scene.watch.look()
-    scene.heart.beat()
+    scene.heart.look()
     assert scene.sent[0].service == "stopped"
     assert not scene.reporter.course.run
 

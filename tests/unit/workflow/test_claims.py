@@ -136,6 +136,16 @@ def test_once_is_true_once_in_an_operations_life(desk):
     assert desk.take(operation).once("only") is False
 
 
+def test_tries_are_counted_over_an_operations_life(desk):
+    operation = desk.accept()
+    claim = desk.take(operation)
+    claim.begin("only", 0)
+    assert [claim.tries("only"), claim.tries("only")] == [1, 2]
+    claim.park(0, failed=False)
+    again = desk.take(operation)
+    assert again.tries("only") == 3 and again.once("only") is False
+
+
 def test_what_may_come_later_comes_with_the_next_write(desk):
     claim = desk.take(desk.accept())
     claim.begin("only", 0)

@@ -109,6 +109,11 @@ class Compute(Part):
             raise protocol.CloudConflict(f"server {id} is {server.status}")
         if _flavor(server) == flavor:
             raise protocol.Refused("the flavor must be another", status=400)
+        if self.world.keeps_sizes:
+            done = not server.before[0]
+            self._sized(server, flavor if done else _flavor(server), server.status)
+            server.before = ("kept", "")
+            return
         server.before = (_flavor(server), server.status)
         self._sized(server, flavor, "VERIFY_RESIZE")
 

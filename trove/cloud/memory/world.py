@@ -122,6 +122,9 @@ class World:
         self.pace = pace or Pace()
         self.visible_after = visible_after
         self.new_id = new_id
+        self.keeps_sizes = False
+        """Confirms a new size by itself, and does not do another one (it says it will):
+        Nova with ``resize_confirm_window``, where the disk would become smaller."""
         self.flavors = {flavor.id: flavor for flavor in flavors}
         self.images = {image.id: image for image in images}
         """In the order of their age: the last one is the newest."""

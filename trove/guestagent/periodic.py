@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the parts of the agent that look again and again have in common."""
+
+import threading
+
+
+class Periodic:
+    """A part with a thread of its own, which calls ``look`` until it is stopped.
+
+    ``look`` returns the seconds until it is to be called again. It raises nothing: that
+    would end the thread, and with it the agent (``alive``).
+    """
+
+    name = "periodic"
+    """Of the thread."""
+    patience = 2.0
+    """Seconds that an end waits, at most, for a look under way."""
+
+    def __init__(self, pause: float = 0.0) -> None:
+        self._pause = pause
+        """Seconds until the thread's first look."""
+        self._stopping = threading.Event()
+        self._rung = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def look(self) -> float:
+        """One look."""
+        raise NotImplementedError
+
+    def start(self) -> None:
+        """Begins to look."""
+        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+        self._thread.start()
+
+    def stop(self, within: float) -> bool:
+        """Looks no more; one that hangs is left to the end of the process."""
+        self._stopping.set()
+        self._rung.set()
+        if self._thread is not None:
+            self._thread.join(min(within, self.patience))
+        return True
+
+    def alive(self) -> bool:
+        """Whether its thread still runs; a look that hangs is no fault of ours."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def ring(self) -> None:
+        """Look now; and once more, if a look is under way."""
+        self._rung.set()
+
+    def _run(self) -> None:
+        self._rung.wait(self._pause)
+        while not self._stopping.is_set():
+            self._rung.clear()
+            self._rung.wait(self.look())
