@@ -3,8 +3,8 @@
 
 Both stand at once, each with a database, a broker and a cloud of its own, and are asked
 in turn, so that whatever else the machine does meets both alike: reads request by
-request, all that ``--quick`` measures round by round. What is left between them is what the code costs; of
-reads a difference of two or three hundredths can be told.
+request, all that ``--quick`` measures round by round. What is left between them is what
+the code costs; of reads a difference of two or three hundredths can be told.
 """
 
 import contextlib

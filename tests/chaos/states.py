@@ -106,6 +106,7 @@ class State:
     service: dict[str, tuple[str, int]]
     planned: dict[str, typing.Callable[[], None]]
     cannot: tuple[str, ...] = ()
+    keeps_sizes: bool = False
 
     def key(self) -> bytes:
         """The same for states that nobody could tell apart by what comes next."""
@@ -118,6 +119,7 @@ class State:
                 self.service,
                 sorted(self.planned),
                 self.cannot,
+                self.keeps_sizes,
             )
         )
         names: dict[str, str] = {}
@@ -190,6 +192,7 @@ class State:
             and self.service == other.service
             and self.planned.keys() == other.planned.keys()
             and self.cannot == other.cannot
+            and self.keeps_sizes == other.keeps_sizes
         )
 
 
@@ -208,6 +211,7 @@ def take(world: World, later: float = 0.0) -> State:
         dict(world.reports._service),
         dict(world.planned),
         world.guests.cannot,
+        world.cloud.world.keeps_sizes,
     )
 
 
@@ -242,6 +246,7 @@ def put_back(world: World, state: State) -> None:
     world.reports._service = dict(state.service)
     world.planned = dict(state.planned)
     world.guests.cannot = state.cannot
+    world.cloud.world.keeps_sizes = state.keeps_sizes
     raw = world.database.engine.raw_connection()
     cursor = raw.cursor()
     cursor.execute("BEGIN IMMEDIATE")

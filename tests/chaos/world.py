@@ -313,6 +313,7 @@ class World:
         self.users.there.clear()
         self.guests.done.clear()
         self.guests.cannot = ()
+        self.cloud.world.keeps_sizes = False
         self.reports._service.clear()
 
     def takes_over(self, fault: Fault | None = None) -> None:

@@ -64,9 +64,34 @@ def parts(conf: "cfg.ConfigOpts") -> "list[Part]":
     bell = transport.server(control, TaskManager, manager, socket.gethostname())
     return [
         worker,
+        *ears(conf, store, worker.ring),
         *rounds(conf, store, around),
         daemon.mender(conf),
         bell,
+    ]
+
+
+def ears(
+    conf: "cfg.ConfigOpts",
+    store: "Database",
+    ring: "typing.Callable[[str], object]",
+) -> "list[Part]":
+    """What hears the cloud, where the operator says that it speaks."""
+    group = conf.cloud
+    if not group.notifications_url:
+        return []
+    from trove.rpc.cloudnotices import CloudNotices
+    from trove.taskmanager.wakeups import Wakeups
+
+    return [
+        CloudNotices(
+            conf,
+            group.notifications_url,
+            group.deployment,
+            group.notification_exchanges,
+            group.notification_topics,
+            Wakeups(store, ring).heard,
+        )
     ]
 
 
@@ -106,7 +131,7 @@ def surroundings(conf: "cfg.ConfigOpts", store: "Database") -> "Surroundings":
     """What steps act on: the cloud, the broker's users, the guests."""
     from trove.cloud import registry
     from trove.config import cloud, rpc, taskmanager
-    from trove.flows.context import Settings, Surroundings
+    from trove.flows.context import HEARD, LATEST, Settings, Surroundings
     from trove.rpc import transport
     from trove.rpc.broker import Broker
     from trove.rpc.guest import Guest
@@ -124,6 +149,7 @@ def surroundings(conf: "cfg.ConfigOpts", store: "Database") -> "Surroundings":
         ),
         Settings(
             **taskmanager.of_flows(conf),
+            look=HEARD if conf.cloud.notifications_url else LATEST,
             guests_vhost=rpc.guests_vhost(conf),
             broker_ca=pathlib.Path(conf.rpc.ca_file).read_text(),
             commands_key=signer.public if signer else None,

@@ -71,6 +71,27 @@ OPTS = [
         default=False,
         help="Believe every certificate. For a test cloud only.",
     ),
+    cfg.StrOpt(
+        "notifications_url",
+        secret=True,
+        help="Where Nova and Cinder send their notifications: a rabbit:// URL as "
+        "oslo.messaging has it, with ?ssl=true&ssl_ca_file=... for TLS. A user that "
+        "may read their exchanges and has a queue of its own is enough. An operation "
+        "that waits for a server or a volume is then woken, and looks by itself every "
+        "ten seconds; without it, every two.",
+    ),
+    cfg.ListOpt(
+        "notification_exchanges",
+        default=["nova", "cinder", "openstack"],
+        help="The exchanges that these are sent to: each service's control_exchange. "
+        "One that does not exist is looked for once a minute.",
+    ),
+    cfg.ListOpt(
+        "notification_topics",
+        default=["notifications", "versioned_notifications"],
+        help="Their topics: each service's [oslo_messaging_notifications] topics, and "
+        "Nova's [notifications] versioned_notifications_topics.",
+    ),
     cfg.FloatOpt(
         "connect_timeout",
         default=5.0,
@@ -89,8 +110,13 @@ OPTS = [
 ]
 
 
-OURS = ("public_network",)
-"""What is the flows' to know, and no connection's."""
+OURS = (
+    "public_network",
+    "notifications_url",
+    "notification_exchanges",
+    "notification_topics",
+)
+"""What is the taskmanagers' to know, and no connection's."""
 
 
 def arguments(conf: cfg.ConfigOpts) -> dict[str, typing.Any]:

@@ -19,8 +19,9 @@ from trove.workflow.claims import Claim
 from trove.workflow.flow import Wait
 from trove.workflow.ledger import Ledger, MayHaveLanded
 
-SOONEST, LATEST = 0.2, 2.0
-"""Seconds between two looks at what a cloud is making."""
+SOONEST, LATEST, HEARD = 0.2, 2.0, 10.0
+"""Seconds between two looks at what a cloud is making; at the most, and where the cloud
+says when it has."""
 
 
 class GuestUsers(typing.Protocol):
@@ -60,6 +61,8 @@ class Settings:
     heartbeat_interval: int = 10
     grace: float = 20.0
     call_timeout: float = 20.0
+    look: float = LATEST
+    """Seconds between two looks at what a cloud is doing, at the most."""
     fstype: str = "xfs"
     device: str = "/dev/vdb"
     commands_key: str | None = None
@@ -147,7 +150,7 @@ class StepContext:
         self.claim.write(work)
 
     def soon(self, why: str) -> Wait:
-        """A cloud makes something and tells nobody: it is looked at often at first.
+        """A cloud makes something and may tell nobody: it is looked at often at first.
 
         A thing that is made in no time costs no second, and one that takes minutes no
         more calls than it did.
@@ -157,7 +160,11 @@ class StepContext:
             default=self.claim.now(),
         )
         waited = max(self.claim.now() - begun, 0.0)
-        return Wait(min(max(waited / 2, SOONEST), LATEST), why)
+        return Wait(min(max(waited / 2, SOONEST), self.settings.look), why)
+
+    def again(self, why: str) -> Wait:
+        """A cloud does something that takes a while."""
+        return Wait(self.settings.look, why)
 
     # -- things outside ------------------------------------------------------------
 

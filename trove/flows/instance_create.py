@@ -64,10 +64,12 @@ def delete_ports(ctx: StepContext) -> Wait | None:
     return things.no_ports(ctx)
 
 
-def make_public_address(ctx: StepContext) -> Settle | Wait | None:
+def is_public(ctx: StepContext) -> bool:
+    return bool((ctx.instance().access or {}).get("is_public"))
+
+
+def make_public_address(ctx: StepContext) -> Settle | Wait:
     """Before the server: the certificate of its database names it."""
-    if not (ctx.instance().access or {}).get("is_public"):
-        return None
     made = things.floating_ip(ctx, ctx.output(make_ports)["ports"][things.PORT])
     if isinstance(made, Wait):
         return made
@@ -81,11 +83,12 @@ def delete_public_address(ctx: StepContext) -> Wait | None:
     return things.no_floating_ip(ctx)
 
 
-def make_volume(ctx: StepContext) -> Settle | Wait | None:
-    instance = ctx.instance()
-    if instance.volume_size is None:
-        return None
-    made = things.volume(ctx, instance)
+def has_volume(ctx: StepContext) -> bool:
+    return ctx.instance().volume_size is not None
+
+
+def make_volume(ctx: StepContext) -> Settle | Wait:
+    made = things.volume(ctx, ctx.instance())
     if isinstance(made, Wait):
         return made
     return Settle(
@@ -99,12 +102,13 @@ def delete_volume(ctx: StepContext) -> Wait | None:
     return things.no_volume(ctx, keep=ctx.instance().was_active)
 
 
-def make_server_group(ctx: StepContext) -> dict[str, str] | Wait | None:
+def has_locality(ctx: StepContext) -> bool:
+    return ctx.instance().locality is not None
+
+
+def make_server_group(ctx: StepContext) -> dict[str, str] | Wait:
     """For a ``locality``: only a server that is booted into a group is in it."""
-    policy = ctx.instance().locality
-    if policy is None:
-        return None
-    made = things.server_group(ctx, policy)
+    made = things.server_group(ctx, ctx.instance().locality or "")
     return made if isinstance(made, Wait) else {"server_group": made}
 
 
@@ -272,14 +276,24 @@ FLOW = Flow(
         Step(make_broker_user, undo=remove_broker_user, within=minutes(5)),
         Step(make_security_group, undo=delete_security_group, within=minutes(5)),
         Step(make_ports, undo=delete_ports, within=minutes(5)),
-        Step(make_public_address, undo=delete_public_address, within=minutes(5)),
-        Step(make_volume, undo=delete_volume, within=minutes(15)),
-        Step(make_server_group, undo=delete_server_group, within=minutes(5)),
+        Step(
+            make_public_address,
+            undo=delete_public_address,
+            within=minutes(5),
+            wanted=is_public,
+        ),
+        Step(make_volume, undo=delete_volume, within=minutes(15), wanted=has_volume),
+        Step(
+            make_server_group,
+            undo=delete_server_group,
+            within=minutes(5),
+            wanted=has_locality,
+        ),
         Step(boot_server, undo=delete_server, within=minutes(20)),
         Step(wait_for_guest, within=minutes(15)),
         Step(prepare_guest, within=minutes(30)),
         Step(wait_for_health, within=minutes(10)),
-        Step(apply_modules, within=minutes(30)),
+        Step(apply_modules, within=minutes(30), wanted=instance_modules.has_any),
         Step(settle),
     ),
     deadline=operations.DEADLINES[operations.CREATE],

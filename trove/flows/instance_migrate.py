@@ -52,7 +52,7 @@ def migrate_server(ctx: StepContext) -> Done:
     """The server is elsewhere, which is not confirmed yet."""
     found = _server(ctx)
     if found.status in MOVING:
-        return Wait(2, f"server {found.id} is {found.status}")
+        return ctx.again(f"server {found.id} is {found.status}")
     if found.status == "VERIFY_RESIZE":
         return {"host": found.host}
     if ctx.claim.steps["migrate_server"].attempt:  # it was asked, and is where it was
@@ -61,7 +61,7 @@ def migrate_server(ctx: StepContext) -> Done:
     ctx.claim.guard(ctx.settings.call_timeout)
     ctx.cloud.compute.migrate(found.id, wanted)
     ctx.claim.once("migrate_server")
-    return Wait(2, f"server {found.id} is being migrated")
+    return ctx.again(f"server {found.id} is being migrated")
 
 
 def migrate_back(ctx: StepContext) -> Wait | None:
@@ -72,12 +72,12 @@ def migrate_back(ctx: StepContext) -> Wait | None:
     if found is None or found.status in LOST:
         return None  # it is not ours to mend: the fault says what the cloud said
     if found.status in MOVING:
-        return Wait(2, f"server {found.id} is {found.status}")
+        return ctx.again(f"server {found.id} is {found.status}")
     if found.status != "VERIFY_RESIZE":
         return None
     ctx.claim.guard(ctx.settings.call_timeout)
     ctx.cloud.compute.revert(found.id)
-    return Wait(2, f"server {found.id} goes back")
+    return ctx.again(f"server {found.id} goes back")
 
 
 def start_database(ctx: StepContext) -> Done:

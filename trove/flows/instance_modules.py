@@ -21,6 +21,12 @@ Said = dict[str, modules.Columns]
 """By the module's id, what is written of it; nothing: it is gone."""
 
 
+def has_any(ctx: StepContext) -> bool:
+    """Whether the instance is to have modules."""
+    with ctx.claim.database.reading() as tx:
+        return modules.has_any(tx, ctx.object_id)
+
+
 def remove_modules(ctx: StepContext) -> dict[str, typing.Any] | Wait:
     """Each by its driver; one that is not there is gone."""
     said: Said = {}

@@ -204,7 +204,7 @@ def _rebuilt(ctx: StepContext, way: str, image: str, bootstrap: str) -> Done:
     if found.mark == mark and found.status == "ACTIVE":
         return {"server": found.id}
     if found.status in MOVING:
-        return Wait(2, f"server {found.id} is {found.status}")
+        return ctx.again(f"server {found.id} is {found.status}")
     if found.mark == mark:
         raise NotRebuilt(why=found.fault or f"server {found.id} is {found.status}")
     _dismiss(ctx, bootstrap)
@@ -219,7 +219,7 @@ def _rebuilt(ctx: StepContext, way: str, image: str, bootstrap: str) -> Done:
     )
     ctx.claim.guard(ctx.settings.call_timeout)
     ctx.cloud.compute.rebuild(found.id, image, text, mark)
-    return Wait(2, f"server {found.id} is built anew")
+    return ctx.again(f"server {found.id} is built anew")
 
 
 def _virtual(ctx: StepContext, row: Instance) -> userdata.Virtual | None:
@@ -323,7 +323,7 @@ STEPS = (
     Step(wait_for_guest, within=minutes(15)),
     Step(prepare_guest, within=minutes(45)),
     Step(wait_for_health, within=minutes(10)),
-    Step(apply_modules, within=minutes(30)),
+    Step(apply_modules, within=minutes(30), wanted=instance_modules.has_any),
     Step(accept, pivot=True),
     Step(drop_copy, within=minutes(40)),
     Step(settle),

@@ -65,14 +65,14 @@ def resize_server(ctx: StepContext) -> dict[str, str] | Wait:
     """The server has its new size, which is not confirmed yet."""
     wanted, found = asked(ctx).after.flavor, _server(ctx)
     if found.status in MOVING:
-        return Wait(2, f"server {found.id} is {found.status}")
+        return ctx.again(f"server {found.id} is {found.status}")
     if found.flavor != wanted:
         if ctx.claim.steps["resize_server"].attempt:  # it was, and is as it was before
             raise NotResized(why=found.fault or f"server {found.id} has its old size")
         ctx.claim.guard(ctx.settings.call_timeout)
         ctx.cloud.compute.resize(found.id, wanted)
         ctx.claim.once("resize_server")
-        return Wait(2, f"server {found.id} is being resized")
+        return ctx.again(f"server {found.id} is being resized")
     if found.status == "SHUTOFF":  # as it was before; the database is to run
         raise NotResized(why="it is off")
     return {"server": found.id}
@@ -85,7 +85,7 @@ def resize_back(ctx: StepContext) -> Wait | None:
     if _going(ctx) or _kept(ctx) or found is None or found.status in LOST:
         return None  # it is not ours to mend: the fault says what the cloud said
     if found.status in MOVING:
-        return Wait(2, f"server {found.id} is {found.status}")
+        return ctx.again(f"server {found.id} is {found.status}")
     if found.status != "VERIFY_RESIZE" and found.flavor == before:
         return None
     ctx.claim.guard(ctx.settings.call_timeout)
@@ -99,7 +99,7 @@ def resize_back(ctx: StepContext) -> Wait | None:
         compute.confirm(found.id)
     else:
         compute.revert(found.id)
-    return Wait(2, f"server {found.id} gets its size back")
+    return ctx.again(f"server {found.id} gets its size back")
 
 
 def fit_database(ctx: StepContext) -> dict[str, str] | Wait:

@@ -40,7 +40,7 @@ def stop_server(ctx: StepContext) -> Done:
     if found.status == "ACTIVE":
         ctx.claim.guard(ctx.settings.call_timeout)
         ctx.cloud.compute.stop(found.id)
-    return Wait(2, f"server {found.id} is stopping")
+    return ctx.again(f"server {found.id} is stopping")
 
 
 def start_again(ctx: StepContext) -> Wait | None:
@@ -61,7 +61,7 @@ def detach_volume(ctx: StepContext) -> Done:
     if found.status == "in-use":
         ctx.claim.guard(ctx.settings.call_timeout)
         ctx.cloud.compute.detach(str(ctx.instance().server_id), found.id)
-    return Wait(2, f"volume {found.id} is {found.status}")
+    return ctx.again(f"volume {found.id} is {found.status}")
 
 
 def attach_again(ctx: StepContext) -> Wait | None:
@@ -121,7 +121,7 @@ def _started(ctx: StepContext, found: Server) -> Wait:
     if found.status == "SHUTOFF":
         ctx.claim.guard(ctx.settings.call_timeout)
         ctx.cloud.compute.start(found.id)
-    return Wait(2, f"server {found.id} is starting")
+    return ctx.again(f"server {found.id} is starting")
 
 
 def _attached(ctx: StepContext, found: Volume) -> Done:
@@ -131,7 +131,7 @@ def _attached(ctx: StepContext, found: Volume) -> Done:
     if found.status == "available":
         ctx.claim.guard(ctx.settings.call_timeout)
         ctx.cloud.compute.attach(server, found.id)
-    return Wait(2, f"volume {found.id} is {found.status}")
+    return ctx.again(f"volume {found.id} is {found.status}")
 
 
 FLOW = Flow(

@@ -44,7 +44,7 @@ def take_stock(ctx: StepContext) -> Wait | None:
     """What the volume has grown by is used from now on; the rest is given back."""
     found = ctx.cloud.volumes.show(str(ctx.instance().volume_id))
     if found is not None and found.status == "extending":
-        return Wait(2, f"volume {found.id} is extending")
+        return ctx.again(f"volume {found.id} is extending")
     real = found.size if found else 0
 
     def work(tx: orm.Session) -> None:

@@ -86,18 +86,21 @@ class Engine:
     # -- forward -------------------------------------------------------------------
 
     def _forward(self, claim: Claim, flow: Flow, ctx: typing.Any) -> Parked | None:
-        last = len(flow.steps) - 1
+        reached = flow.place(claim.steps)
         for seq, step in enumerate(flow.steps):
             row = claim.steps.get(step.name)
             if row is not None and row.state == StepState.DONE:
+                continue
+            if row is None and seq < reached:  # it was passed over
                 continue
             self._check(claim)
             if row is None:
                 claim.begin(step.name, seq)
                 self._say(claim, "begins", step)
-            parked = self._step(claim, flow, ctx, seq, step, last)
+            parked = self._step(claim, flow, ctx, seq, step)
             if parked is not None or claim.operation.state != OperationState.RUNNING:
                 return parked
+            reached = flow.place(claim.steps)
         return None
 
     def _check(self, claim: Claim) -> None:
@@ -115,14 +118,13 @@ class Engine:
         ctx: typing.Any,
         seq: int,
         step: Step,
-        last: int,
     ) -> Parked | None:
         try:
             outcome = step.do(ctx)
             if isinstance(outcome, Wait):
                 self._within(claim, step, outcome)
                 return self._park(claim, outcome.seconds)
-            following = None if seq == last else (flow.steps[seq + 1].name, seq + 1)
+            following = flow.after(seq, ctx)
             self._advance(claim, step, outcome, following)
         except (errors.LeaseLost, Cancelled):
             raise

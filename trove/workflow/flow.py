@@ -34,12 +34,17 @@ Deed = typing.Callable[[typing.Any], "Output | Wait | Settle"]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Step:
-    """One deed, what takes it back, and how long it may stay unfinished (seconds)."""
+    """One deed, what takes it back, and how long it may stay unfinished (seconds).
+
+    ``wanted`` is asked when the step's turn comes: one that is not wanted is passed
+    over, and has neither row nor undo. Never a flow's first step, nor its last one.
+    """
 
     do: Deed
     undo: Deed | None = None
     within: float | None = None
     pivot: bool = False
+    wanted: typing.Callable[[typing.Any], bool] | None = None
 
     @property
     def name(self) -> str:
@@ -62,6 +67,21 @@ class Flow:
         names = [step.name for step in self.steps]
         if len(names) != len(set(names)):
             raise ValueError(f"{self.kind}: two steps share a name")
+        if any(step.wanted for step in (self.steps[0], self.steps[-1])):
+            raise ValueError(f"{self.kind}: its first and its last step are for all")
+
+    def place(self, begun: typing.Container[str]) -> int:
+        """How far one has come of which these steps have begun."""
+        places = (at for at, step in enumerate(self.steps) if step.name in begun)
+        return max(places, default=0)
+
+    def after(self, seq: int, ctx: typing.Any) -> tuple[str, int] | None:
+        """The next step that is wanted, and its place; None: that was the last."""
+        for place in range(seq + 1, len(self.steps)):
+            step = self.steps[place]
+            if step.wanted is None or step.wanted(ctx):
+                return step.name, place
+        return None
 
 
 def minutes(count: float) -> float:

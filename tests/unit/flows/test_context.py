@@ -8,7 +8,7 @@ import pytest
 from trove import errors
 from trove.cloud import protocol
 from trove.flows import FLOWS
-from trove.flows.context import StepContext, passing
+from trove.flows.context import HEARD, LATEST, StepContext, passing
 from trove.model import operations
 from trove.workflow.claims import StepRow
 
@@ -53,14 +53,24 @@ def test_what_is_tried_again_and_when(fault, seconds):
 
 
 @pytest.mark.parametrize(
-    ("waited", "seconds"), [(0.0, 0.2), (0.3, 0.2), (1.0, 0.5), (60.0, 2.0)]
+    ("waited", "most", "seconds"),
+    [
+        (0.0, LATEST, 0.2),
+        (0.3, LATEST, 0.2),
+        (1.0, LATEST, 0.5),
+        (60.0, LATEST, 2.0),
+        (8.0, HEARD, 4.0),
+        (60.0, HEARD, 10.0),
+    ],
 )
-def test_what_a_cloud_makes_is_looked_at_often_at_first(waited, seconds):
-    """Neither a second for what takes none, nor five calls a second for minutes."""
+def test_what_a_cloud_makes_is_looked_at_often_at_first(waited, most, seconds):
+    """Neither a second for what takes none, nor five calls a second for minutes; and
+    less where the cloud tells by itself."""
     begun = {"make_ports": 10.0, "make_volume": 50.0}
     rows = {name: StepRow(name, "intent", at, None) for name, at in begun.items()}
     claim = types.SimpleNamespace(steps=rows, now=lambda: 50.0 + waited)
-    settings = types.SimpleNamespace(grace=20.0, call_timeout=20.0)
+    settings = types.SimpleNamespace(grace=20.0, call_timeout=20.0, look=most)
     around = types.SimpleNamespace(cloud=None, users=None, settings=settings)
     wait = StepContext(claim, around).soon("the volume is creating")
     assert (wait.seconds, wait.why) == (seconds, "the volume is creating")
+    assert StepContext(claim, around).again("it moves").seconds == most

@@ -5,7 +5,7 @@ import pytest
 import sqlalchemy as sa
 
 from trove import errors
-from trove.db.tables import Operation
+from trove.db.tables import Operation, OperationStep
 from trove.workflow import journal
 from trove.workflow.engine import Engine, Parked
 from trove.workflow.flow import Flow, Settle, Step, Wait
@@ -187,6 +187,69 @@ def test_a_kind_nobody_knows_is_stuck(bench, desk):
     bench.run(bench.step("one"), operation=bench.operation)
     assert bench.row.state == "stuck"
     assert "levitate" in bench.row.fault
+
+
+def test_what_is_not_wanted_is_passed_over_and_not_taken_back(bench, desk):
+    asked = []
+
+    def no(ctx):
+        asked.append("no")
+        return False
+
+    bench.answers["three"] = [Wait(5), errors.Invalid(why="no")]
+    steps = (
+        bench.step("one"),
+        bench.step("two", wanted=no),
+        bench.step("three", wanted=lambda ctx: True),
+        bench.step("four"),
+    )
+    bench.run(*steps)
+    desk.moment += 10
+    bench.run(*steps, operation=bench.operation)
+    assert bench.done == ["one", "three", "three", "undo_three", "undo_one"]
+    assert asked == ["no"], "it is decided once"
+    with desk.database.reading() as tx:
+        rows = sa.select(OperationStep.name, OperationStep.seq)
+        assert tx.execute(rows.order_by(OperationStep.seq)).all() == [
+            ("one", 0),
+            ("three", 2),
+        ]
+
+
+def test_what_only_is_not_wanted_ends_as_ever(bench):
+    steps = (
+        bench.step("one"),
+        bench.step("two", wanted=lambda ctx: False),
+        bench.step("three"),
+    )
+    bench.run(*steps)
+    assert bench.done == ["one", "three"] and bench.row.state == "done"
+
+
+def test_who_cannot_say_whether_it_is_wanted_is_asked_again(bench, desk):
+    answers = [Busy(why="x"), True]
+
+    def wanted(ctx):
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    steps = (bench.step("one"), bench.step("two", wanted=wanted), bench.step("three"))
+    bench.run(*steps)
+    desk.moment += 100
+    bench.run(*steps, operation=bench.operation)
+    assert bench.done == ["one", "one", "two", "three"]
+    assert bench.row.state == "done"
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_flows_ends_are_wanted_always(bench, place):
+    more = [{}, {}]
+    more[place] = {"wanted": lambda ctx: True}
+    steps = (bench.step("one", **more[0]), bench.step("two", **more[1]))
+    with pytest.raises(ValueError, match="first and its last"):
+        Flow("test", steps, deadline=1)
 
 
 def test_two_steps_of_one_name_are_refused(bench):

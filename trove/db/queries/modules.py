@@ -207,6 +207,12 @@ def of_instance(tx: orm.Session, instance: str, *, hidden: bool) -> list[Had]:
     ]
 
 
+def has_any(tx: orm.Session, instance: str) -> bool:
+    """Whether an instance has modules, or waits for some."""
+    of = InstanceModule.instance_id == instance
+    return bool(tx.scalar(sa.select(sa.exists().where(of))))
+
+
 def ask(tx: orm.Session, instance: str, ids: typing.Collection[str]) -> None:
     """The instance shall have these; what it has of them stays until they are new."""
     if not ids:

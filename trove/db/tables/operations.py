@@ -88,7 +88,11 @@ class CloudThing(Record):
     """The intent ledger: everything outside, written down before it is made."""
 
     __tablename__ = "cloud_things"
-    __table_args__ = (sa.Index("ix_cloud_things_owner", "owner"), TABLE)
+    __table_args__ = (
+        sa.Index("ix_cloud_things_owner", "owner"),
+        sa.Index("ix_cloud_things_external_id", "external_id"),
+        TABLE,
+    )
 
     key: orm.Mapped[str] = orm.mapped_column(sa.String(64), primary_key=True)
     kind: orm.Mapped[Word]
