@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a datastore's version to a disk image, its bill of materials and its rules."""
 
+import contextlib
 import dataclasses
+import fcntl
 import hashlib
 import json
+import os
 import pathlib
 import shutil
 import tempfile
@@ -103,8 +106,7 @@ def build(
     uuid = _uuid(order, image, machine)
     order.output.parent.mkdir(parents=True, exist_ok=True)
     # On the layers' own disk: the tree is made of links to them.
-    with tempfile.TemporaryDirectory(prefix=".disk-", dir=cache / "images") as made:
-        work = pathlib.Path(made)
+    with workshop(cache / "images") as work:
         root = work / "tree"
         root.mkdir(mode=0o755)
         progress("disk: the layers as one tree")
@@ -116,6 +118,42 @@ def build(
             order.named[0], sbom.parts(root, order.release.suite), uuid, epoch
         )
         return _put(order, work, raw, bill, image, host, progress)
+
+
+@contextlib.contextmanager
+def workshop(images: pathlib.Path) -> typing.Iterator[pathlib.Path]:
+    """A directory for one build; what builds that were killed left goes first."""
+    with _held(images, wait=True):
+        for left in images.glob(".disk-*"):
+            with _held(left, wait=False) as mine:
+                if mine:
+                    shutil.rmtree(left)
+        made = pathlib.Path(tempfile.mkdtemp(prefix=".disk-", dir=images))
+        hold = contextlib.ExitStack()
+        hold.enter_context(_held(made, wait=True))
+    with hold:
+        try:
+            yield made
+        finally:
+            shutil.rmtree(made)
+
+
+@contextlib.contextmanager
+def _held(directory: pathlib.Path, *, wait: bool) -> typing.Iterator[bool]:
+    """Nobody else has it meanwhile; False if somebody has, and it is not waited for."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield _locked(handle, wait)
+    finally:
+        os.close(handle)
+
+
+def _locked(handle: int, wait: bool) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _machine(

@@ -106,3 +106,22 @@ def test_a_label_that_is_none_is_refused(tmp_path):
     (tmp_path / "it.json").write_text('{"tags": []}')
     with pytest.raises(errors.Invalid, match="build"):
         builder.Label.read(tmp_path / "it")
+
+
+def test_what_killed_builds_left_is_cleared_and_others_are_left_alone(tmp_path):
+    left = tmp_path / ".disk-left/tree"
+    left.mkdir(parents=True)
+    (left / "file").write_text("of a build that was killed")
+    with builder.workshop(tmp_path) as first:
+        assert not left.exists()
+        with builder.workshop(tmp_path) as second:
+            assert first.is_dir() and second.is_dir() and first != second
+        assert first.is_dir() and not second.exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_build_that_fails_leaves_nothing(tmp_path):
+    with pytest.raises(ZeroDivisionError), builder.workshop(tmp_path) as work:
+        (work / "tree").mkdir()
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
