@@ -65,6 +65,18 @@ OPTS = [
         "Cinder cannot: there a database is stopped, with its server, while its "
         "volume grows.",
     ),
+    cfg.IntOpt(
+        "root_volume",
+        min=1,
+        help="Size in GiB of the volume that a server's root is on, made of the guest "
+        "image and ended with the server. Without it roots are on their hosts' disks, "
+        "as the flavor has them. An upgrade of such a server needs Nova's microversion "
+        "2.93 (Zed) and a volume back-end that can write an image anew.",
+    ),
+    cfg.StrOpt(
+        "root_volume_type",
+        help="Type of those volumes; without it the cloud's default one.",
+    ),
     cfg.StrOpt("cafile", help="CA certificates that the cloud's endpoints may have."),
     cfg.BoolOpt(
         "insecure",

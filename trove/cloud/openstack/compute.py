@@ -29,8 +29,9 @@ _STATUS = {
     "SHUTOFF": "SHUTOFF",
     "ERROR": "ERROR",
 }
-MARK = "trove-rebuild"
-"""The key of a rebuild's mark in a server's metadata."""
+MARK, IMAGE = "trove-rebuild", "trove-image"
+"""Keys in a server's metadata: of a rebuild's mark, and of the image that its root was
+made of, which Nova does not tell where the root is a volume."""
 _NAMES_AGE = 60.0
 _PAGE = 1000
 
@@ -84,15 +85,17 @@ class Compute:
 
     def boot(self, key: str, order: protocol.Boot) -> protocol.Server:
         """Orders a server whose root is the image's; the volume is its data disk."""
+        root = self._root(order.image)
         tags = naming.tags(key, self._access.settings.deployment)
         hints = {"group": order.server_group} if order.server_group else None
         with self._access.using("compute.boot", making=True) as clients:
             made = clients.nova.servers.create(
                 _name(order.name) or key,
-                order.image,
+                None if root else order.image,
                 order.flavor,
+                meta={IMAGE: order.image} if root else None,
                 nics=[{"port-id": port} for port in order.ports] or "none",
-                block_device_mapping_v2=_disks(order.volume),
+                block_device_mapping_v2=[*root, *_disks(order.volume)] or None,
                 userdata=order.user_data,
                 config_drive=True,
                 tags=list(tags),
@@ -189,14 +192,36 @@ class Compute:
     def rebuild(self, id: str, image: str, user_data: str, mark: str) -> None:
         """The root anew; the mark is metadata, which Nova keeps before it answers."""
         with self._access.using("compute.rebuild") as clients:
+            meta = {MARK: mark, **({IMAGE: image} if self._root(image) else {})}
             clients.nova.servers.rebuild(
-                faults.plain(id), image, userdata=user_data, meta={MARK: mark}
+                faults.plain(id), image, userdata=user_data, meta=meta
             )
 
     def console(self, id: str, lines: int = 100) -> str:
         """The last lines of the console."""
         with self._access.using("compute.console") as clients:
             return str(clients.nova.servers.get_console_output(faults.plain(id), lines))
+
+    def _root(self, image: str) -> list[dict[str, typing.Any]]:
+        """The root's part of a block device mapping; nothing: it is on the host.
+
+        Such a volume is Nova's own: it comes and goes with the server.
+        """
+        settings = self._access.settings
+        if settings.root_volume is None:
+            return []
+        typed = {"volume_type": settings.root_volume_type}
+        return [
+            {
+                "uuid": image,
+                "source_type": "image",
+                "destination_type": "volume",
+                "boot_index": 0,
+                "volume_size": settings.root_volume,
+                "delete_on_termination": True,
+                **(typed if settings.root_volume_type else {}),
+            }
+        ]
 
     def _turn(self, verb: str, id: str, already: str) -> None:
         try:
@@ -240,7 +265,7 @@ class Compute:
     ) -> protocol.Server:
         keys = [t for t in server.get("tags", ()) if t.startswith(naming.KEY_TAG)]
         name = _flavor_name(server)
-        fault = server.get("fault") or {}
+        fault, told = server.get("fault") or {}, server.get("metadata") or {}
         return protocol.Server(
             str(server["id"]),
             keys[0].removeprefix(naming.KEY_TAG) if keys else None,
@@ -258,8 +283,8 @@ class Compute:
                 for address in network
             ),
             host=server.get("OS-EXT-SRV-ATTR:host") or server.get("hostId") or None,
-            image=(server.get("image") or {}).get("id"),
-            mark=(server.get("metadata") or {}).get(MARK),
+            image=(server.get("image") or {}).get("id") or told.get(IMAGE),
+            mark=told.get(MARK),
         )
 
 
@@ -268,9 +293,9 @@ def _name(wanted: str) -> str:
     return "".join(c for c in wanted if c.isprintable())[:255].strip()
 
 
-def _disks(volume: str | None) -> list[dict[str, typing.Any]] | None:
+def _disks(volume: str | None) -> list[dict[str, typing.Any]]:
     if volume is None:
-        return None
+        return []
     return [
         {
             "uuid": volume,

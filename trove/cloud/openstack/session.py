@@ -23,7 +23,9 @@ from trove.model import naming
 OLDEST_COMPUTE = (2, 52)
 """Nova takes tags with the order for a server since this microversion (Pike)."""
 
-NEWEST_COMPUTE = (2, 79)
+NEWEST_COMPUTE, REBUILDS_VOLUMES = (2, 79), (2, 93)
+"""The newest that we speak; and the one since which Nova (Zed) builds a root anew that
+is a volume."""
 VOLUME_VERSION = "3.42"
 """Cinder grows a volume in use since this microversion (Pike)."""
 
@@ -49,6 +51,9 @@ class Settings:
     insecure: bool = False
     extend_in_use: bool = True
     """Whether a volume grows while a server has it."""
+    root_volume: int | None = None
+    """GiB of a volume that is a server's root; None: the root is on its host."""
+    root_volume_type: str | None = None
     connect_timeout: float = 5.0
     read_timeout: float = 60.0
 
@@ -210,7 +215,8 @@ class Access:
                 interface=self.settings.interface,
             )
             newest = (data and data.max_microversion) or NEWEST_COMPUTE
-            both = min(tuple(newest), NEWEST_COMPUTE)
+            ours = REBUILDS_VOLUMES if self.settings.root_volume else NEWEST_COMPUTE
+            both = min(tuple(newest), ours)
             if both < OLDEST_COMPUTE:
                 raise protocol.Refused("this Nova is too old", status=406)
             self._compute_version = ".".join(map(str, both))

@@ -193,9 +193,8 @@ def stub():
     stub.close()
 
 
-@pytest.fixture
-def cloud(stub):
-    settings = Settings(
+def settings(stub, **more):
+    return Settings(
         auth_url=stub.url + "/v3",
         deployment="d1",
         username="trove",
@@ -203,7 +202,12 @@ def cloud(stub):
         project_name="service",
         region_name="r1",
         read_timeout=0.5,
+        **more,
     )
-    cloud = OpenstackCloud(settings)
+
+
+@pytest.fixture
+def cloud(stub):
+    cloud = OpenstackCloud(settings(stub))
     yield cloud
     cloud.close()

@@ -7,6 +7,9 @@ import pytest
 
 from trove import errors
 from trove.cloud import protocol
+from trove.cloud.openstack import OpenstackCloud
+
+from .conftest import settings
 
 TAGS = ["trove-key=a.server", "trove-deployment=d1"]
 ORDER = protocol.Boot("my db", "image-1", "2", ("p1",), "v1", "#cloud-config\n{}")
@@ -40,6 +43,48 @@ def test_an_order_says_all_at_once(stub, cloud):
     assert (data["uuid"], data["boot_index"]) == ("v1", -1)
     assert data["delete_on_termination"] is False
     assert len(stub.asked("GET", "/servers")) == 0
+
+
+@pytest.fixture
+def rooted(stub):
+    """A cloud whose servers' roots are volumes."""
+    made = OpenstackCloud(settings(stub, root_volume=4, root_volume_type="fast"))
+    yield made
+    made.close()
+
+
+def test_a_root_may_be_a_volume_that_goes_with_its_server(stub, rooted):
+    stub.on("POST", "/servers$", (202, {"server": {"id": "s1"}}))
+    rooted.compute.boot("a.server", ORDER)
+    asked = stub.asked("POST", "/servers$")[0].body["server"]
+    root, data = asked["block_device_mapping_v2"]
+    assert root == {
+        "uuid": ORDER.image,
+        "source_type": "image",
+        "destination_type": "volume",
+        "boot_index": 0,
+        "volume_size": 4,
+        "volume_type": "fast",
+        "delete_on_termination": True,
+    }
+    assert (data["uuid"], data["delete_on_termination"]) == ("v1", False)
+    assert not asked["imageRef"] and asked["metadata"] == {"trove-image": ORDER.image}
+
+
+def test_the_image_of_such_a_root_is_known_and_built_anew(stub, rooted):
+    told = {"trove-image": "i2", "trove-rebuild": "m"}
+    seen = {**SERVER, "image": "", "metadata": told}
+    stub.on("GET", "/servers/s1$", {"server": seen})
+    stub.on("GET", "/flavors/detail$", {"flavors": [FLAVOR]})
+    stub.on("POST", "/servers/s1/action$", (202, {"server": seen}))
+    assert rooted.compute.show("s1").image == "i2"
+    rooted.compute.rebuild("s1", "i3", "#cloud-config", "m2")
+    [asked] = stub.asked("POST", "/servers/s1/action$")
+    assert asked.body["rebuild"]["imageRef"] == "i3"
+    meta = {"trove-image": "i3", "trove-rebuild": "m2"}
+    assert asked.body["rebuild"]["metadata"] == meta
+    version = asked.headers["OpenStack-API-Version"]
+    assert version == "compute 2.93", "older ones refuse it"
 
 
 def test_a_server_group_and_a_zone_are_asked_for(stub, cloud):
