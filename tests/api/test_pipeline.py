@@ -2,10 +2,12 @@
 """The pipeline of etc/trove/api-paste.ini, with the real keystonemiddleware in it."""
 
 import collections
+import contextlib
 import gc
 import logging
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 import time
@@ -248,7 +250,9 @@ def test_the_health_check_looks_at_the_database(ask: Ask) -> None:
     assert "The database answers" in answer.json["reasons"]
 
 
-def test_any_wsgi_server_finds_the_application(tmp_path: pathlib.Path) -> None:
+@pytest.fixture
+def configured(tmp_path: pathlib.Path) -> dict[str, str]:
+    """The environment of a server that is told where the options are."""
     (tmp_path / "keys").write_bytes(fernet.Fernet.generate_key())
     file = tmp_path / "trove.conf"
     file.write_text(
@@ -257,13 +261,17 @@ def test_any_wsgi_server_finds_the_application(tmp_path: pathlib.Path) -> None:
         f"seal_keys = {tmp_path}/keys\n"
         "[keystone_authtoken]\nwww_authenticate_uri = http://127.0.0.1:1\n"
     )
+    return {**os.environ, "TROVE_CONFIG_FILES": str(file)}
+
+
+def test_any_wsgi_server_finds_the_application(configured: dict[str, str]) -> None:
     script = (
         "import webob, trove.wsgi as w;"
         "print(webob.Request.blank('/').get_response(w.application).status)"
     )
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script],
-        env={**os.environ, "TROVE_CONFIG_FILES": str(file)},
+        env=configured,
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -271,3 +279,39 @@ def test_any_wsgi_server_finds_the_application(tmp_path: pathlib.Path) -> None:
         check=True,
     )
     assert done.stdout.endswith("200 OK\n")
+
+
+def _asked(path: pathlib.Path, request: bytes) -> bytes:
+    """The answer at a socket, once there is somebody; empty: nobody came."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(30)
+            line.connect(str(path))
+            line.sendall(request)
+            return b"".join(iter(lambda: line.recv(65536), b""))
+        time.sleep(0.1)
+    return b""
+
+
+def test_an_operators_own_gunicorn_serves_it(
+    tmp_path: pathlib.Path, configured: dict[str, str]
+) -> None:
+    """As doc/install has it: it answers, and refuses who shows no token."""
+    place = tmp_path / "s"
+    words = ["--bind", f"unix:{place}", "--workers", "2", "--threads", "4"]
+    with (tmp_path / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", *words, "trove.wsgi:application"],
+            env=configured,
+            cwd=ROOT,
+            stderr=log,
+        )
+    try:
+        said = _asked(place, b"GET / HTTP/1.0\r\n\r\n")
+        assert b" 200 OK\r\n" in said and b'"v1.0"' in said
+        name = b"GET /v1.0/p/instances/a%2Fb HTTP/1.0\r\n\r\n"
+        assert b" 401 " in _asked(place, name).partition(b"\r\n")[0]
+    finally:
+        server.terminate()
+        assert server.wait(30) == 0, (tmp_path / "log").read_text()
