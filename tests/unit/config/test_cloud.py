@@ -30,4 +30,8 @@ def test_a_deployment_that_does_not_fit_a_tag_is_refused(conf):
 
 def test_passwords_are_secret():
     secrets = {opt.name for opt in cloud.OPTS if opt.secret}
-    assert secrets == {"password", "application_credential_secret"}
+    assert secrets == {
+        "password",
+        "application_credential_secret",
+        "notifications_url",
+    }
