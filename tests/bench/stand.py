@@ -7,122 +7,43 @@ defaults but for quotas and rates.
 """
 
 import os
-import pathlib
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import typing
 
 import pymysql
 import requests
-from cryptography import fernet
 
 from tests.bench import beats, seed, target
 from tests.bench.cloud import MANAGEMENT, USERS
 from tests.bench.target import Plain
-from tests.system.faults.servers import Daemon, until
+from tests.system.faults.hosted import LOOPBACK, ROOT, Hosted
+from tests.system.faults.servers import until
 from trove.localcloud import rabbitmq
-from trove.localcloud.layout import Layout
-from trove.service.certificates import Authority
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-LOOPBACK = "127.0.0.1"
 GUESTS_USER = "bench-guests"
 PROCESSES = ("conductor", "taskmanager", "api")
-
-CONF = """
-[DEFAULT]
-concurrency_backend = {backend}
-[database]
-connection = mysql+pymysql://trove:trove@127.0.0.1:{database}/trove
-seal_keys = {home}/seal-keys
-[rpc]
-control_url = {access.control_url}
-guests_url = {access.guests_url}
-ca_file = {access.ca_file}
-guest_hosts = {hosts}
-broker_url = {access.broker_url}
-broker_user = {access.broker_user}
-broker_password = {access.broker_password}
-[cloud]
-name = openstack
-deployment = bench
-auth_url = {cloud}/identity/v3
-password = x
-[quota]
-instances = 100000
-volumes = 1000000
-[oslo_concurrency]
-lock_path = {home}
-"""
-
-OWN = {
-    "api": """
-[listen]
-port = {api}
-paste_config = {root}/etc/trove/api-paste.ini
-[api]
-default_datastore = mariadb
-post_rate = 0
-get_rate = 0
-delete_rate = 0
-[keystone_authtoken]
-auth_type = password
-auth_url = {cloud}/identity/v3
-www_authenticate_uri = {cloud}/identity/v3
-username = trove
-password = x
-user_domain_name = Default
-project_name = service
-project_domain_name = Default
-service_token_roles = service
-service_token_roles_required = true
-""",
-    "conductor": """
-[DEFAULT]
-ready_file = {home}/{name}.ready
-[conductor]
-authority = {home}/pki
-""",
-    "taskmanager": """
-[DEFAULT]
-ready_file = {home}/{name}.ready
-[taskmanager]
-management_network = guests
-""",
-}
+QUOTA = {"instances": 100000, "volumes": 1000000}
 
 
-class Stand:
+class Stand(Hosted):
     """All of it, on one machine."""
 
     host = LOOPBACK
 
     def __init__(self, sizes: typing.Iterable[int]) -> None:
-        # Not below /tmp: the servers' users could not get to a private directory.
-        self.home = pathlib.Path(
-            tempfile.mkdtemp(prefix="trove-bench-", dir="/var/tmp")
-        )
-        self.home.chmod(0o711)
-        self.place = Layout(state=self.home, tag="tbn", ports=_free())
+        super().__init__("bench", tag="tbn", ports=_free())
         self.name, self.backend = "trove", "threading"
         self.port = self.place.api_port
         self.projects = {str(n): f"{n:032d}" for n in sizes}
         self.projects["create"] = f"{777:032d}"
         self.shown: dict[str, str] = {}
         self.processes: tuple[str, ...] = PROCESSES
-        self._daemons: dict[str, Daemon] = {}
         self._tokens: dict[str, str] = {}
-        self._environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self.home),
-            "PYTHONPATH": str(ROOT),
-            "PYTHONUNBUFFERED": "1",
-        }
 
     @property
     def cloud(self) -> str:
@@ -141,37 +62,25 @@ class Stand:
 
     def start(self) -> None:
         """Everything but the daemons of Trove: ``use`` starts them."""
-        key = fernet.Fernet.generate_key().decode()
-        (self.home / "seal-keys").write_text(key + "\n")
-        rabbitmq.prepare(self.place, Authority.create(self.place.pki), LOOPBACK)
-        self.access = rabbitmq.access(self.place, LOOPBACK)
-        self._rabbitmq()
+        self.prepare()
+        self.daemons["rabbitmq"].spawn()
         self._mariadb()
         self._python("cloud", str(self.place.cloud_port))
         for name in ("rabbitmq", "mariadb", "cloud"):
-            self._daemons[name].wait_ready()
+            self.daemons[name].wait_ready()
         rabbitmq.setup(self.place)
         self._fill()
         self._guests()
 
     def stop(self) -> None:
         """Nothing is left, but the logs when $TROVE_BENCH_LOGS names a directory."""
-        for name in (*self.processes, "guests", "cloud", "mariadb"):
-            if name in self._daemons:
-                self._daemons[name].kill()
-        rabbitmq.stop(self.place, within=10)
-        if "rabbitmq" in self._daemons:
-            self._daemons["rabbitmq"].kill()
-        if keep := os.environ.get("TROVE_BENCH_LOGS"):
-            for log in self.home.glob("*.log"):
-                shutil.copy(log, keep)
-        shutil.rmtree(self.home)
+        self.end((*self.processes, "guests", "cloud", "mariadb"), "TROVE_BENCH_LOGS")
 
     def rest(self) -> None:
         """Ours stand still while another is measured."""
         for name in self.processes:
-            if name in self._daemons:
-                self._daemons[name].stop()
+            if name in self.daemons:
+                self.daemons[name].stop()
 
     def use(self, backend: str) -> None:
         """From the next start of each, on this concurrency backend."""
@@ -186,41 +95,39 @@ class Stand:
         self._configure()
 
     def _configure(self) -> None:
-        said = {
-            "home": self.home,
-            "root": ROOT,
-            "backend": self.backend,
-            "access": self.access,
-            "hosts": ",".join(self.access.guest_hosts),
-            "cloud": self.cloud,
-            "database": self._database_port,
-            "api": self.port,
+        identity = f"{self.cloud}/identity/v3"
+        token = {
+            "auth_type": "password",
+            "auth_url": identity,
+            "www_authenticate_uri": identity,
+            "username": "trove",
+            "password": "x",
+            "user_domain_name": "Default",
+            "project_name": "service",
+            "project_domain_name": "Default",
+            "service_token_roles": "service",
+            "service_token_roles_required": "true",
         }
-        (self.home / "trove.conf").write_text(CONF.format(**said).replace("$", "$$"))
-        for name in self.processes:
-            own = OWN[_kind(name)].format(name=name, **said)
-            (self.home / f"{name}.conf").write_text(own)
-
-    def _daemon(
-        self, name: str, argv: list[str], ready: typing.Any, **how: typing.Any
-    ) -> None:
-        how.setdefault("env", self._environment)
-        made = Daemon(name, argv, self.home / f"{name}.log", ready, **how)
-        self._daemons[name] = made
-        made.spawn()
+        cloud = {"deployment": "bench", "auth_url": identity, "password": "x"}
+        where = f"{LOOPBACK}:{self._database_port}"
+        self.configure(
+            f"mysql+pymysql://trove:trove@{where}/trove",
+            self.processes,
+            {
+                "trove": {
+                    "DEFAULT": {"concurrency_backend": self.backend},
+                    "cloud": cloud,
+                    "quota": QUOTA,
+                },
+                "api": {"keystone_authtoken": token},
+                "taskmanager": {"taskmanager": {"management_network": "guests"}},
+            },
+        )
 
     def _python(self, module: str, *words: str) -> None:
         argv = [sys.executable, "-m", f"tests.bench.{module}", *words]
         ready = lambda: _open(int(words[0]))  # noqa: E731
-        self._daemon(module, argv, ready, cwd=ROOT)
-
-    def _rabbitmq(self) -> None:
-        argv, environment, user = rabbitmq.command(self.place)
-        how: dict[str, typing.Any] = {"env": environment}
-        if user:
-            how |= {"user": user, "group": user, "extra_groups": []}
-        ready = lambda: rabbitmq.ready(self.place, LOOPBACK)  # noqa: E731
-        self._daemon("rabbitmq", argv, ready, **how)
+        self.daemon(module, argv, ready, cwd=ROOT).spawn()
 
     def _mariadb(self) -> None:
         place = self.home / "mariadb"
@@ -238,7 +145,8 @@ class Stand:
         argv += [f"--port={self._database_port}", "--skip-name-resolve"]
         # As a server is used: the log is flushed at every commit, which is the default.
         argv += ["--innodb-buffer-pool-size=512M", "--max-connections=400"]
-        self._daemon("mariadb", argv, lambda: _open(self._database_port), **how)
+        ready = lambda: _open(self._database_port)  # noqa: E731
+        self.daemon("mariadb", argv, ready, **how).spawn()
 
     def _fill(self) -> None:
         """The schema, the datastore, and the projects to look at."""
@@ -279,19 +187,6 @@ class Stand:
         )
         self._python("guests", str(self.place.cloud_port), *self.line, "30")
 
-    def manage(self, *words: str) -> None:
-        """trove-manage, as an operator types it."""
-        file = f"--config-file={self.home / 'trove.conf'}"
-        argv = [sys.executable, "-m", "trove.cmd.manage", file, *words]
-        subprocess.run(
-            argv,
-            check=True,
-            stdout=subprocess.DEVNULL,
-            env=self._environment,
-            cwd="/",
-            timeout=120,
-        )
-
     # -- as a target
 
     def token(self, project: str) -> str:
@@ -317,24 +212,20 @@ class Stand:
 
     def pids(self) -> dict[str, int]:
         names = (*self.processes, "mariadb", "rabbitmq")
-        return {name: self._daemons[name].pid for name in names}
+        return {name: self.daemons[name].pid for name in names}
 
     def restart(self, process: str) -> float | None:
-        if process in self._daemons:
-            self._daemons[process].stop()
-        file = self.home / f"{process}.ready"
-        file.unlink(missing_ok=True)
-        argv = [sys.executable, "-m", f"trove.cmd.{_kind(process)}"]
-        for name in ("trove", process):
-            argv += ["--config-file", str(self.home / f"{name}.conf")]
+        if process in self.daemons:
+            self.daemons[process].stop()
+        self.ready_file(process).unlink(missing_ok=True)
         begun = time.perf_counter()
-        self._daemon(process, argv, file.exists)
+        self.trove(process).spawn()
         if process == "api":
             target.answering(self)
-            if not self._daemons[process].alive():
+            if not self.daemons[process].alive():
                 raise RuntimeError(f"another answers on port {self.port}")
         else:
-            self._daemons[process].wait_ready()
+            self.daemons[process].wait_ready()
         return time.perf_counter() - begun
 
     def statuses(self, project: str) -> dict[str, str]:
@@ -356,7 +247,7 @@ class Stand:
 
     def pause(self, stopped: bool) -> None:
         number = signal.SIGSTOP if stopped else signal.SIGCONT
-        self._daemons["taskmanager"].send(number)
+        self.daemons["taskmanager"].send(number)
 
     def heartbeats(self, instances: int, count: int, rate: float) -> Plain | None:
         largest = max((n for n in self.projects if n.isdigit()), key=int)
@@ -364,11 +255,6 @@ class Stand:
         with beats.Beats(self.database, self.line, ids) as beating:
             beating.warm()
             return beating.paced(count, rate) if rate else beating.burst(count)
-
-
-def _kind(process: str) -> str:
-    """``conductor-2`` is a conductor."""
-    return process.partition("-")[0]
 
 
 def _open(port: int) -> bool:

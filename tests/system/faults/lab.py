@@ -8,113 +8,62 @@ instance costs a second and what exists can be counted. Leases are short.
 
 import contextlib
 import gc
-import os
 import pathlib
 import re
-import shutil
 import signal
 import socket
-import subprocess
 import sys
-import tempfile
 import typing
 import warnings
 
-from cryptography import fernet
-
 from tests import slots
 from tests.functional.suite.client import Client
-from tests.system.faults.servers import Daemon, mariadb, until
+from tests.system.faults.hosted import LOOPBACK, ROOT, Hosted
+from tests.system.faults.servers import mariadb, until
 from tests.system.faults.wire import SOCKET, Cloud, Lines, Noun
 from trove.actions import audit
 from trove.db import types
 from trove.db.session import Database
 from trove.localcloud import rabbitmq
-from trove.localcloud.layout import Layout
-from trove.service.certificates import Authority
 from trove.service.crashpoints import VARIABLE
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
-LOOPBACK = "127.0.0.1"
 LEASE = 5
 TASKMANAGERS = ("taskmanager-1", "taskmanager-2")
 MORE = ("taskmanager-3", "taskmanager-4", "taskmanager-5")
 """Known, and started when a test needs them."""
 
-CONF = """
-[database]
-connection = {database}
-seal_keys = {home}/seal-keys
-[rpc]
-control_url = {access.control_url}
-guests_url = {access.guests_url}
-ca_file = {access.ca_file}
-guest_hosts = {hosts}
-broker_url = {access.broker_url}
-broker_user = {access.broker_user}
-broker_password = {access.broker_password}
-[cloud]
-name = laboratory
-deployment = laboratory
-[quota]
-instances = 100
-volumes = 100
-[oslo_concurrency]
-lock_path = {home}
-"""
-
-OWN = {
-    "api": """
-[listen]
-port = {api}
-paste_config = {home}/api-paste.ini
-workers = 1
-[api]
-default_datastore = mariadb
-post_rate = 0
-get_rate = 0
-delete_rate = 0
-""",
-    "conductor": """
-[DEFAULT]
-ready_file = {home}/{name}.ready
-[conductor]
-authority = {home}/pki
-flush_interval = 0.2
-""",
-    "taskmanager": """
-[DEFAULT]
-ready_file = {home}/{name}.ready
-[taskmanager]
-management_network = guests
-workers = 8
-poll_interval = 0.3
-lease = {lease}
-call_timeout = 2
-visibility_grace = 1
-heartbeat_interval = 1
-reaper_interval = 10
-""",
+OPTIONS: dict[str, typing.Any] = {
+    "trove": {
+        "cloud": {"name": "laboratory", "deployment": "laboratory"},
+        "quota": {"instances": 100, "volumes": 100},
+    },
+    "api": {"listen": {"workers": 1}},
+    "conductor": {"conductor": {"flush_interval": 0.2}},
+    "taskmanager": {
+        "taskmanager": {
+            "management_network": "guests",
+            "workers": 8,
+            "poll_interval": 0.3,
+            "lease": LEASE,
+            "call_timeout": 2,
+            "visibility_grace": 1,
+            "heartbeat_interval": 1,
+            "reaper_interval": 10,
+        }
+    },
 }
 
 
-class Lab:
+class Lab(Hosted):
     """All of it."""
 
     def __init__(self) -> None:
-        # Not pytest's own directory: the servers' users could not get there.
-        self.home = pathlib.Path(tempfile.mkdtemp(prefix="trove-lab-", dir="/var/tmp"))
-        self.home.chmod(0o711)
-        self.place = Layout(state=self.home, tag="tfl", ports=free_ports())
+        super().__init__("lab", tag="tfl", ports=free_ports())
         self.crash = self.home / "crash"
-        self.daemons: dict[str, Daemon] = {}
         self.asleep: set[str] = set()
         """Those that were stopped at a point, and not yet woken."""
-        self.environment = {
-            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            "HOME": str(self.home),
+        self.environment |= {
             "PYTHONPATH": f"{ROOT}:{self.home}",
-            "PYTHONUNBUFFERED": "1",
             SOCKET: str(self.home / "cloud.sock"),
             VARIABLE: str(self.crash),
         }
@@ -136,20 +85,11 @@ class Lab:
 
     def stop(self) -> None:
         """Nothing is left: no process, no file."""
-        first = ("api", "conductor", *TASKMANAGERS, *MORE)
-        for name in (*first, "outside", "mariadb"):
-            if name in self.daemons:
-                self.daemons[name].kill()
-        rabbitmq.stop(self.place, within=5)
-        if "rabbitmq" in self.daemons:
-            self.daemons["rabbitmq"].kill()
         if hasattr(self, "lines"):
             self.lines.close()
             self.store.close()
-        if keep := os.environ.get("TROVE_LAB_LOGS"):
-            for log in self.home.glob("*.log"):
-                shutil.copy(log, keep)
-        shutil.rmtree(self.home)
+        ours = ("api", "conductor", *TASKMANAGERS, *MORE)
+        self.end((*ours, "outside", "mariadb"), "TROVE_LAB_LOGS")
         with warnings.catch_warnings():
             # What the libraries left open when a server went from under them.
             warnings.simplefilter("ignore", ResourceWarning)
@@ -157,11 +97,7 @@ class Lab:
 
     def _prepare(self) -> None:
         home = self.home
-        authority = Authority.create(self.place.pki)
-        rabbitmq.prepare(self.place, authority, LOOPBACK)
-        key = fernet.Fernet.generate_key()
-        (home / "seal-keys").write_text(key.decode() + "\n")
-        types.use_key(key)
+        types.use_key(self.prepare())
         described = home / "laboratory-1.dist-info"
         described.mkdir()
         (described / "METADATA").write_text("Name: laboratory\nVersion: 1\n")
@@ -174,41 +110,18 @@ class Lab:
                 "keystonemiddleware.auth_token:", "tests.system.faults.identity:"
             )
         )
-        argv, environment, user = rabbitmq.command(self.place)
-        how: dict[str, typing.Any] = {"env": environment}
-        if user:
-            how |= {"user": user, "group": user, "extra_groups": []}
-        self._daemon("rabbitmq", argv, self.broker_ready, **how)
-        access = rabbitmq.access(self.place, LOOPBACK)
+        access = self.access
         there = pathlib.Path(self.environment[SOCKET])
         (home / "guests").mkdir()
         words = [str(there), str(home / "guests"), ",".join(access.guest_hosts)]
         argv = [sys.executable, "-m", "tests.system.faults.outside", *words]
-        self._daemon("outside", [*argv, access.ca_file], there.exists)
-
-    def broker_ready(self) -> bool:
-        return rabbitmq.ready(self.place, LOOPBACK)
-
-    def _daemon(
-        self,
-        name: str,
-        argv: list[str],
-        ready: typing.Callable[[], bool],
-        **how: typing.Any,
-    ) -> None:
-        how.setdefault("env", self.environment)
-        log = self.home / f"{name}.log"
-        self.daemons[name] = Daemon(name, argv, log, ready, **how)
+        self.daemon("outside", [*argv, access.ca_file], there.exists)
 
     def _database(self) -> None:
         self.daemons["mariadb"], url = mariadb(self.home)
-        access = rabbitmq.access(self.place, LOOPBACK)
-        hosts = ",".join(access.guest_hosts)
-        (self.home / "trove.conf").write_text(
-            CONF.format(
-                database=url, home=self.home, access=access, hosts=hosts
-            ).replace("$", "$$")
-        )
+        ours = ("api", "conductor", *TASKMANAGERS, *MORE)
+        paste = self.home / "api-paste.ini"
+        self.configure(url, ours, OPTIONS, paste)
         self.manage("db", "sync")
         for words in (("mariadb", "10.11"), ("postgresql", "15")):
             self.manage(
@@ -216,20 +129,8 @@ class Lab:
                 *("--image-tags", "trove,guest", "--default"),
             )
         self.store = Database(url, pool_size=2)
-        for name in ("api", "conductor", *TASKMANAGERS, *MORE):
-            self._trove(name)
-
-    def _trove(self, name: str) -> None:
-        kind = name.partition("-")[0]
-        said = {"home": self.home, "name": name, "lease": LEASE}
-        own = OWN[kind].format(api=self.place.api_port, **said)
-        (self.home / f"{name}.conf").write_text(own)
-        argv = [sys.executable, "-m", f"trove.cmd.{kind}"]
-        for file in ("trove", name):
-            argv += ["--config-file", str(self.home / f"{file}.conf")]
-        ready = self.home / f"{name}.ready"
-        look = self.api_ready if kind == "api" else ready.exists
-        self._daemon(name, argv, look)
+        for name in ours:
+            self.trove(name, self.api_ready if name == "api" else None)
 
     def api_ready(self) -> bool:
         try:
@@ -241,7 +142,7 @@ class Lab:
         """Those of them that do not run are started, together."""
         names = tuple(name for name in names if not self.daemons[name].alive())
         for name in names:
-            (self.home / f"{name}.ready").unlink(missing_ok=True)
+            self.ready_file(name).unlink(missing_ok=True)
             self.daemons[name].kill()  # whoever it left behind
             self.daemons[name].spawn()
         for name in names:
@@ -277,23 +178,9 @@ class Lab:
     def client(self, project: str, role: str = "member") -> Client:
         return Client(self.place.api_port, project, role)
 
-    def manage(self, *words: str) -> tuple[int, str]:
-        """trove-manage, as an operator types it."""
-        config = f"--config-file={self.home / 'trove.conf'}"
-        done = subprocess.run(
-            [sys.executable, "-m", "trove.cmd.manage", config, *words],
-            capture_output=True,
-            text=True,
-            env=self.environment,
-            cwd="/",
-            timeout=120,
-        )
-        assert done.returncode in (0, 3), done.stdout + done.stderr
-        return done.returncode, done.stdout
-
     def audit(self) -> list[str]:
         """What ``trove-manage audit`` would say, in this process."""
-        broker = rabbitmq.access(self.place, LOOPBACK).broker()
+        broker = self.access.broker()
         return [str(v) for v in audit.audit(self.store, self.cloud, broker)]
 
     def arm(self, *points: str) -> None:

@@ -40,6 +40,11 @@ UNREADABLE = {"malformed": b"<html>welcome</html>", "half": b'{"server": {"id'}
 SILENT = ("hang", "reset", "done and reset", "malformed", "half")
 """The others: no answer, or one that nobody can read."""
 
+AFTERWARDS = ("done and reset", "done and 503", "late")
+"""Of these, and beside them, those of which the service did what it was asked."""
+LATE = 6.0
+"""Seconds."""
+
 
 @dataclasses.dataclass
 class Fault:
@@ -163,6 +168,11 @@ class Proxy:
         if what == "done and reset":
             self._reset(handler)
             return
+        if what == "done and 503":
+            self._answer(handler, 503, {"Content-Type": JSON}, b'{"error": {}}')
+            return
+        if what == "late":
+            self.closing.wait(LATE)
         if callable(what):
             said = what(said)
         kept = {n: v for n, v in answer.getheaders() if n.lower() not in HOP}

@@ -15,7 +15,8 @@ import pytest
 import sqlalchemy as sa
 
 from tests.system.faults.conftest import LONG
-from tests.system.faults.lab import ROOT, TASKMANAGERS
+from tests.system.faults.hosted import ROOT
+from tests.system.faults.lab import TASKMANAGERS
 from tests.system.faults.test_api_and_conductor import stubborn
 from tests.system.faults.test_crowd import LIFE
 from trove.db import migrate
