@@ -13,7 +13,7 @@ import struct
 import typing
 
 from trove.guestagent.host import Host, HostError
-from trove.guestagent.periodic import Periodic
+from trove.service.looping import Looping
 
 LOG = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def announce(card: str, mac: str, address: str) -> None:
         line.send(claim(mac, address))
 
 
-class Addresses(Periodic):
+class Addresses(Looping):
     """A part that keeps ``wanted`` on the card with the hardware address ``mac``.
 
     They stay when it ends: the database goes on without an agent.

@@ -15,9 +15,9 @@ import typing
 from trove import errors
 from trove.datastores.protocol import Engine, Health
 from trove.guestagent.ledger import Job
-from trove.guestagent.periodic import Periodic
 from trove.guestagent.state import Course
 from trove.model.states import JobState, Service
+from trove.service.looping import Looping
 
 LOG = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ def look_at_disk(path: str) -> Disk:
     )
 
 
-class Watch(Periodic):
+class Watch(Looping):
     """A part that looks at the database, and guards it from a full disk.
 
     ``idle`` says that there is nothing to look at: it is not prepared, or a job works

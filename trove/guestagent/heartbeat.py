@@ -16,9 +16,9 @@ from trove import errors
 from trove.guestagent import state
 from trove.guestagent.health import Watch, Working, judge
 from trove.guestagent.ledger import Job, Ledger
-from trove.guestagent.periodic import Periodic
 from trove.guestagent.places import Places
 from trove.rpc.messages import Report
+from trove.service.looping import Looping
 
 LOG = logging.getLogger(__name__)
 
@@ -148,7 +148,7 @@ class Reporter:
         return judge(self._course, look, working, found, ending)
 
 
-class Heartbeat(Periodic):
+class Heartbeat(Looping):
     """A part that sends the reports. ``send`` raises ``errors.Unavailable``."""
 
     name, patience = "heart", 5.0

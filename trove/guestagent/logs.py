@@ -22,9 +22,9 @@ from trove.datastores.protocol import Engine, Source
 from trove.guestagent import files, state, upload
 from trove.guestagent.accounts import PATIENCE, Secrets, Tickets
 from trove.guestagent.host import Host
-from trove.guestagent.periodic import Periodic
 from trove.guestagent.places import Places
 from trove.rpc.messages import LogShown, Sealed
+from trove.service.looping import Looping
 
 LOG = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class Course:
     published: int = 0
 
 
-class Logs(Periodic):
+class Logs(Looping):
     """The logs of one guest; a part, which moves away what has become too large."""
 
     name = "logs"

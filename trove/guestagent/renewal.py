@@ -25,9 +25,9 @@ from trove.guestagent import brought, files, identity
 from trove.guestagent.child import lock_of_jobs
 from trove.guestagent.host import Host
 from trove.guestagent.identity import Certificate
-from trove.guestagent.periodic import Periodic
 from trove.guestagent.places import Places
 from trove.rpc.messages import Enrolled, Renewal
+from trove.service.looping import Looping
 
 LOG = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def addresses(host: Host) -> list[str]:
     return sorted({line[3].partition("/")[0] for line in lines if len(line) > 3})
 
 
-class Renewals(Periodic):
+class Renewals(Looping):
     """A part that keeps the certificate fresh.
 
     ``ask`` sends the request to the conductor (``errors.Unavailable``: it cannot be

@@ -15,7 +15,7 @@ import typing
 
 from trove.guestagent.addresses import CARDS
 from trove.guestagent.host import Host, HostError
-from trove.guestagent.periodic import Periodic
+from trove.service.looping import Looping
 
 LOG = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ FIRST = 7700
 Plain = dict[str, typing.Any]
 
 
-class Routes(Periodic):
+class Routes(Looping):
     """A part that keeps tables and rules as the cards' addresses are.
 
     They stay when it ends: the database goes on without an agent.

@@ -16,7 +16,6 @@ import json
 import logging
 import random
 import ssl
-import threading
 import time
 import typing
 import urllib.parse
@@ -24,6 +23,7 @@ import urllib.parse
 from oslo_config import cfg
 
 from trove import errors
+from trove.service.looping import Looping
 
 LOG = logging.getLogger(__name__)
 
@@ -48,12 +48,14 @@ QUEUE = {
 Heard = typing.Callable[[typing.AbstractSet[str]], object]
 
 
-class CloudNotices:
+class CloudNotices(Looping):
     """A part that tells ``heard`` the ids of servers and volumes that have changed.
 
     ``url`` is oslo.messaging's (``rabbit://user:password@host:port/vhost``, with
     ``?ssl=true&ssl_ca_file=...``); all of a ``deployment``'s share one queue.
     """
+
+    name, patience = "cloud-notices", 5.0
 
     def __init__(
         self,
@@ -67,49 +69,31 @@ class CloudNotices:
         clock: typing.Callable[[], float] = time.monotonic,
         pick: typing.Callable[[float, float], float] = random.uniform,
     ) -> None:
+        super().__init__()
         self._pick = pick
         self._where = addresses(conf, url)
         self._queue = f"trove.{deployment}.cloud-notices"
         self._exchanges, self._topics = tuple(exchanges), tuple(topics)
         self._heard, self._clock = heard, clock
         self._changed: set[str] = set()
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._longer, self._told = FIRST, False
 
-    def start(self) -> None:
-        """Begins to connect; a broker that is away keeps nobody."""
-        self._thread = threading.Thread(
-            target=self._run, name="cloud-notices", daemon=True
-        )
-        self._thread.start()
-
-    def stop(self, within: float) -> bool:
-        """What is not heard any more is looked at in its time."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(min(within, 5.0))
-        return True
-
-    def alive(self) -> bool:
-        """Whether its thread still runs."""
-        return self._thread is not None and self._thread.is_alive()
-
-    def _run(self) -> None:
+    def look(self) -> float:
+        """Hears until the connection ends; seconds until the next is tried."""
         import kombu.exceptions
 
-        pause, told = FIRST, False
-        while not self._stopping.is_set():
-            try:
-                for _ in self._listen():
-                    pause, told = FIRST, False
-            except (kombu.exceptions.KombuError, OSError, errors.TroveError) as error:
-                if not told:
-                    LOG.warning(
-                        "nothing is heard of Nova and Cinder, they are asked: %s", error
-                    )
-                told = True
-            self._stopping.wait(self._pick(pause / 2, pause))
-            pause = min(LONGEST, pause * 2)
+        try:
+            for _ in self._listen():
+                self._longer, self._told = FIRST, False
+        except (kombu.exceptions.KombuError, OSError, errors.TroveError) as error:
+            if not self._told:
+                LOG.warning(
+                    "nothing is heard of Nova and Cinder, they are asked: %s", error
+                )
+            self._told = True
+        wait = self._pick(self._longer / 2, self._longer)
+        self._longer = min(LONGEST, self._longer * 2)
+        return wait
 
     def _listen(self) -> typing.Iterator[None]:
         """Hears until the connection ends; yields each time that it holds."""

@@ -7,16 +7,18 @@ cannot run beside it. The jitter keeps ten taskmanagers from asking all at once.
 
 import logging
 import random
-import threading
 import typing
 
 from trove import errors
+from trove.service.looping import Looping
 
 LOG = logging.getLogger(__name__)
 
 
-class Periodic:
+class Periodic(Looping):
     """A part that calls ``work`` about every ``every`` seconds."""
+
+    patience = None  # the call under way is waited for
 
     def __init__(
         self,
@@ -28,38 +30,18 @@ class Periodic:
         at_once: bool = False,
         pick: typing.Callable[[float, float], float] = random.uniform,
     ) -> None:
-        self._name = name
+        super().__init__()
+        self.name = name
         self._work = work
         self._every = every
         self._jitter = jitter
         self._at_once = at_once
         self._pick = pick
-        self._stopping = threading.Event()
-        self._rung = threading.Event()
-        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """The first call comes after a part of the interval, or at once."""
-        self._stopping.clear()
-        self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-        self._thread.start()
-
-    def stop(self, within: float) -> bool:
-        """Waits for the call that is under way."""
-        self._stopping.set()
-        self._rung.set()
-        if self._thread is None:
-            return True
-        self._thread.join(within)
-        return not self._thread.is_alive()
-
-    def alive(self) -> bool:
-        """Whether its thread still runs."""
-        return self._thread is not None and self._thread.is_alive()
-
-    def ring(self) -> None:
-        """Call as soon as the call under way, if any, has ended."""
-        self._rung.set()
+        self._pause = self.pause(first=True)
+        super().start()
 
     def pause(self, first: bool) -> float:
         """Seconds until the next call."""
@@ -68,18 +50,13 @@ class Periodic:
         spread = self._every * self._jitter
         return self._pick(self._every - spread, self._every + spread)
 
-    def _run(self) -> None:
-        first = True
-        while True:
-            self._rung.wait(self.pause(first))
-            first = False
-            if self._stopping.is_set():
-                return
-            self._rung.clear()
-            try:
-                self._work()
-            except errors.Unavailable as error:
-                # Who is away is known; where we asked says no more.
-                LOG.warning("%s failed; it is tried again: %s", self._name, error)
-            except Exception:  # the next call may succeed
-                LOG.exception("%s failed; it is tried again", self._name)
+    def look(self) -> float:
+        """One call; seconds until the next."""
+        try:
+            self._work()
+        except errors.Unavailable as error:
+            # Who is away is known; where we asked says no more.
+            LOG.warning("%s failed; it is tried again: %s", self.name, error)
+        except Exception:  # the next call may succeed
+            LOG.exception("%s failed; it is tried again", self.name)
+        return self.pause(first=False)

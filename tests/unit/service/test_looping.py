@@ -6,13 +6,13 @@ import threading
 
 import pytest
 
-from trove.guestagent.periodic import Periodic
+from trove.service.looping import Looping
 
 BOUND = 10.0
 NEVER = 3600.0
 
 
-class Part(Periodic):
+class Part(Looping):
     """Tells of each look; one takes as long as ``go`` is not set."""
 
     name = "part"
