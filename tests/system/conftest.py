@@ -10,7 +10,7 @@ import pytest
 from tests import slots
 from tests.covered import recorder, table
 from tests.system.attacks import guests
-from tests.system.deployment import Deployment, Traces, User, until
+from tests.system.deployment import WITNESSES, Deployment, Traces, User, until
 from trove.localcloud.layout import Layout
 
 # bin/run-tests --long makes the environment that it needs.
@@ -44,9 +44,11 @@ def deployment() -> typing.Iterator[Deployment]:
     try:
         made.first_start = made.quickstart()
         _room_for(made, 40)
+        WITNESSES.append(made.unfinished)
         yield made
         assert made.audit() == []  # as an operator asks, when all is over
     finally:
+        WITNESSES.clear()
         made.quickstart("--purge")
     assert traces() == before, "INV-16: --purge left something"
 

@@ -34,6 +34,8 @@ from trove.service import supervisor
 VERSIONS = {"mariadb": "10.11", "postgresql": "15"}
 FOREVER = 180.0
 """Seconds that anything may take on a loaded machine of two cores."""
+WITNESSES: list[typing.Callable[[], str]] = []
+"""Who is asked, when a wait was in vain, what is going on instead."""
 
 
 def until(
@@ -46,7 +48,8 @@ def until(
         if seen:
             return seen
         if time.monotonic() > end:
-            raise AssertionError(f"not within {within:.0f} s: {what}")
+            told = "; ".join([what, *(witness() for witness in WITNESSES)])
+            raise AssertionError(f"not within {within:.0f} s: {told}")
         time.sleep(0.1)
 
 
@@ -158,6 +161,35 @@ class Deployment:
     def rows(self, sql: str, *values: typing.Any) -> list[tuple[typing.Any, ...]]:
         with sqlite3.connect(f"file:{self.place.database}?mode=ro", uri=True) as line:
             return line.execute(sql, values).fetchall()
+
+    def unfinished(self) -> str:
+        """What is under way, how far its guests' jobs are, and what these report."""
+        said = [
+            f"{kind} at "
+            + ", ".join(
+                f"{name} {how}"
+                for name, how in self.rows(
+                    "SELECT name, state FROM operation_steps WHERE operation_id = ? "
+                    "ORDER BY seq DESC LIMIT 4",
+                    id,
+                )
+            )
+            for id, kind in self.rows(
+                "SELECT id, kind FROM operations WHERE lock_key IS NOT NULL"
+            )
+        ]
+        said += [
+            f"job {method} {state} {progress} % {fault or ''}, guest {service} {why}"
+            f" {time.time() - seen:.0f} s ago"
+            for method, state, progress, fault, service, why, seen in self.rows(
+                "SELECT j.method, j.state, j.progress, j.fault,"
+                " r.service, r.why, r.received_at FROM operations o"
+                " JOIN guest_jobs j ON j.id LIKE o.id || '/%'"
+                " LEFT JOIN guest_reports r ON r.instance_id = j.instance_id"
+                " WHERE o.lock_key IS NOT NULL ORDER BY j.updated DESC LIMIT 6"
+            )
+        ]
+        return "; ".join(said) or "no operation is under way"
 
     def at_step(self, instance: str, kind: str, step: str) -> int | None:
         """The pid of the taskmanager that holds the operation at that step or later.

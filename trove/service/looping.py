@@ -53,7 +53,10 @@ class Looping(abc.ABC):
         self._rung.set()
 
     def _run(self) -> None:
-        self._rung.wait(self._pause)
-        while not self._stopping.is_set():
+        pause = self._pause
+        while True:
+            self._rung.wait(pause)
             self._rung.clear()
-            self._rung.wait(self.look())
+            if self._stopping.is_set():  # asked after: a stop's ring is not lost
+                return
+            pause = self.look()

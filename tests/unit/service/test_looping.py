@@ -96,3 +96,22 @@ def test_what_a_look_raises_ends_it(part):
     part.looks.get(timeout=BOUND)
     assert part.ended(), "its agent would not know that it looks no more"
     part.go = threading.Event()
+
+
+class Late(threading.Event):
+    """It is set between a loop's wait and its look at whether it is to go on."""
+
+    def __init__(self, part: Part) -> None:
+        super().__init__()
+        self._part = part
+
+    def clear(self) -> None:
+        self._part._stopping.set()
+        self.set()
+        super().clear()
+
+
+def test_an_end_between_a_pause_and_a_look_is_not_lost(part):
+    part._rung = Late(part)
+    part.start()
+    assert part.ended() and part.looks.empty()
