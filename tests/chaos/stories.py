@@ -94,9 +94,7 @@ def reboot_of_a_server_that_is_off(world: World) -> None:
     """It cannot be asked."""
     _quietly_created(world)
     world.reboot()
-    for made in world.cloud.world.made.values():
-        if made.kind == "server":
-            made.status = "SHUTOFF"
+    world.servers_are("SHUTOFF")
 
 
 def stop(world: World) -> None:

@@ -21,6 +21,7 @@ from tests.chaos.walk import Story, Walk
 from tests.chaos.world import LENT_ADDRESS, Fault, World
 from trove import flows as product
 from trove.db.tables import Instance, Operation
+from trove.flows.instance_resize_flavor import GIVEN_UP
 from trove.model.operations import CREATE, RESIZE_FLAVOR
 from trove.model.states import Task
 from trove.workflow.flow import Flow
@@ -204,6 +205,19 @@ def test_a_size_that_the_cloud_keeps_is_shown_and_said() -> None:
         assert (row.flavor_id, row.ram, row.ram_target) == ("3", 2048, None)
         operation = tx.query(Operation).filter_by(kind=RESIZE_FLAVOR).one()
         assert operation.state == "failed"
+
+
+def test_the_guest_of_a_server_that_is_lost_is_not_waited_for() -> None:
+    world = World()
+    FLOWS["resize_flavor_in_vain"](world)
+    world.when("compute.revert", lambda: world.servers_are("ERROR"))
+    world.run()
+    task, why = ended(world)
+    assert task == Task.NONE and why is not None and "start_database" in why
+    with world.database.reading() as tx:
+        operation = tx.query(Operation).filter_by(kind=RESIZE_FLAVOR).one()
+        assert operation.state == "failed"
+        assert operation.updated - operation.created < GIVEN_UP / 3
 
 
 def shown_and_there(world: World) -> tuple[set[str], set[str]]:

@@ -350,6 +350,12 @@ class World:
         """Once, right after a call of that name: somebody else does something."""
         self.planned[name] = deed
 
+    def servers_are(self, status: str) -> None:
+        """The cloud shows them so, whatever it was doing with them."""
+        for made in self.cloud.world.made.values():
+            if made.kind == "server":
+                made.status, made.passing = status, ""
+
     def after(self, name: str) -> None:
         deed = self.planned.pop(name, None) if self._counting else None
         if deed is not None:

@@ -163,7 +163,8 @@ class Deployment:
             return line.execute(sql, values).fetchall()
 
     def unfinished(self) -> str:
-        """What is under way, how far its guests' jobs are, and what these report."""
+        """What is under way, how far its guests' jobs are, what these report, and how
+        the cloud shows their servers."""
         said = [
             f"{kind} at "
             + ", ".join(
@@ -189,6 +190,13 @@ class Deployment:
                 " WHERE o.lock_key IS NOT NULL ORDER BY j.updated DESC LIMIT 6"
             )
         ]
+        with contextlib.closing(self.cloud()) as cloud:
+            for (server,) in self.rows(
+                "SELECT i.server_id FROM operations o JOIN instances i"
+                " ON i.id = o.object_id WHERE o.lock_key IS NOT NULL"
+            ):
+                shown = cloud.compute.show(server) if server else None
+                said += [f"server {shown.status} {shown.fault}"] if shown else []
         return "; ".join(said) or "no operation is under way"
 
     def at_step(self, instance: str, kind: str, step: str) -> int | None:

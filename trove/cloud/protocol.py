@@ -179,6 +179,16 @@ class Server:
     mark: str | None = None
     """What the last rebuild was marked with."""
 
+    @property
+    def moving(self) -> bool:
+        """Whether the cloud is at work on it."""
+        return self.status in ("BUILD", "REBOOT", "RESIZE")
+
+    @property
+    def lost(self) -> bool:
+        """Whether it is not to be had, whoever asks."""
+        return self.status in ("ERROR", "UNKNOWN")
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ServerGroup:

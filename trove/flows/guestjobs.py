@@ -28,6 +28,10 @@ PROBE = 60.0
 """Seconds after which a job that says nothing new is asked for by sending it again."""
 
 
+SOON = 120.0
+"""Seconds of silence after which the cloud is asked for the guest's server."""
+
+
 class JobFailed(errors.Upstream):
     """The guest tried, and could not."""
 
@@ -74,6 +78,30 @@ def unheard(ctx: StepContext, patience: float) -> bool:
     with ctx.claim.database.reading() as tx:
         last = tx.scalar(begun)
     return last is not None and ctx.claim.now() - last > patience
+
+
+def given_up(ctx: StepContext, patience: float) -> bool:
+    """Whether a guest that is asked to take a thing back is waited for no more.
+
+    It has been silent for ``patience`` seconds; sooner, if its server is lost.
+    """
+    if not unheard(ctx, min(SOON, patience)):
+        return False
+    if unheard(ctx, patience):
+        return True
+    found = ctx.cloud.compute.show(str(ctx.instance().server_id))
+    return found is None or found.lost
+
+
+def taken_back(
+    ctx: StepContext, method: str, patience: float, **arguments: typing.Any
+) -> Wait | None:
+    """For an undo: the guest does it, cannot, or is given up."""
+    try:
+        done = carry(ctx, method, turn="back", **arguments)
+    except JobFailed:
+        return None
+    return done if isinstance(done, Wait) and not given_up(ctx, patience) else None
 
 
 def _row(ctx: StepContext, id: str) -> GuestJob | None:

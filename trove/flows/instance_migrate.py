@@ -16,8 +16,6 @@ from trove.model import operations
 from trove.model.states import Task
 from trove.workflow.flow import Flow, Settle, Step, Wait, minutes
 
-MOVING = ("BUILD", "REBOOT", "RESIZE")
-LOST = ("ERROR", "UNKNOWN")
 GIVEN_UP = minutes(15)
 """Seconds of a guest's silence after which its database is not started as before."""
 
@@ -40,18 +38,13 @@ def start_as_before(ctx: StepContext) -> Wait | None:
     """The database runs as it did; what it cannot do, its guest reports."""
     if _going(ctx):
         return None
-    try:
-        done = guestjobs.carry(ctx, "restart_database", turn="back")
-    except guestjobs.JobFailed:
-        return None
-    lost = guestjobs.unheard(ctx, GIVEN_UP)
-    return done if isinstance(done, Wait) and not lost else None
+    return guestjobs.taken_back(ctx, "restart_database", GIVEN_UP)
 
 
 def migrate_server(ctx: StepContext) -> Done:
     """The server is elsewhere, which is not confirmed yet."""
     found = _server(ctx)
-    if found.status in MOVING:
+    if found.moving:
         return ctx.again(f"server {found.id} is {found.status}")
     if found.status == "VERIFY_RESIZE":
         return {"host": found.host}
@@ -69,9 +62,9 @@ def migrate_back(ctx: StepContext) -> Wait | None:
     if _going(ctx):
         return None
     found = ctx.cloud.compute.show(str(ctx.instance().server_id))
-    if found is None or found.status in LOST:
+    if found is None or found.lost:
         return None  # it is not ours to mend: the fault says what the cloud said
-    if found.status in MOVING:
+    if found.moving:
         return ctx.again(f"server {found.id} is {found.status}")
     if found.status != "VERIFY_RESIZE":
         return None
@@ -92,7 +85,7 @@ def confirm_host(ctx: StepContext) -> Done:
     if found.status == "VERIFY_RESIZE":
         ctx.claim.guard(ctx.settings.call_timeout)
         ctx.cloud.compute.confirm(found.id)
-    elif found.status not in MOVING:
+    elif not found.moving:
         return {"server": found.id}
     return Wait(1, f"server {found.id} is {found.status}")
 
@@ -112,7 +105,7 @@ def _server(ctx: StepContext) -> Server:
     found = ctx.cloud.compute.show(id)
     if found is None:
         raise NotMigrated(why=f"server {id} is gone")
-    if found.status in LOST:
+    if found.lost:
         raise NotMigrated(why=found.fault or f"server {id} is {found.status}")
     return found
 

@@ -33,7 +33,6 @@ from trove.workflow.flow import Flow, Settle, Step, Wait, minutes
 
 Done = dict[str, typing.Any] | Wait
 
-MOVING = ("BUILD", "REBOOT", "RESIZE")
 GIVEN_UP = minutes(45)
 """Seconds of silence after which a guest is waited for no more; its cloud may take its
 time for an image."""
@@ -63,7 +62,7 @@ def start_as_before(ctx: StepContext) -> Wait | None:
     """It runs as it did, unless the server that came back has started it already."""
     if _going(ctx) or "rebuild_server" in ctx.claim.steps:
         return None
-    return _unless_lost(ctx, "restart_database", "back")
+    return guestjobs.taken_back(ctx, "restart_database", GIVEN_UP)
 
 
 def keep_data(ctx: StepContext) -> Done:
@@ -76,7 +75,7 @@ def forget_data(ctx: StepContext) -> Wait | None:
     """Nothing was brought back from it, so nobody needs it."""
     if _going(ctx) or "rebuild_server" in ctx.claim.steps:
         return None
-    return _unless_lost(ctx, "forget_data", "back", copy=ctx.operation.id)
+    return guestjobs.taken_back(ctx, "forget_data", GIVEN_UP, copy=ctx.operation.id)
 
 
 def rebuild_server(ctx: StepContext) -> Done:
@@ -97,7 +96,7 @@ def return_server(ctx: StepContext) -> Wait | None:
         waits = _returned(ctx)
     except (NotRebuilt, guestjobs.JobFailed, Refused):
         return None
-    lost = guestjobs.unheard(ctx, GIVEN_UP)
+    lost = guestjobs.given_up(ctx, GIVEN_UP)
     return waits if isinstance(waits, Wait) and not lost else None
 
 
@@ -203,7 +202,7 @@ def _rebuilt(ctx: StepContext, way: str, image: str, bootstrap: str) -> Done:
     found, mark = _server(ctx), f"{ctx.operation.id}-{way}"
     if found.mark == mark and found.status == "ACTIVE":
         return {"server": found.id}
-    if found.status in MOVING:
+    if found.moving:
         return ctx.again(f"server {found.id} is {found.status}")
     if found.mark == mark:
         raise NotRebuilt(why=found.fault or f"server {found.id} is {found.status}")
@@ -301,18 +300,6 @@ def _server(ctx: StepContext) -> Server:
 def _going(ctx: StepContext) -> bool:
     """Whether a delete waits for this to end: it takes a server as it is."""
     return ctx.instance().task == states.Task.DELETING
-
-
-def _unless_lost(
-    ctx: StepContext, method: str, turn: str, **arguments: typing.Any
-) -> Wait | None:
-    """The guest does it, cannot, or is silent for too long."""
-    try:
-        done = guestjobs.carry(ctx, method, turn=turn, **arguments)
-    except guestjobs.JobFailed:
-        return None
-    lost = guestjobs.unheard(ctx, GIVEN_UP)
-    return done if isinstance(done, Wait) and not lost else None
 
 
 STEPS = (

@@ -21,8 +21,6 @@ from trove.model import operations, states
 from trove.model.quotas import RAM
 from trove.workflow.flow import Flow, Settle, Step, Wait, minutes
 
-MOVING = ("BUILD", "REBOOT", "RESIZE")
-LOST = ("ERROR", "UNKNOWN")
 AGAIN, BACK = 30.0, 3
 """Seconds until a size that the cloud confirmed by itself is asked back once more, and
 how often in all: where the disk of the old one is smaller, Nova accepts, and then does
@@ -57,14 +55,14 @@ def start_as_before(ctx: StepContext) -> Wait | None:
             done = guestjobs.carry(ctx, "restart_database", turn="back")
     except guestjobs.JobFailed:
         return None
-    waits = isinstance(done, Wait) and not guestjobs.unheard(ctx, GIVEN_UP)
+    waits = isinstance(done, Wait) and not guestjobs.given_up(ctx, GIVEN_UP)
     return typing.cast(Wait, done) if waits else None
 
 
 def resize_server(ctx: StepContext) -> dict[str, str] | Wait:
     """The server has its new size, which is not confirmed yet."""
     wanted, found = asked(ctx).after.flavor, _server(ctx)
-    if found.status in MOVING:
+    if found.moving:
         return ctx.again(f"server {found.id} is {found.status}")
     if found.flavor != wanted:
         if ctx.claim.steps["resize_server"].attempt:  # it was, and is as it was before
@@ -82,9 +80,9 @@ def resize_back(ctx: StepContext) -> Wait | None:
     """The server has the size before, or it is known that the cloud does not do it."""
     before = asked(ctx).before.flavor
     found = ctx.cloud.compute.show(str(ctx.instance().server_id))
-    if _going(ctx) or _kept(ctx) or found is None or found.status in LOST:
+    if _going(ctx) or _kept(ctx) or found is None or found.lost:
         return None  # it is not ours to mend: the fault says what the cloud said
-    if found.status in MOVING:
+    if found.moving:
         return ctx.again(f"server {found.id} is {found.status}")
     if found.status != "VERIFY_RESIZE" and found.flavor == before:
         return None
@@ -120,7 +118,7 @@ def confirm_size(ctx: StepContext) -> dict[str, str] | Wait:
     if found.status == "VERIFY_RESIZE":
         ctx.claim.guard(ctx.settings.call_timeout)
         ctx.cloud.compute.confirm(found.id)
-    elif found.status not in MOVING:
+    elif not found.moving:
         return {"server": found.id}
     return Wait(1, f"server {found.id} is {found.status}")
 
@@ -198,7 +196,7 @@ def _server(ctx: StepContext) -> Server:
     found = ctx.cloud.compute.show(str(instance.server_id))
     if found is None:
         raise NotResized(why=f"server {instance.server_id} is gone")
-    if found.status in LOST:
+    if found.lost:
         raise NotResized(why=found.fault or f"server {found.id} is {found.status}")
     return found
 

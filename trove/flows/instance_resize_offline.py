@@ -23,8 +23,6 @@ from trove.workflow.flow import Flow, Step, Wait, minutes
 
 Done = dict[str, typing.Any] | Wait
 
-LOST = ("ERROR", "UNKNOWN")
-
 
 class ServerLost(errors.Upstream):
     """The server is not to be had, whoever asks."""
@@ -48,7 +46,7 @@ def start_again(ctx: StepContext) -> Wait | None:
     if _going(ctx):
         return None
     found = ctx.cloud.compute.show(str(ctx.instance().server_id))
-    if found is None or found.status in (*LOST, "ACTIVE"):
+    if found is None or found.lost or found.status == "ACTIVE":
         return None  # what is lost is not ours to mend: the fault says what it was
     return _started(ctx, found)
 
@@ -104,7 +102,7 @@ def _going(ctx: StepContext) -> bool:
 def _server(ctx: StepContext) -> Server:
     id = str(ctx.instance().server_id)
     found = ctx.cloud.compute.show(id)
-    if found is None or found.status in LOST:
+    if found is None or found.lost:
         raise ServerLost(server=id, status=found.status if found else "gone")
     return found
 
