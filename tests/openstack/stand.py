@@ -20,7 +20,7 @@ import requests
 import yaml
 
 from tests.contract.cloud import real
-from tests.system.deployment import VERSIONS
+from tests.system.deployment import VERSIONS, User
 from tests.system.faults import servers
 from tests.system.faults.hosted import Hosted
 from tests.system.faults.servers import until
@@ -35,6 +35,9 @@ DEPLOYMENT, BARE = "tests", "bare"
 """This deployment; and the version of those servers that need no agent."""
 TASKMANAGERS = ("taskmanager-1", "taskmanager-2")
 CONDUCTORS = ("conductor-1", "conductor-2")
+PATIENCE = 1200.0
+"""Seconds: an emulated server takes minutes where another takes seconds."""
+SMALL, LARGE = os.environ.get("TROVE_TEST_FLAVORS", "small,large").split(",")
 
 
 class Stand(Hosted):
@@ -120,6 +123,11 @@ class Stand(Hosted):
                 return list(tx.connection().exec_driver_sql(sql, values or None))
         finally:
             database.close()
+
+    def under_way(self, instance: str) -> bool:
+        """Whether anything is done with it."""
+        sql = "SELECT 1 FROM operations WHERE object_id = %(id)s AND lock_key > ''"
+        return bool(self.rows(sql, id=instance))
 
     def violations(self) -> list[str]:
         """What ``trove-manage audit`` says."""
@@ -217,4 +225,16 @@ class Stand(Hosted):
         self.place.clouds_yaml.write_text(yaml.safe_dump({"clouds": clouds}))
 
 
-__all__ = ["CONDUCTORS", "TASKMANAGERS", "Stand", "until"]
+def outside(user: User, id: str) -> dict[str, typing.Any]:
+    """An instance as it is shown, with the public address, once it has one, alone."""
+
+    def look() -> str | None:
+        addresses = (user.show(id) or {}).get("addresses", ())
+        found = [one["address"] for one in addresses if one["type"] == "public"]
+        return found[0] if found else None
+
+    public = until("it has a public address", look, PATIENCE)
+    return (user.show(id) or {}) | {"ip": [public]}
+
+
+__all__ = ["CONDUCTORS", "LARGE", "PATIENCE", "SMALL", "TASKMANAGERS", "Stand", "until"]

@@ -5,20 +5,16 @@ On a network of the user's with a public address, which is connected to from out
 """
 
 import contextlib
-import os
 import time
 
 import pytest
 
-from tests.openstack.stand import TASKMANAGERS, until
+from tests.openstack.stand import LARGE, PATIENCE, SMALL, TASKMANAGERS, outside, until
 from tests.system.clients import Openstack
 from tests.system.deployment import VERSIONS, User, ask
 
 pytestmark = pytest.mark.openstack
 
-PATIENCE = 1200.0
-"""Seconds: an emulated server takes minutes where another takes seconds."""
-SMALL, LARGE = os.environ.get("TROVE_TEST_FLAVORS", "small,large").split(",")
 PASSWORD = "correct-horse-1"
 
 
@@ -27,7 +23,7 @@ class Story:
 
     def __init__(self, stand, datastore):
         self.stand, self.datastore = stand, datastore
-        self.osc, self.user = Openstack(stand), User(stand, "demo")
+        self.osc, self.user = Openstack(stand), User(stand, "demo", PATIENCE)
         self.name, self.id = f"life-{datastore}", ""
         self.begun = time.monotonic()
 
@@ -49,35 +45,16 @@ class Story:
 
     def wait(self):
         """Until it serves and nothing is under way."""
-
-        def healthy():
-            shown = self.user.show(self.id)
-            assert shown is not None, "it is gone"
-            assert shown["status"] != "ERROR", shown.get("fault")
-            good = (shown["status"], shown["operating_status"]) == ("ACTIVE", "HEALTHY")
-            return shown if good else None
-
-        return until(f"{self.id} is ACTIVE and HEALTHY", healthy, PATIENCE)
-
-    def public(self):
-        """Its public address, once it has one."""
-
-        def look():
-            addresses = self.user.show(self.id)["addresses"]
-            found = [one["address"] for one in addresses if one["type"] == "public"]
-            return found[0] if found else None
-
-        return until("it has a public address", look, PATIENCE)
+        return self.user.wait(self.id)
 
     def enter(self, user="ada", password=PASSWORD, database="shop"):
         """From outside, over TLS, by its public address."""
-        shown = self.user.show(self.id) | {"ip": [self.public()]}
-        line = self.user.connect(shown, user, password, database)
+        line = self.user.connect(outside(self.user, self.id), user, password, database)
         return contextlib.closing(line)
 
     def delete(self):
         self.osc("database", "instance", "delete", self.id)
-        until("it is gone", lambda: self.user.show(self.id) is None, PATIENCE)
+        self.user.gone(self.id)
 
 
 @pytest.fixture(params=["mariadb", "postgresql"])
@@ -129,7 +106,7 @@ def test_a_taskmanager_dies_during_create_and_delete(story):
     for name in TASKMANAGERS:
         story.stand.kill(name)
         story.stand.run(name)
-    until("it is gone", lambda: story.user.show(story.id) is None, PATIENCE)
+    story.user.gone(story.id)
 
 
 def test_the_broker_dies_during_create_and_delete(story):
@@ -139,7 +116,7 @@ def test_the_broker_dies_during_create_and_delete(story):
     story.wait()
     story.osc("database", "instance", "delete", story.id)
     story.stand.break_broker()
-    until("it is gone", lambda: story.user.show(story.id) is None, PATIENCE)
+    story.user.gone(story.id)
 
 
 def made(story, step):

@@ -199,6 +199,11 @@ class Deployment:
                 said += [f"server {shown.status} {shown.fault}"] if shown else []
         return "; ".join(said) or "no operation is under way"
 
+    def under_way(self, instance: str) -> bool:
+        """Whether anything is done with it."""
+        sql = "SELECT 1 FROM operations WHERE object_id = ? AND lock_key IS NOT NULL"
+        return bool(self.rows(sql, instance))
+
     def at_step(self, instance: str, kind: str, step: str) -> int | None:
         """The pid of the taskmanager that holds the operation at that step or later.
 
@@ -252,8 +257,10 @@ class Deployment:
 class User:
     """A user of the deployment, by a cloud of clouds.yaml."""
 
-    def __init__(self, deployment: Deployment, cloud: str) -> None:
-        self.deployment = deployment
+    def __init__(
+        self, deployment: Deployment, cloud: str, patience: float = FOREVER
+    ) -> None:
+        self.deployment, self.patience = deployment, patience
         place = deployment.place
         self.authority = str(place.pki / "ca.pem")
         known = yaml.safe_load(place.clouds_yaml.read_text())["clouds"][cloud]
@@ -314,7 +321,8 @@ class User:
             return shown if good else None
 
         return typing.cast(
-            dict[str, typing.Any], until(f"{id} is ACTIVE and HEALTHY", healthy)
+            dict[str, typing.Any],
+            until(f"{id} is ACTIVE and HEALTHY", healthy, self.patience),
         )
 
     def delete(self, id: str) -> None:
@@ -322,7 +330,7 @@ class User:
         assert answer.status_code == 202, answer.text
 
     def gone(self, id: str) -> None:
-        until(f"{id} is gone", lambda: self.show(id) is None)
+        until(f"{id} is gone", lambda: self.show(id) is None, self.patience)
 
     def connect(
         self, shown: dict[str, typing.Any], user: str, password: str, database: str

@@ -7,12 +7,12 @@ the shell has no command for; plain HTTP the rest.
 
 import typing
 
-import openstack
 import pytest
 
 from tests.system import clients
 from tests.system.clients import NOBODY, Proxy, demos
 from tests.system.deployment import VERSIONS, Deployment, User, until
+from tests.system.subject import by_openstacksdk
 
 pytestmark = [pytest.mark.root, pytest.mark.localcloud]
 
@@ -25,42 +25,7 @@ Any = typing.Any
 
 def test_every_method_of_openstacksdks_proxy(deployment: Deployment) -> None:
     proxy = Proxy(deployment)
-    names = [each.name for each in proxy.flavors()]
-    flavor = proxy.find_flavor(names[0], ignore_missing=False)
-    assert proxy.get_flavor(flavor.id).name == names[0]
-    made = proxy.create_instance(
-        name="by-sdk",
-        flavor=flavor.id,
-        volume={"size": 1},
-        datastore={"type": "mariadb", "version": VERSIONS["mariadb"]},
-    )
-    made = proxy.wait_for_status(made, "ACTIVE", interval=1, wait=300)
-    assert made.id in {each.id for each in proxy.instances()}
-    assert proxy.find_instance("by-sdk", ignore_missing=False).id == made.id
-    assert proxy.get_instance(made.id).datastore["type"] == "mariadb"
-    proxy.update_instance(made.id, name="by-sdk-too")
-    assert proxy.get_instance(made.id).name == "by-sdk-too"
-    proxy.create_database(made, name="shop")
-    assert [each.name for each in proxy.databases(made)] == ["shop"]
-    proxy.create_user(made, name="ann", password="p-of-ann")
-    assert [each.name for each in proxy.users(made)] == ["ann"]
-    for find, name in (("database", "shop"), ("user", "ann")):
-        # the library's own classes say that these cannot be fetched
-        with pytest.raises(openstack.exceptions.MethodNotSupported):
-            getattr(proxy, f"get_{find}")(name, made)
-        with pytest.raises(openstack.exceptions.MethodNotSupported):
-            getattr(proxy, f"find_{find}")(name, made, ignore_missing=False)
-    proxy.delete_user("ann", made, ignore_missing=False)
-    proxy.delete_database("shop", made, ignore_missing=False)
-    assert not made.is_root_enabled(proxy.proxy)
-    assert made.enable_root_user(proxy.proxy)["name"] == "root"
-    assert made.is_root_enabled(proxy.proxy)
-    made.restart(proxy.proxy)
-    proxy.wait_for_status(made, "ACTIVE", interval=1, wait=300)
-    proxy.delete_instance(made, ignore_missing=False)
-    proxy.wait_for_delete(made, interval=1, wait=300)
-    with pytest.raises(openstack.exceptions.NotFoundException):
-        proxy.find_instance("by-sdk-too", ignore_missing=False)
+    by_openstacksdk(proxy, next(proxy.flavors()).name)
     assert proxy.methods() == proxy.called & proxy.methods()
 
 

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every command of ``openstack database``, and openstacksdk, on a real OpenStack.
+
+The same that each ``.ci/run`` does on the one-machine cloud: configuration groups, logs
+in the object store, root, a rebuilt server among them.
+"""
+
+import pytest
+
+from tests.openstack.stand import LARGE, PATIENCE, SMALL, outside
+from tests.system.clients import Openstack, Proxy
+from tests.system.deployment import VERSIONS, User
+from tests.system.subject import Subject, by_openstacksdk
+
+pytestmark = [pytest.mark.openstack, pytest.mark.timeout(3600)]
+
+
+class Outside(Subject):
+    """On a network of the user's, and connected to by its public address."""
+
+    small, large = SMALL, LARGE
+
+    def __init__(self, stand, datastore):
+        super().__init__(Openstack(stand), User(stand, "demo", PATIENCE), datastore)
+        self.placed = ("--nic", f"net-id={stand.network}", "--is-public")
+
+    def enter(self, user, password, database="shop"):
+        seen = outside(self.demo, self.id)
+        return self.demo.connect(seen, user, password, database)
+
+
+@pytest.mark.parametrize("datastore", VERSIONS)
+def test_every_command_on_an_instance(stand, datastore, tmp_path):
+    Outside(stand, datastore).live(tmp_path)
+
+
+def test_every_method_of_openstacksdks_proxy(stand):
+    nics = [{"net-id": stand.network}]
+    by_openstacksdk(Proxy(stand), SMALL, wait=PATIENCE, nics=nics)
