@@ -27,7 +27,8 @@ class OpenstackCloud:
 
     def seen_by(self, address: str, token: str) -> protocol.Caller:
         """Nothing is asked before the first look."""
-        return Caller(address, token, self.access.settings.verify)
+        access = self.access
+        return Caller(address, token, access.settings.verify, access.service_token)
 
 
 def connect(**settings: typing.Any) -> protocol.Cloud:

@@ -6,12 +6,11 @@ import contextlib
 import pytest
 
 from trove import errors
-from trove.cloud.openstack.caller import Caller
 
 
 @pytest.fixture(params=["", "/", "/v2.0", "/v2.0/"])
-def caller(stub, request):
-    made = Caller(f"{stub.url}/network{request.param}", "his-token")
+def caller(stub, cloud, request):
+    made = cloud.seen_by(f"{stub.url}/network{request.param}", "his-token")
     with contextlib.closing(made):
         yield made
 
@@ -22,7 +21,26 @@ def test_what_his_token_shows_is_there(stub, caller):
     stub.on("GET", "/v2.0/subnets/s1$", {"subnet": {"id": "s1", "network_id": "n1"}})
     assert caller.network("n1") and caller.port("p1")
     assert caller.subnet("s1") == "n1"
-    assert {asked.headers["X-Auth-Token"] for asked in stub.requests} == {"his-token"}
+    asked = stub.asked("GET", "/v2.0/")
+    assert {one.headers["X-Auth-Token"] for one in asked} == {"his-token"}
+
+
+def test_our_own_token_goes_with_it(stub, caller):
+    """Neutron takes a token then that ended on the way; ours is got once."""
+    stub.on("GET", "/v2.0/networks/n1$", {"network": {"id": "n1"}})
+    assert caller.network("n1") and caller.network("n1")
+    assert {one.headers["X-Service-Token"] for one in stub.asked("GET", "n1")} == {
+        "token-1"
+    }
+
+
+def test_a_token_of_ours_that_is_refused_is_got_anew(stub, caller):
+    def judged(request):
+        fresh = request.headers["X-Service-Token"] == "token-2"
+        return (200, {"network": {"id": "n1"}}) if fresh else (401, {})
+
+    stub.on("GET", "/v2.0/networks/n1$", judged)
+    assert caller.network("n1")
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
