@@ -53,7 +53,9 @@ def tokens(tx: orm.Session) -> Iterator[str]:
         yield f"an Idempotency-Key of project {project} stands for {count} operations"
     for id, kind in tx.execute(
         sa.select(Operation.id, Operation.kind).where(
-            Operation.client_token.is_not(None), Operation.body_hash.is_(None)
+            Operation.client_token.is_not(None),
+            Operation.body_hash.is_(None),
+            Operation.sealed_hash.is_(None),
         )
     ):
         yield f"operation {id} ({kind}) has an Idempotency-Key and no hash of its body"

@@ -70,7 +70,7 @@ def open(
         request_id=request_id,
         user=user,
         client_token=client_token,
-        body_hash=body_hash,
+        sealed_hash=body_hash,
         lock_key=None if after else lock_of(object_type, object_id),
         after=after,
         **_unborn(deadline),
@@ -167,7 +167,7 @@ def replayed(
             Operation.project == project, Operation.client_token == client_token
         )
     )
-    if earlier is not None and earlier.body_hash != hash:
+    if earlier is not None and (earlier.sealed_hash or earlier.body_hash) != hash:
         raise errors.IdempotencyMismatch()
     return earlier
 

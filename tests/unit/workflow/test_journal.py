@@ -104,6 +104,25 @@ def test_the_same_token_and_body_finds_the_same_operation(desk):
             journal.replayed(tx, "p", "t", "another")
 
 
+def test_what_a_token_came_with_is_not_to_be_guessed_at(desk):
+    """A body may hold a password: who has the rows alone cannot try one."""
+    hash = journal.body_hash({"password": "sommer"})
+    desk.accept(client_token="t", body_hash=hash)
+    with desk.database.reading() as tx:
+        (row,) = tx.connection().exec_driver_sql("SELECT * FROM operations")
+    assert "t" in row and hash not in str(row)
+
+
+def test_a_token_that_an_older_release_wrote_down_counts(desk):
+    operation = desk.accept(client_token="t")
+    old = "UPDATE operations SET body_hash = 'h'"
+    desk.database.run(lambda tx: tx.connection().exec_driver_sql(old))
+    with desk.database.reading() as tx:
+        assert journal.replayed(tx, "p", "t", "h").id == operation
+        with pytest.raises(errors.IdempotencyMismatch):
+            journal.replayed(tx, "p", "t", "another")
+
+
 def test_the_body_hash_does_not_depend_on_order(desk):
     assert journal.body_hash({"a": 1, "b": [2]}) == journal.body_hash(
         {"b": [2], "a": 1}

@@ -19,7 +19,7 @@ from trove.model.states import OperationState
 SHOWN = tuple(
     column
     for column in sa.inspect(Operation).columns
-    if column.name not in ("input", "client_token", "body_hash")
+    if column.name not in ("input", "client_token", "body_hash", "sealed_hash")
 )
 
 

@@ -51,6 +51,10 @@ class Operation(Record):
     request_id: orm.Mapped[str | None] = orm.mapped_column(sa.String(64))
     client_token: orm.Mapped[str | None] = orm.mapped_column(sa.String(255))
     body_hash: orm.Mapped[str | None] = orm.mapped_column(sa.String(64))
+    """As releases before 0011 wrote it; nobody does now."""
+    sealed_hash: orm.Mapped[typing.Any | None] = orm.mapped_column(Sealed())
+    """Of the body that the token came with. There may be a password in it, which a
+    bare hash lets anybody guess at who has the database."""
     lock_key: orm.Mapped[str | None] = orm.mapped_column(sa.String(96))
     after: orm.Mapped[str | None] = orm.mapped_column(sa.String(36))
     """The live operation this one is queued behind; it gets the lock when that ends."""

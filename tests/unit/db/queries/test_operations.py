@@ -16,7 +16,7 @@ def test_they_are_listed_newest_first_without_their_input(database, operation):
         rows = operations.page(tx)
         assert [row["id"] for row in rows] == [second, first]
         assert "canary-input" not in str(rows)
-        assert not {"input", "client_token", "body_hash"} & set(rows[0])
+        assert not {"input", "client_token", "body_hash", "sealed_hash"} & set(rows[0])
         (stuck,) = operations.page(tx, states=[OperationState.STUCK])
         assert stuck["id"] == second
         (of_one,) = operations.page(tx, object_id="i-1")
