@@ -17,7 +17,7 @@ from trove.api import policy
 from trove.api.resources import TABLE
 from trove.api.table import Route
 from trove.db.queries import deeds
-from trove.db.tables import Deed, Event, GuestReport
+from trove.db.tables import DatastoreVersion, Deed, Event, GuestReport
 from trove.model.states import Task
 from trove.taskmanager.housekeeping import Housekeeping
 
@@ -280,3 +280,30 @@ def test_root_with_a_password_of_the_callers_is_answered_again(world: World) -> 
         (deed,) = tx.scalars(sa.select(Deed))
     assert "of-my-own" not in repr(vars(deed))
     assert "of-my-own" not in _rows(world)
+
+
+def test_a_key_is_known_when_its_upgrade_is_over(world: World) -> None:
+    """The instance has the version already, which a new request is told."""
+    newer = {
+        "name": "11.8",
+        "datastore_name": "mariadb",
+        "datastore_manager": "mariadb",
+        "version": "11.8.3",
+        "image_tags": ["trove", "guest"],
+        "active": True,
+    }
+    path = "mgmt/datastore-versions"
+    world.ask("POST", path, {"version": newer}, caller="admin")
+    id, body = world.active(), {"instance": {"datastore_version": "11.8"}}
+    first = world.ask("PATCH", f"instances/{id}", body, headers=KEY)
+    assert first.status_int == 202, first.text
+    world.finish(id)
+    with world.database.reading() as tx:
+        named = DatastoreVersion.name == "11.8"
+        version = tx.scalars(sa.select(DatastoreVersion.id).where(named)).one()
+    world.change(id, version_id=version)
+    again = world.ask("PATCH", f"instances/{id}", body, headers=KEY)
+    assert (again.status_int, again.body) == (first.status_int, first.body)
+    assert [one.kind for one in world.operations(id)].count("instance.upgrade") == 1
+    new = world.ask("PATCH", f"instances/{id}", body)
+    assert new.status_int == 400 and "already" in new.text

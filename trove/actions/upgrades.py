@@ -38,10 +38,11 @@ def upgrade(
         row = instances.load(tx, id, project)
         _, present = datastores.version_by_id(tx, row.version_id, inactive=True)
         owner, version = datastores.version(tx, present.datastore_id, which)
-    _check_version(owner, present, version)
     image = services.images.image(version)
 
     def work(tx: orm.Session) -> tuple[str, str]:
+        # in here, where a token that is known is no new request: it has the version now
+        _check_version(owner, present, version)
         datastores.hold(tx, version.id)
         row = _held(services, tx, id, project)
         if row.version_id != present.id:
