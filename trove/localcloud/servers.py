@@ -58,6 +58,8 @@ class Workshop:
 
     def build(self, server: things.Server) -> None:
         """The machine exists and runs."""
+        if server.root:
+            self.disks.create(server.root, self._of(things.Volume, server.root).size)
         files = self._first_files(server)
         self.machines.prepare(server.id, files, server.generation)
         self.boot(server)

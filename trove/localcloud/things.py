@@ -148,6 +148,8 @@ class Volume(Thing):
     zone: str = "nova"
     user: str = ""
     metadata: dict[str, str] = dataclasses.field(default_factory=dict)
+    image: str | None = None
+    """That it was made of, as a server's root."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -185,6 +187,8 @@ class Server(Thing):
     user_data: str | None = None
     config_drive: bool = False
     old_flavor: str | None = None
+    root: str | None = None
+    """The volume that its root is; None: it is on the host."""
     generation: int = 0
     """How often it was rebuilt."""
     fault: dict[str, object] | None = None

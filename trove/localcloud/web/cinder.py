@@ -52,7 +52,7 @@ def _view(
         "availability_zone": row.zone,
         "metadata": dict(row.metadata),
         "attachments": [_attached(row, attachment)] if attachment else [],
-        "bootable": "false",
+        "bootable": "true" if row.image else "false",
         "encrypted": False,
         "multiattach": False,
         "replication_status": None,

@@ -127,6 +127,11 @@ def _rebuild(call: calls.Call, id: str, values: Body) -> Body:
     with call.cloud.store.transaction() as tx:
         image = nova_boot.image(tx, values.get("imageRef"))
         server = _begin(call, tx, id, "rebuild", states, "rebuilding")
+        if server.root and call.version < (2, 93) and image.id != server.image:
+            raise calls.Fault(
+                400,
+                "Unable to rebuild with a different image for a volume-backed server.",
+            )
         server.image, server.layers = image.id, list(image.layers)
         server.generation += 1
         server.wanted, server.fault = "running", None
@@ -222,6 +227,8 @@ def detach(call: calls.Call, id: str, volume: str) -> calls.Answer:
     with call.cloud.store.transaction() as tx:
         _begin(call, tx, id, "detach_volume", states, None)
         row = _attached(tx, id, volume)
+        if row.node == nova_boot.ROOT:
+            raise calls.Fault(403, "Cannot detach a root device volume")
         row.state = "detaching"
         tx.put(row)
         if held := tx.get(things.Volume, volume):

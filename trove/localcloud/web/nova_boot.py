@@ -13,13 +13,15 @@ from trove.localcloud.web import calls, neutron_ports
 Body = dict[str, typing.Any]
 MOST_USER_DATA = 65535
 MOST_TAGS = 50
+ROOT = "/dev/vda"
 NODES = [f"/dev/vd{letter}" for letter in "bcdefghijklmnopqrstuvwxyz"]
 
 
 def order(call: calls.Call, tx: stores.Transaction, body: Body) -> things.Server:
     """The rows of a new server; nothing is written when anything is wrong."""
     flavor = _flavor(tx, body.get("flavorRef"))
-    chosen = image(tx, body.get("imageRef"))
+    root, volumes = _mapping(body)
+    chosen = image(tx, root["uuid"] if root else body.get("imageRef"))
     now = tx.now()
     server = things.Server(
         id=str(uuid.uuid4()),
@@ -37,7 +39,9 @@ def order(call: calls.Call, tx: stores.Transaction, body: Body) -> things.Server
         user_data=user_data(body.get("user_data")),
         config_drive=bool(body.get("config_drive")),
     )
-    for devices in _mapping(body):
+    if root:
+        _rooted(tx, server, root, now)
+    for devices in volumes:
         attach(tx, server, devices, now)
     _networks(call, tx, server, body)
     hints = call.body().get("os:scheduler_hints") or {}  # beside the server's order
@@ -136,11 +140,11 @@ def user_data(given: object) -> str | None:
     return str(given)
 
 
-def _mapping(body: Body) -> list[Body]:
-    """The volumes of a block device mapping; its root is the image."""
+def _mapping(body: Body) -> tuple[Body | None, list[Body]]:
+    """Of a block device mapping: a root that becomes a volume, and the volumes."""
     mapping = body.get("block_device_mapping_v2")
     if mapping is None:
-        return []
+        return None, []
     if not isinstance(mapping, list):
         raise calls.Fault(400, "Invalid input for block_device_mapping_v2.")
     if not any(str(entry.get("boot_index")) == "0" for entry in mapping):
@@ -149,16 +153,42 @@ def _mapping(body: Body) -> list[Body]:
             "Block Device Mapping is Invalid: Boot sequence for the instance and image/"
             "block device mapping combination is not valid.",
         )
-    volumes = []
+    root, volumes = None, []
     for entry in mapping:
         kind = (entry.get("source_type"), entry.get("destination_type"))
-        if kind == ("volume", "volume") and str(entry.get("boot_index")) != "0":
+        boots = str(entry.get("boot_index")) == "0"
+        if kind == ("image", "volume") and boots and not body.get("imageRef"):
+            root = entry
+        elif kind == ("volume", "volume") and not boots:
             volumes.append(entry)
         elif kind != ("image", "local"):
             raise calls.Fault(
                 400, f"Block Device Mapping is Invalid: {kind} is not had."
             )
-    return volumes
+    return root, volumes
+
+
+def _rooted(
+    tx: stores.Transaction, server: things.Server, entry: Body, now: float
+) -> None:
+    """The rows of a volume that is made with its server, as its root."""
+    size = entry.get("volume_size")
+    if not isinstance(size, int) or size < 1:
+        raise calls.Fault(
+            400,
+            "Images with destination_type 'volume' need to have a non-zero size "
+            "specified",
+        )
+    about = (str(uuid.uuid4()), server.project, "", now, now)
+    volume = things.Volume(*about, size, "attaching", zone=server.zone)
+    volume.user, volume.image = server.user, str(entry["uuid"])
+    if (kind := entry.get("volume_type")) not in (None, volume.type):
+        raise calls.Fault(400, f"Volume type {kind} could not be found.")
+    server.root = volume.id
+    tx.put(volume)
+    held = things.Attachment(*about, server.id, ROOT, "attaching")
+    held.delete_with_server = bool(entry.get("delete_on_termination"))
+    tx.put(held)
 
 
 def attach(

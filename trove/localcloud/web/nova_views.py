@@ -117,10 +117,7 @@ def detail(call: calls.Call, server: things.Server, rows: Around) -> View:
         "user_id": server.user,
         "metadata": dict(server.metadata),
         "hostId": hashlib.sha256(server.project.encode()).hexdigest()[:56],
-        "image": {
-            "id": server.image,
-            "links": [links(call, "images", server.image)[1]],
-        },
+        "image": _image(call, server),
         "flavor": _embedded(call, server, rows),
         "created": calls.iso(server.created),
         "updated": calls.iso(server.updated),
@@ -154,6 +151,13 @@ def detail(call: calls.Call, server: things.Server, rows: Around) -> View:
         shown["fault"] = {**server.fault, "created": calls.iso(created)}
     _later(call, server, shown)
     return shown
+
+
+def _image(call: calls.Call, server: things.Server) -> View | str:
+    """What its root was made of; of a root that is a volume, Nova does not say."""
+    if server.root:
+        return ""
+    return {"id": server.image, "links": [links(call, "images", server.image)[1]]}
 
 
 def _later(call: calls.Call, server: things.Server, shown: View) -> None:

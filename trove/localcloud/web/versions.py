@@ -10,7 +10,7 @@ import webob
 from trove.localcloud.web import calls
 
 LEAST = {"compute": (2, 1), "volume": (3, 0)}
-MOST = {"compute": (2, 90), "volume": (3, 59)}
+MOST = {"compute": (2, 93), "volume": (3, 59)}
 TYPES = {"compute": "compute", "volume": "volume"}
 IDS = {"compute": "v2.1", "volume": "v3.0", "network": "v2.0", "image": "v2.9"}
 PATHS = {

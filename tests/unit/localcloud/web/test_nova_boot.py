@@ -30,6 +30,59 @@ def mapping(volume, root=True):
     return [image, entry] if root else [entry]
 
 
+def root(web, **values):
+    return {
+        "source_type": "image",
+        "destination_type": "volume",
+        "boot_index": 0,
+        "uuid": web.image(),
+        "volume_size": 3,
+        "delete_on_termination": True,
+    } | values
+
+
+def test_a_root_may_be_a_volume_of_the_cloud(web):
+    """Nova makes it of the image, and does not say of which."""
+    own = web.volume()
+    mapped = [root(web), *mapping(own, root=False)]
+    server = web.boot(imageRef="", block_device_mapping_v2=mapped)
+    shown = web("GET", f"{SERVERS}/{server}")["server"]
+    assert shown["image"] == ""
+    made, held = (one["id"] for one in shown["os-extended-volumes:volumes_attached"])
+    assert held == own or made == own
+    (made,) = {made, held} - {own}
+    volume = web("GET", f"/volume/v3/p/volumes/{made}")["volume"]
+    assert (volume["size"], volume["bootable"]) == (3, "true")
+    assert web.get(things.Attachment, made).node == "/dev/vda"
+    assert web.get(things.Attachment, own).node == "/dev/vdb"
+    path = f"{SERVERS}/{server}/os-volume_attachments/{made}"
+    assert "root device" in web.refused(403, "DELETE", path)
+
+
+def test_a_volume_is_built_anew_since_2_93(web):
+    server = web.boot(imageRef="", block_device_mapping_v2=[root(web)])
+    with web.rows.transaction() as tx:
+        row = tx.get(things.Server, server)
+        row.image = "an older one"
+        tx.put(row)
+    path, body = f"{SERVERS}/{server}/action", {"rebuild": {"imageRef": web.image()}}
+    said = web.refused(400, "POST", path, body, version="2.92")
+    assert "volume-backed" in said
+    web("POST", path, body, version="2.93", status=202)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"volume_size": 0}, {"volume_size": None}, {"uuid": "none"}, {"volume_type": "x"}],
+)
+def test_a_root_that_cannot_be_makes_nothing(web, values):
+    mapped = [root(web, **values)]
+    body = order(web, imageRef="", block_device_mapping_v2=mapped)
+    web.refused(400, "POST", SERVERS, body)
+    assert web("GET", SERVERS) == {"servers": []}
+    assert web("GET", "/volume/v3/p/volumes/detail")["volumes"] == []
+
+
 def test_an_order_is_rows_and_the_keeper_is_woken(web):
     volume, port = web.volume(), web.port()
     text = base64.b64encode(b"#cloud-config").decode()
@@ -62,6 +115,7 @@ def test_an_order_is_rows_and_the_keeper_is_woken(web):
         {"networks": [{"port": "none"}]},
         {"block_device_mapping_v2": mapping("none")},
         {"block_device_mapping_v2": mapping("none", root=False)},
+        {"block_device_mapping_v2": [mapping("none")[0] | {"boot_index": 1}]},
         {"tags": ["a,b"]},
         {"tags": ["x" * 61]},
         {"metadata": {"a": 1}},
