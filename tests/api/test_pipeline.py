@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import pathlib
+import shutil
 import socket
 import subprocess
 import sys
@@ -289,14 +290,38 @@ def _asked(path: pathlib.Path, request: bytes) -> bytes:
         return b"".join(iter(lambda: line.recv(65536), b""))
 
 
-def test_an_operators_own_gunicorn_serves_it(
-    tmp_path: pathlib.Path, configured: dict[str, str]
+def gunicorn(place: pathlib.Path) -> list[str]:
+    return [
+        *(sys.executable, "-m", "gunicorn", "--bind", f"unix:{place}"),
+        *("--workers", "2", "--threads", "4", "trove.wsgi:application"),
+    ]
+
+
+def uwsgi(place: pathlib.Path) -> list[str]:
+    if shutil.which("uwsgi") is None:
+        pytest.skip("not installed: uwsgi-core uwsgi-plugin-python3")
+    return [
+        *("uwsgi", "--plugin", "python3", "--http-socket", str(place), "--master"),
+        *("--processes", "2", "--threads", "4", "--enable-threads", "--lazy-apps"),
+        *("--die-on-term", "--virtualenv", sys.prefix),
+        *("--module", "trove.wsgi:application"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("command", "ready"),
+    [(gunicorn, b"Booting worker"), (uwsgi, b"WSGI app 0 (mountpoint='') ready")],
+)
+def test_an_operators_own_server_serves_it(
+    tmp_path: pathlib.Path,
+    configured: dict[str, str],
+    command: typing.Callable[[pathlib.Path], list[str]],
+    ready: bytes,
 ) -> None:
     """As doc/install has it: it answers, and refuses who shows no token."""
     place = tmp_path / "s"
-    words = ["--bind", f"unix:{place}", "--workers", "2", "--threads", "4"]
     with subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", *words, "trove.wsgi:application"],
+        command(place),
         env=configured,
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
@@ -304,7 +329,8 @@ def test_an_operators_own_gunicorn_serves_it(
     ) as server:
         assert server.stderr is not None
         try:
-            assert any(b"Listening at" in line for line in server.stderr)
+            for _ in range(2):  # one process each
+                assert any(ready in line for line in server.stderr)
             said = _asked(place, b"GET / HTTP/1.0\r\n\r\n")
             assert b" 200 OK\r\n" in said and b'"v1.0"' in said
             name = b"GET /v1.0/p/instances/a%2Fb HTTP/1.0\r\n\r\n"
