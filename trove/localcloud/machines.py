@@ -6,6 +6,7 @@ come back; what runs is asked of LXC, never remembered.
 """
 
 import dataclasses
+import logging
 import os
 import pathlib
 import shutil
@@ -14,6 +15,8 @@ import typing
 
 from trove import errors
 from trove.localcloud import containers, programs
+
+LOG = logging.getLogger(__name__)
 
 RUNNING = "RUNNING"
 STOPPED = "STOPPED"
@@ -102,9 +105,23 @@ class Machines:
         new.rename(file)
 
     def start(self, server: str) -> None:
-        """The machine runs."""
+        """The machine runs.
+
+        On a loaded host its start may take too long, or meet what is left of its last
+        run: it is tried once more.
+        """
         if self.running(server):
             return
+        try:
+            self._start(server)
+        except programs.ProgramFailed as failed:
+            if self.running(server):
+                return
+            LOG.warning("machine %s: %s; it is started anew", server, failed)
+            self.kill(server)
+            self._start(server)
+
+    def _start(self, server: str) -> None:
         log = str(self.home(server) / "lxc.log")
         try:
             self._lxc("start", server, "-l", "WARN", "-o", log, within=60)

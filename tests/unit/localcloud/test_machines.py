@@ -48,6 +48,33 @@ def test_a_machine_that_runs_is_not_started_again(ours, host, tmp_path):
     assert not [line for line in host.lines() if "lxc-start" in line]
 
 
+def test_a_machine_that_does_not_start_at_once_is_started_anew(ours, host, tmp_path):
+    configured(ours, tmp_path)
+    tries = []
+
+    def slow(argv):
+        tries.append(argv)
+        if len(tries) == 1:
+            raise programs.ProgramFailed("lxc-start", "time-out", "no end after 60 s")
+        return ""
+
+    host.answers["lxc-start"] = slow
+    ours.start("s1")
+    assert len(tries) == 2
+
+
+def test_a_machine_that_runs_in_the_end_has_started(ours, host, tmp_path):
+    configured(ours, tmp_path)
+
+    def late(argv):
+        host.answers["lxc-info"] = "RUNNING"
+        raise programs.ProgramFailed("lxc-start", "time-out", "no end after 60 s")
+
+    host.answers["lxc-start"] = late
+    ours.start("s1")
+    assert len([line for line in host.lines() if "lxc-start" in line]) == 1
+
+
 def test_why_a_machine_did_not_start_is_said(ours, host, tmp_path):
     configured(ours, tmp_path)
     host.failures.add("lxc-start")
