@@ -24,6 +24,13 @@ class Outside(Subject):
         super().__init__(Openstack(stand), User(stand, "demo", PATIENCE), datastore)
         self.placed = ("--nic", f"net-id={stand.network}", "--is-public")
 
+    def renamed(self):
+        """What a change of access does not say is as it is by default: private."""
+        super().renamed()
+        update = ("database", "instance", "update", self.id)
+        self.osc(*update, "--is-public", "--allowed-cidr", "10.0.0.0/8")
+        self.settled()
+
     def enter(self, user, password, database="shop"):
         seen = outside(self.demo, self.id)
         return self.demo.connect(seen, user, password, database)
