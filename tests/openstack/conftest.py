@@ -37,8 +37,12 @@ def stand():
 
 def listed():
     """What there is of everything that a database service makes, by kind."""
-    with contextlib.closing(real.connection(ADMIN)) as admin:
+    with (
+        contextlib.closing(real.connection(ADMIN)) as admin,
+        contextlib.closing(real.connection(real.SERVICE)) as own,
+    ):
         found = {
+            "objects": objects(own),
             "servers": admin.compute.servers(all_projects=True),
             "server groups": admin.compute.server_groups(all_projects=True),
             "volumes": admin.block_storage.volumes(all_projects=True),
@@ -56,6 +60,14 @@ def listed():
             )
             for kind, things in found.items()
         }
+
+
+def objects(own):
+    """What the service keeps in the object store, where there is one: logs."""
+    if not own.has_service("object-store"):
+        return
+    for container in own.object_store.containers():
+        yield from own.object_store.objects(container)
 
 
 @pytest.fixture(scope="session")

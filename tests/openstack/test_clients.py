@@ -11,6 +11,7 @@ from tests.openstack.stand import LARGE, PATIENCE, SMALL, outside
 from tests.system.clients import Openstack, Proxy
 from tests.system.deployment import VERSIONS, User
 from tests.system.subject import Subject, by_openstacksdk
+from trove.cloud.openstack import OpenstackCloud
 
 pytestmark = [pytest.mark.openstack, pytest.mark.timeout(3600)]
 
@@ -30,6 +31,9 @@ class Outside(Subject):
         update = ("database", "instance", "update", self.id)
         self.osc(*update, "--is-public", "--allowed-cidr", "10.0.0.0/8")
         self.settled()
+
+    def cloud(self):
+        return OpenstackCloud(self.demo.deployment.cloud)
 
     def enter(self, user, password, database="shop"):
         seen = outside(self.demo, self.id)

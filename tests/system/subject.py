@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What ``openstack database`` can do with an instance, on whatever cloud it is."""
 
+import contextlib
 import json
 import typing
 
@@ -203,14 +204,16 @@ class Subject:
         """Of its version: the one that its server has."""
         deployment = self.demo.deployment
         rows = clients.library(deployment, "admin").mgmt_ds_versions.list()
-        (tags,) = [v.image_tags for v in rows if v.datastore_name == self.datastore]
-        cloud = deployment.cloud()
-        try:
+        ours = (self.datastore, self.version)
+        (tags,) = [v.image_tags for v in rows if (v.datastore_name, v.name) == ours]
+        with contextlib.closing(self.cloud()) as cloud:
             found = cloud.images.newest(tuple(tags))
             assert found is not None
-            return found.id
-        finally:
-            cloud.close()
+            return str(found.id)
+
+    def cloud(self) -> Any:
+        """The cloud as the control plane sees it; to be closed."""
+        return self.demo.deployment.cloud()
 
     def cannot(self) -> None:
         """Replicas come later; another version must be another."""
