@@ -39,10 +39,10 @@ def listed():
     """What there is of everything that a database service makes, by kind."""
     with (
         contextlib.closing(real.connection(ADMIN)) as admin,
-        contextlib.closing(real.connection(real.SERVICE)) as own,
+        contextlib.closing(real.connection(real.USER)) as user,
     ):
         found = {
-            "objects": objects(own),
+            "objects": objects(user),
             "servers": admin.compute.servers(all_projects=True),
             "server groups": admin.compute.server_groups(all_projects=True),
             "volumes": admin.block_storage.volumes(all_projects=True),
@@ -62,12 +62,12 @@ def listed():
         }
 
 
-def objects(own):
-    """What the service keeps in the object store, where there is one: logs."""
-    if not own.has_service("object-store"):
+def objects(user):
+    """What is kept for a user in the object store, where there is one: logs."""
+    if not user.has_service("object-store"):
         return
-    for container in own.object_store.containers():
-        yield from own.object_store.objects(container)
+    for container in user.object_store.containers():
+        yield from user.object_store.objects(container)
 
 
 @pytest.fixture(scope="session")
