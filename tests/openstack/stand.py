@@ -228,13 +228,16 @@ class Stand(Hosted):
 def outside(user: User, id: str) -> dict[str, typing.Any]:
     """An instance as it is shown, with the public address, once it has one, alone."""
 
-    def look() -> str | None:
-        addresses = (user.show(id) or {}).get("addresses", ())
-        found = [one["address"] for one in addresses if one["type"] == "public"]
-        return found[0] if found else None
+    def look() -> dict[str, typing.Any] | None:
+        shown = user.show(id) or {"addresses": ()}
+        known = [
+            one["address"] for one in shown["addresses"] if one["type"] == "public"
+        ]
+        return shown | {"ip": known} if known else None
 
-    public = until("it has a public address", look, PATIENCE)
-    return (user.show(id) or {}) | {"ip": [public]}
+    return typing.cast(
+        dict[str, typing.Any], until("it has a public address", look, PATIENCE)
+    )
 
 
 __all__ = ["CONDUCTORS", "LARGE", "PATIENCE", "SMALL", "TASKMANAGERS", "Stand", "until"]

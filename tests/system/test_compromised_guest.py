@@ -21,7 +21,6 @@ import pytest
 from tests.system.attacks import broker
 from tests.system.deployment import ask, until
 from trove.localcloud import rabbitmq
-from trove.model.health import SILENT_AFTER
 
 pytestmark = [pytest.mark.root, pytest.mark.localcloud]
 
@@ -205,9 +204,9 @@ def test_what_a_guest_listens_on_lets_nobody_in(pair):
 # -- floods ----------------------------------------------------------------------------
 
 
-HEARD = SILENT_AFTER - 30.0
-"""Seconds within which a guest is heard while another floods: far from what a user is
-told of as silence. What the flood brought before it was cut is read first."""
+LATE = 25.0
+"""Seconds that a heartbeat may come later than it should, while another floods: what
+the flood brought before it was cut stands before it, and is read first."""
 
 
 class Listener(threading.Thread):
@@ -253,7 +252,7 @@ def test_a_flood_drowns_nobody(pair):
     listener.over.set()
     listener.join()
     print(f"the longest silence of the other guest: {listener.longest:.1f} s; {told}")
-    assert listener.longest < HEARD
+    assert listener.longest < 12 + LATE  # every ten seconds, a fifth more or less
     channels, connections, sent = told
     assert channels["code"] == connections["code"] == 530, told
     assert 0 < connections["connections"] <= 10

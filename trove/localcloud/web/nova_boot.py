@@ -21,7 +21,7 @@ def order(call: calls.Call, tx: stores.Transaction, body: Body) -> things.Server
     """The rows of a new server; nothing is written when anything is wrong."""
     flavor = _flavor(tx, body.get("flavorRef"))
     root, volumes = _mapping(body)
-    chosen = image(tx, root["uuid"] if root else body.get("imageRef"))
+    chosen = image(tx, root.get("uuid") if root else body.get("imageRef"))
     now = tx.now()
     server = things.Server(
         id=str(uuid.uuid4()),

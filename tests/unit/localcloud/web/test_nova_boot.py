@@ -73,7 +73,13 @@ def test_a_volume_is_built_anew_since_2_93(web):
 
 @pytest.mark.parametrize(
     "values",
-    [{"volume_size": 0}, {"volume_size": None}, {"uuid": "none"}, {"volume_type": "x"}],
+    [
+        {"volume_size": 0},
+        {"uuid": None},
+        {"volume_size": None},
+        {"uuid": "none"},
+        {"volume_type": "x"},
+    ],
 )
 def test_a_root_that_cannot_be_makes_nothing(web, values):
     mapped = [root(web, **values)]
