@@ -33,6 +33,8 @@ ADMIN, ADDRESS = "TROVE_TEST_CLOUD_ADMIN", "TROVE_TEST_ADDRESS"
 MANAGEMENT, NOTIFICATIONS = "TROVE_TEST_MANAGEMENT", "TROVE_TEST_NOTIFICATIONS"
 DEPLOYMENT, BARE = "tests", "bare"
 """This deployment; and the version of those servers that need no agent."""
+NEXT = {"mariadb": "11.8"}
+"""What a version is upgraded to: an image of the next Debian."""
 TASKMANAGERS = ("taskmanager-1", "taskmanager-2")
 CONDUCTORS = ("conductor-1", "conductor-2")
 PATIENCE = 1200.0
@@ -100,11 +102,12 @@ class Stand(Hosted):
 
     def _register(self) -> None:
         """The datastores, by the tags of the images that the cloud has."""
-        for datastore, version in VERSIONS.items():
+        for datastore, version in (*VERSIONS.items(), *NEXT.items()):
             tags = f"trove,{datastore},{version}"
             words = ("register", datastore, version, "--manager", datastore)
-            more = ("--image-tags", tags, "--default")
-            self.manage("datastore", "version", *words, *more)
+            more = ("--default",) if VERSIONS[datastore] == version else ()
+            words = ("version", *words, "--image-tags", tags, *more)
+            self.manage("datastore", *words)
         tags = os.environ.get("TROVE_TEST_IMAGE_TAGS", "trove")
         words = ("register", "mariadb", BARE, "--manager", "mariadb")
         self.manage("datastore", "version", *words, "--image-tags", tags)
@@ -240,4 +243,13 @@ def outside(user: User, id: str) -> dict[str, typing.Any]:
     )
 
 
-__all__ = ["CONDUCTORS", "LARGE", "PATIENCE", "SMALL", "TASKMANAGERS", "Stand", "until"]
+__all__ = [
+    "CONDUCTORS",
+    "LARGE",
+    "NEXT",
+    "PATIENCE",
+    "SMALL",
+    "TASKMANAGERS",
+    "Stand",
+    "until",
+]

@@ -6,7 +6,6 @@ import uuid
 import pytest
 
 from tests.openstack import conftest, machine
-from trove.cmd import guestimage
 from trove.flows import userdata
 from trove.flows.context import Settings
 from trove.guestimage import builder
@@ -21,10 +20,7 @@ BOOTED = 900.0
 def test_the_same_inputs_are_the_same_file(image, tmp_path):
     label = builder.Label.read(image)
     again = tmp_path / "again.qcow2"
-    datastore, version = label.tags[1:]
-    which = ["--datastore", datastore, "--version", version]
-    argv = ["build", *which, "--output", str(again), "--cache-dir", conftest.CACHE]
-    assert guestimage.main(argv) == 0
+    conftest.build(again, *label.tags[1:])
     assert builder.Label.read(again).sha256 == label.sha256
     for what in ("spdx.json", "rules.json"):
         one, two = (builder.beside(path, what).read_bytes() for path in (image, again))
@@ -41,7 +37,8 @@ def test_a_machine_boots_and_its_agent_calls_the_broker(image, tmp_path):
         broker_ca=certificates.Authority.create(tmp_path / "ca").ca_pem,
     )
     instance = str(uuid.uuid4())
-    text = userdata.render(settings, instance, "mariadb", "only-once")
+    datastore = builder.Label.read(image).tags[1]
+    text = userdata.render(settings, instance, datastore, "only-once")
     drive = machine.config_drive(tmp_path, text, instance)
     with machine.running(tmp_path, image, drive) as server:
         up = server.says("trove-guestagent is up", BOOTED)

@@ -9,7 +9,15 @@ import time
 
 import pytest
 
-from tests.openstack.stand import LARGE, PATIENCE, SMALL, TASKMANAGERS, outside, until
+from tests.openstack.stand import (
+    LARGE,
+    NEXT,
+    PATIENCE,
+    SMALL,
+    TASKMANAGERS,
+    outside,
+    until,
+)
 from tests.system.clients import Openstack
 from tests.system.deployment import VERSIONS, User, ask
 
@@ -52,6 +60,18 @@ class Story:
         line = self.user.connect(outside(self.user, self.id), user, password, database)
         return contextlib.closing(line)
 
+    def upgrade(self):
+        """To the next Debian, where there is one that has its engine."""
+        if self.datastore not in NEXT:
+            return
+        words = ("database", "instance", "upgrade", self.id, NEXT[self.datastore])
+        self.osc(*words)
+        assert self.wait()["datastore"]["version"] == NEXT[self.datastore]
+        self.tell("its server is one of the next Debian")
+        with self.enter() as line:
+            assert ask(line, "SELECT VERSION()")[0][0].startswith(NEXT[self.datastore])
+            assert ask(line, "SELECT what FROM kept")[0][0] == "kept"
+
     def delete(self):
         self.osc("database", "instance", "delete", self.id)
         self.user.gone(self.id)
@@ -91,6 +111,7 @@ def test_a_life(story):
     story.tell("its server is larger")
     with story.enter() as line:
         assert ask(line, "SELECT what FROM kept")[0][0] == "kept"
+    story.upgrade()
     story.delete()
     story.tell("gone")
 
