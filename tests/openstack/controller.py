@@ -137,7 +137,7 @@ class Controller:
 
     def shell(self, text: str, **env: str) -> str:
         """A block of the guide, each line of which must do."""
-        return self.run("bash", "-euo", "pipefail", "-c", text, **env)
+        return self.run("bash", "-euo", "pipefail", "-c", f"exec 2>&1\n{text}", **env)
 
     def write(
         self, file: str, text: str, owner: str = "root", append: bool = False

@@ -8,6 +8,7 @@ as it should be: the audit found a violation, ``db version`` missing migrations,
 
 import argparse
 import collections.abc
+import contextlib
 import logging
 import os
 import sys
@@ -49,6 +50,11 @@ class Manage:
     def __init__(self, asked: argparse.Namespace, out: Output) -> None:
         self.asked, self.out = asked, out
         self._conf: cfg.ConfigOpts | None = None
+        self._opened = contextlib.ExitStack()
+
+    def close(self) -> None:
+        """Leaves the databases that were opened, so that none says it was cut off."""
+        self._opened.close()
 
     @property
     def conf(self) -> cfg.ConfigOpts:
@@ -72,7 +78,9 @@ class Manage:
             arguments["timeout"] = timeout
         if sealed:
             types.use_keys(self.conf.database.seal_keys)
-        return Database(**arguments)
+        made = Database(**arguments)
+        self._opened.callback(made.close)
+        return made
 
 
 def parser() -> argparse.ArgumentParser:
@@ -123,7 +131,8 @@ def main(argv: collections.abc.Sequence[str] | None = None) -> int:
     out = Output(as_json=asked.json)
     do: typing.Callable[[Manage], int | None] = asked.do
     try:
-        return do(Manage(asked, out)) or 0
+        with contextlib.closing(Manage(asked, out)) as manage:
+            return do(manage) or 0
     except errors.TroveError as error:
         out.error(error.message)
     except dialects.Trouble as error:

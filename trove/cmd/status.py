@@ -5,6 +5,8 @@ Codes as everywhere in OpenStack: 0 all well, 1 warnings, 2 something must be do
 """
 
 import configparser
+import contextlib
+import functools
 import importlib.metadata
 import pathlib
 import sys
@@ -44,9 +46,14 @@ class Checks(upgradecheck.UpgradeCommands):
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         self._conf = conf
 
-    @property
+    @functools.cached_property
     def _database(self) -> Database:
         return Database(**database.arguments(self._conf))
+
+    def close(self) -> None:
+        """Leaves the database, if it was asked."""
+        if made := self.__dict__.pop("_database", None):
+            made.close()
 
     def database_is_current(self) -> Result:
         """Migrations come before processes."""
@@ -229,7 +236,8 @@ def main(argv: typing.Sequence[str] | None = None) -> int:
     conf = cfg.ConfigOpts()
     config.register(conf, *config.PROCESSES["status"])
     opts.set_defaults(conf)
-    return upgradecheck.main(conf, "trove", Checks(conf), list(argv))
+    with contextlib.closing(Checks(conf)) as checks:
+        return upgradecheck.main(conf, "trove", checks, list(argv))
 
 
 if __name__ == "__main__":

@@ -48,6 +48,17 @@ def test_a_server_has_what_was_ordered(bench, cloud, server, volume, port):
     assert (held.status, held.servers) == ("in-use", (server.id,))
 
 
+def test_a_server_is_in_a_zone_that_there_is(cloud, order):
+    nowhere = dataclasses.replace(order, availability_zone="nowhere")
+    with pytest.raises(protocol.Refused) as refused:
+        cloud.compute.boot("s.server", nowhere)
+    assert refused.value.status == 400
+    assert cloud.compute.find("s.server") == []
+    here = dataclasses.replace(order, availability_zone="nova")
+    made = cloud.compute.boot("s.server", here)
+    assert [s.id for s in cloud.compute.find("s.server")] == [made.id]
+
+
 def test_a_twin_is_refused_by_the_volume(bench, cloud, server, order):
     port = cloud.network.create_port("q.port", bench.network, ())
     with pytest.raises(protocol.Refused) as refused:

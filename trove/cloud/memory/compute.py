@@ -6,7 +6,7 @@ import dataclasses
 from trove import errors
 from trove.cloud import protocol
 from trove.cloud.memory.volumes import seen as volume_seen
-from trove.cloud.memory.world import Made, Part, call
+from trove.cloud.memory.world import ZONES, Made, Part, call
 
 
 class Compute(Part):
@@ -35,6 +35,8 @@ class Compute(Part):
         world = self.world
         if order.flavor not in world.flavors or order.image not in world.images:
             raise protocol.Refused("no such flavor or image", status=400)
+        if order.availability_zone not in ZONES:
+            raise protocol.Refused("no such availability zone", status=400)
         if order.server_group is not None:
             world.must("server_group", order.server_group, status=400)
         ports = [world.must("port", id, status=400) for id in order.ports]

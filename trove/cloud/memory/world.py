@@ -30,6 +30,8 @@ VOLUME_TYPES = (
     protocol.VolumeType("type-1", "lvm", True, "Plain disks"),
     protocol.VolumeType("type-2", "fast"),
 )
+ZONES = (None, "nova")
+"""Where a server may be asked to be; None: anywhere."""
 NETWORKS = (
     protocol.Network("net-1", "guests", ("10.9.0.0/16",)),
     protocol.Network("net-2", "public", ("203.0.113.0/24",), public=True),
