@@ -135,6 +135,12 @@ class Controller:
         attach += [f"{key}={value}" for key, value in known.items()]
         return self._host.run(*attach, *words, ok=tuple(ok), within=within)
 
+    def journal(self) -> str:
+        """All that was said on it, if it runs."""
+        if not self._machines.running(self._name):
+            return ""
+        return self.run("journalctl", "--no-pager", "--lines", "5000")
+
     def shell(self, text: str, **env: str) -> str:
         """A block of the guide, each line of which must do."""
         return self.run("bash", "-euo", "pipefail", "-c", f"exec 2>&1\n{text}", **env)

@@ -257,8 +257,11 @@ class Guide:
 
     def close(self):
         """Nothing of it is left in the cloud or on this machine."""
-        for one in (self.first, self.second):
-            one.close()
+        for name, host in (("first", self.first), ("second", self.second)):
+            if logs := os.environ.get("TROVE_TEST_LOGS"):
+                text = host.journal()
+                (pathlib.Path(logs) / f"install-{name}.log").write_text(text)
+            host.close()
         with contextlib.closing(real.connection(ADMIN)) as admin:
             identity = admin.identity
             for service in identity.services(name=NAME):

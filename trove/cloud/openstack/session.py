@@ -144,6 +144,9 @@ class Clients:
             session=self.session,
             region_name=self._where["region_name"],
             interface=self._where["endpoint_type"],
+            # Else it lists this host's interfaces, by a family of sockets that the
+            # systemd units forbid, to choose among a server's addresses: we never do.
+            force_ipv4=True,
         )
 
     def close(self) -> None:
