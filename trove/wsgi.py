@@ -7,9 +7,13 @@ The options come from the usual files, or from those that ``TROVE_CONFIG_FILES``
 
 import os
 
-from trove import config
-from trove.api import app
-from trove.service import loglines
+from trove.service import threads
+
+threads.prepare()  # before anything of oslo's is loaded: else that loads eventlet
+
+from trove import config  # noqa: E402
+from trove.api import app  # noqa: E402
+from trove.service import loglines  # noqa: E402
 
 _files = [file for file in os.environ.get("TROVE_CONFIG_FILES", "").split(":") if file]
 loglines.be_plain()

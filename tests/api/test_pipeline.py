@@ -297,6 +297,17 @@ def gunicorn(place: pathlib.Path) -> list[str]:
     ]
 
 
+def test_a_server_of_the_operators_is_of_threads(configured) -> None:
+    """Its own: oslo.service would take eventlet for whoever does not say."""
+    program = (
+        "import sys, trove.wsgi; from oslo_service import backend;"
+        "sys.exit(backend.get_backend_type() != backend.BackendType.THREADING)"
+    )
+    argv = [sys.executable, "-c", program]
+    done = subprocess.run(argv, env=configured, cwd=ROOT, check=False, timeout=60)
+    assert done.returncode == 0
+
+
 def uwsgi(place: pathlib.Path) -> list[str]:
     if shutil.which("uwsgi") is None or sys.base_prefix != "/usr":
         pytest.skip("uwsgi-core and uwsgi-plugin-python3 are for Debian's Python")
