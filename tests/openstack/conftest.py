@@ -109,10 +109,15 @@ def listed():
 
 def objects(user):
     """What is kept for a user in the object store, where there is one: logs."""
-    if not user.has_service("object-store"):
-        return
-    for container in user.object_store.containers():
+    for container in containers(user):
+        yield container
         yield from user.object_store.objects(container)
+
+
+def containers(user):
+    """Those of the user's account, where there is an object store."""
+    if user.has_service("object-store"):
+        yield from user.object_store.containers()
 
 
 @pytest.fixture(scope="module", params=IMAGES, ids="-".join)

@@ -12,6 +12,8 @@ the broker that Nova and Cinder send their notifications to.
 
 import contextlib
 import os
+import pathlib
+import re
 import signal
 import socket
 import typing
@@ -131,6 +133,19 @@ class Stand(Hosted):
         """Whether anything is done with it."""
         sql = "SELECT 1 FROM operations WHERE object_id = %(id)s AND lock_key > ''"
         return bool(self.rows(sql, id=instance))
+
+    def resident(self) -> dict[str, int]:
+        """Bytes of each of ours, and of each process that it has of its own."""
+        found = {}
+        for name in (*TASKMANAGERS, *CONDUCTORS, "api"):
+            pid = self.daemons[name].pid
+            children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text()
+            for number, each in enumerate((str(pid), *children.split())):
+                status = pathlib.Path(f"/proc/{each}/status").read_text()
+                kib = re.search(r"^VmRSS:\s+(\d+) kB$", status, re.MULTILINE)
+                if kib:
+                    found[f"{name}/{number}"] = int(kib[1]) * 1024
+        return found
 
     def violations(self) -> list[str]:
         """What ``trove-manage audit`` says."""

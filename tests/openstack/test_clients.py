@@ -5,8 +5,12 @@ The same that each ``.ci/run`` does on the one-machine cloud: configuration grou
 in the object store, root, a rebuilt server among them.
 """
 
+import contextlib
+
 import pytest
 
+from tests.contract.cloud import real
+from tests.openstack.conftest import containers
 from tests.openstack.stand import LARGE, PATIENCE, SMALL, outside
 from tests.system.clients import Openstack, Proxy
 from tests.system.deployment import VERSIONS, User
@@ -40,8 +44,19 @@ class Outside(Subject):
         return self.demo.connect(seen, user, password, database)
 
 
+@pytest.fixture
+def account(stand):
+    """The user's container of logs is the user's to end, and was not there before."""
+    with contextlib.closing(real.connection(real.USER)) as user:
+        before = {each.id for each in containers(user)}
+        yield
+        for each in list(containers(user)):
+            if each.id not in before:
+                user.object_store.delete_container(each)
+
+
 @pytest.mark.parametrize("datastore", VERSIONS)
-def test_every_command_on_an_instance(stand, datastore, tmp_path):
+def test_every_command_on_an_instance(stand, account, datastore, tmp_path):
     Outside(stand, datastore).live(tmp_path)
 
 

@@ -24,6 +24,9 @@ from tests.system.deployment import VERSIONS, User, ask
 pytestmark = pytest.mark.openstack
 
 PASSWORD = "correct-horse-1"
+MEGABYTE = 1024 * 1024
+BUDGET = 60 * MEGABYTE
+"""Of an agent, resident."""
 
 
 class Story:
@@ -41,15 +44,20 @@ class Story:
     def shown(self):
         return self.osc.shown("database", "instance", "show", self.id or self.name)
 
-    def create(self, name=None):
+    def create(self, *more):
+        """On the network of the guests alone, unless ``more`` names another one."""
         made = self.osc.shown(
-            *("database", "instance", "create", name or self.name),
+            *("database", "instance", "create", self.name),
             *("--flavor", SMALL, "--size", "1", "--datastore", self.datastore),
             *("--datastore-version", VERSIONS[self.datastore]),
             *("--databases", "shop", "--users", f"ada:{PASSWORD}"),
-            *("--nic", f"net-id={self.stand.network}", "--is-public"),
+            *more,
         )
         self.id = made["id"]
+
+    def create_outside(self):
+        """On a network of the user's, with a public address."""
+        self.create("--nic", f"net-id={self.stand.network}", "--is-public")
 
     def wait(self):
         """Until it serves and nothing is under way."""
@@ -72,6 +80,15 @@ class Story:
             assert ask(line, "SELECT VERSION()")[0][0].startswith(NEXT[self.datastore])
             assert ask(line, "SELECT what FROM kept")[0][0] == "kept"
 
+    def weigh(self):
+        """The agent's budget; and what the daemons have, for whoever reads."""
+        sql = "SELECT rss FROM guest_reports WHERE instance_id = %(id)s"
+        rss = self.stand.rows(sql, id=self.id)[0][0]
+        self.tell(f"its agent has {rss / MEGABYTE:.0f} MB resident")
+        assert rss <= BUDGET
+        for name, own in self.stand.resident().items():
+            self.tell(f"{name} has {own / MEGABYTE:.0f} MB resident")
+
     def delete(self):
         self.osc("database", "instance", "delete", self.id)
         self.user.gone(self.id)
@@ -86,7 +103,7 @@ def story(request, stand):
 
 
 def test_a_life(story):
-    story.create()
+    story.create_outside()
     story.wait()
     story.tell("it serves")
     with story.enter() as line:
@@ -111,13 +128,14 @@ def test_a_life(story):
     story.tell("its server is larger")
     with story.enter() as line:
         assert ask(line, "SELECT what FROM kept")[0][0] == "kept"
+    story.weigh()
     story.upgrade()
     story.delete()
     story.tell("gone")
 
 
 def test_a_taskmanager_dies_during_create_and_delete(story):
-    story.create()
+    story.create_outside()
     for name in TASKMANAGERS:
         until("a server was asked for", lambda: made(story, "boot_server"), PATIENCE)
         story.stand.kill(name)
@@ -134,7 +152,10 @@ def test_the_broker_dies_during_create_and_delete(story):
     story.create()
     until("a server was asked for", lambda: made(story, "boot_server"), PATIENCE)
     story.stand.break_broker()
-    story.wait()
+    shown = story.wait()
+    line = story.user.connect(shown, "ada", PASSWORD, "shop")
+    with contextlib.closing(line):
+        assert ask(line, "SELECT 1")[0][0] == 1
     story.osc("database", "instance", "delete", story.id)
     story.stand.break_broker()
     story.user.gone(story.id)
