@@ -13,13 +13,20 @@ import sys
 import typing
 
 from tests.system.localcloud.machine import CACHE, ROOT, until
-from trove.localcloud import containers, guestimage, layers, machines, programs
+from trove.localcloud import (
+    containers,
+    guestimage,
+    layers,
+    machines,
+    programs,
+    releases,
+)
 
 PACKAGES = (
     *("ca-certificates", "curl", "logrotate", "mariadb-server", "nginx-light"),
     *("openssl", "procps", "python3-venv", "rabbitmq-server", "systemd-sysv"),
 )
-SUITES = {release.python: release.suite for release in guestimage.RELEASES.values()}
+SUITES = {python: suite for suite, python in releases.PYTHONS.items()}
 DATABASE_PORT = 3307
 BROKER = """\
 NODENAME=trove@localhost

@@ -14,7 +14,7 @@ import pytest
 
 from tests.system.deployment import VERSIONS, Deployment, User, ask, until
 from trove.datastores import rules
-from trove.localcloud import assembly, bootstrap, guestimage, programs, things
+from trove.localcloud import assembly, bootstrap, guestimage, programs, releases, things
 from trove.localcloud.store import Store
 
 pytestmark = [pytest.mark.root, pytest.mark.localcloud]
@@ -285,7 +285,10 @@ def test_from_mariadb_10_11_to_11_8_and_back_when_it_fails(
     """The new version has had the data in its hands when it fails: they come back."""
     place = deployment.place
     built = guestimage.build(
-        place.cache, programs.Host(), guestimage.printed, release=guestimage.TRIXIE
+        place.cache,
+        programs.Host(),
+        guestimage.printed,
+        release=releases.release("trixie"),
     )
     with rows(deployment) as store:
         bootstrap.enter(store, built)

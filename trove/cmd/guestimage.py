@@ -9,7 +9,7 @@ import typing
 
 from trove import errors
 from trove.guestimage import builder, disk, glance, needs
-from trove.localcloud import guestimage, programs
+from trove.localcloud import guestimage, programs, releases
 
 DESCRIPTION = """\
 Guest images for Nova: a Debian with the database's packages and the guest agent, the
@@ -51,15 +51,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _build_options(command: argparse.ArgumentParser) -> None:
-    offered = sorted(
-        {name[1][1:] for one in guestimage.RELEASES.values() for name in one.names}
-    )
+    offered = sorted({name[1][1:] for one in releases.releases() for name in one.names})
     there = ", ".join(" ".join(words) for words in offered)
     command.add_argument("--datastore", required=True, help=f"one of: {there}")
     command.add_argument("--version", required=True, help="the engine's version")
     command.add_argument(
         "--release",
-        choices=sorted(guestimage.RELEASES),
+        choices=list(releases.PYTHONS),
         help="the Debian; default: the one that has the version",
     )
     command.add_argument("--output", required=True, type=pathlib.Path, metavar="FILE")
@@ -97,7 +95,7 @@ def _order(asked: argparse.Namespace) -> builder.Order:
     order = builder.Order(
         datastore=asked.datastore,
         version=asked.version,
-        release=guestimage.RELEASES[asked.release or _release(asked)],
+        release=_release(asked),
         output=asked.output.absolute(),
         format=asked.format,
         size=disk.size(asked.size),
@@ -108,13 +106,13 @@ def _order(asked: argparse.Namespace) -> builder.Order:
     return order
 
 
-def _release(asked: argparse.Namespace) -> str:
-    """The first Debian that has what is asked for; or the first."""
-    wanted = (asked.datastore, asked.version)
-    for suite, release in guestimage.RELEASES.items():
-        if any(tags[1:] == wanted for _, tags in release.names):
-            return suite
-    return next(iter(guestimage.RELEASES))
+def _release(asked: argparse.Namespace) -> releases.Release:
+    """The first Debian that has what is asked for; or the one that is asked for."""
+    there = [one for one in releases.releases() if asked.release in (None, one.suite)]
+    for one in there:
+        if one.has(asked.datastore, asked.version):
+            return one
+    return there[0]
 
 
 def progress_since(start: float, clock: Number) -> typing.Callable[[str], None]:

@@ -18,6 +18,7 @@ from trove.localcloud import (
     layout,
     preflight,
     programs,
+    releases,
     teardown,
 )
 from trove.service import process
@@ -105,7 +106,7 @@ def serve(where: layout.Layout, conf: cfg.ConfigOpts) -> int:
 
 def image(where: layout.Layout, conf: cfg.ConfigOpts) -> int:
     """Builds the guest image of a release; where a cloud is, it has it from then on."""
-    release = guestimage.RELEASES[conf.localcloud.release]
+    release = releases.release(conf.localcloud.release)
     built = guestimage.build(
         where.cache, programs.Host(), guestimage.printed, release=release
     )
@@ -125,7 +126,7 @@ def image(where: layout.Layout, conf: cfg.ConfigOpts) -> int:
 
 def rules(where: layout.Layout, conf: cfg.ConfigOpts, datastore: str) -> int:
     """Prints the rules of a datastore, of the image that is built where it is not."""
-    release = guestimage.RELEASES[conf.localcloud.release]
+    release = releases.release(conf.localcloud.release)
     built = guestimage.build(
         where.cache, programs.Host(), lambda _text: None, release=release
     )

@@ -36,9 +36,10 @@ OPTS = [
     cfg.StrOpt(
         "release",
         default="bookworm",
-        choices=["bookworm", "trixie"],
-        help="The Debian that 'trove-localcloud image' builds: 12, with the versions "
-        "that every deployment begins with, or 13, with newer ones.",
+        help="The image that 'trove-localcloud image' builds: of Debian 12 (bookworm), "
+        "with the versions that every deployment begins with, or of 13 (trixie), with "
+        "newer ones. A datastore whose packages bear no other beside them has one of "
+        "its own, named after both: trixie-DATASTORE.",
     ),
     cfg.IntOpt(
         "workers",

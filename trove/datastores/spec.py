@@ -154,6 +154,22 @@ GUEST_LOG = Log("guest", system=True)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Build:
+    """A version of an engine as a Debian has it: what its guest image is made of."""
+
+    version: str
+    """As users name it: the engine's own numbers that tell releases apart."""
+    suite: str
+    """The Debian (``bookworm``)."""
+    packages: tuple[str, ...]
+    apart: bool = False
+    """In an image of its own: the packages conflict with another datastore's."""
+    newer: str = ""
+    """A later suite that has these packages, where ``suite`` has none; of all others
+    none is taken from there."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Datastore:
     """One kind of database: what the control plane must know of it.
 
@@ -179,6 +195,12 @@ class Datastore:
     character_sets: frozenset[str] = frozenset()
     """Empty: whatever the engine itself accepts."""
     logs: tuple[Log, ...] = (GUEST_LOG,)
+    builds: tuple[Build, ...] = ()
+    """The versions that guest images are made of, older ones first."""
+    units: tuple[str, ...] = ()
+    """The packages' own units: it is the agent that starts the engine."""
+    emptied: tuple[str, ...] = ()
+    """Directories of the packages' that no image has anything in (``var/lib/...``)."""
 
 
 def parameters(package: str) -> dict[str, typing.Any]:

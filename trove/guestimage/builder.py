@@ -15,7 +15,7 @@ import uuid as uuids
 
 from trove import errors
 from trove.guestimage import disk, filesystem, machinelayer, sbom, times, tree
-from trove.localcloud import guestimage, layers, programs
+from trove.localcloud import guestimage, layers, programs, releases
 
 FORMATS = ("qcow2", "raw")
 RECIPE = 1
@@ -32,7 +32,7 @@ class Order:
 
     datastore: str
     version: str
-    release: guestimage.Release
+    release: releases.Release
     output: pathlib.Path
     format: str = "qcow2"
     size: int = 3 * 2**30
@@ -47,7 +47,7 @@ class Order:
         return tree.options(self.cloud_init)
 
     @property
-    def named(self) -> guestimage.Name:
+    def named(self) -> releases.Name:
         """The image's name and tags."""
         wanted = (self.datastore, self.version)
         for name in self.release.names:

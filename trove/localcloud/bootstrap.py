@@ -6,7 +6,7 @@ import ipaddress
 import time
 import uuid
 
-from trove.localcloud import guestimage, layout, things
+from trove.localcloud import guestimage, layout, releases, things
 from trove.localcloud import store as stores
 
 SPACE = uuid.UUID("8f9d5dc0-8a6b-4f3c-9a20-5a9a1a4c6f10")
@@ -21,7 +21,7 @@ FLAVORS = (
     ("5", "db.huge", 8192, 4),
 )
 DISK = 5
-IMAGES = guestimage.NAMES
+IMAGES = releases.first_names()
 NETWORK = "trove"
 PUBLIC = "public"
 

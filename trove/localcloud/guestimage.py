@@ -16,23 +16,9 @@ import sys
 import typing
 
 from trove import errors
-from trove.localcloud import agentlayer, layers, programs, ruleslayer
+from trove.localcloud import agentlayer, layers, programs, releases, ruleslayer
+from trove.localcloud.releases import Name, Release
 
-BASIS = (
-    "ca-certificates",
-    "e2fsprogs",
-    "iproute2",
-    "mariadb-backup",
-    "mariadb-client",
-    "mariadb-server",
-    "openssl",
-    "procps",
-    "python3",
-    "systemd-sysv",
-    "util-linux",
-    "xfsprogs",
-    "zstd",
-)
 LEFT_OUT = ("man", "doc", "locale", "info", "lintian")
 
 # What a database's machine does not need, or cannot have in a container.
@@ -69,9 +55,7 @@ MASKED = (
     "systemd-update-utmp.service",
     "systemd-user-sessions.service",
 )
-# The engines are started by the agent, once their data directory is on the volume.
-DISABLED = ("mariadb.service", "postgresql.service")
-EMPTIED = ("var/lib/mysql", "var/lib/postgresql", "var/cache/apt", "var/lib/apt/lists")
+EMPTIED = ("var/cache/apt", "var/lib/apt/lists")
 
 JOURNAL = "[Journal]\nStorage=volatile\nRuntimeMaxUse=8M\n"
 FILES = {
@@ -80,45 +64,6 @@ FILES = {
     "etc/resolv.conf": "",
 }
 
-
-Name = tuple[str, tuple[str, str, str]]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Release:
-    """A Debian that guests are made of. ``names``: one content, found under the tags
-    of each datastore that it has; ``python`` is its interpreter."""
-
-    suite: str
-    python: str
-    packages: tuple[str, ...]
-    names: tuple[Name, ...]
-
-    @property
-    def recipe(self) -> str:
-        """What the root file system is named after."""
-        rest = (LEFT_OUT, MASKED, DISABLED, EMPTIED, FILES, 1)
-        return repr((self.suite, self.packages, *rest))
-
-
-BOOKWORM = Release(
-    suite="bookworm",
-    python="3.11",
-    packages=tuple(sorted([*BASIS, "postgresql", "postgresql-client"])),
-    names=(
-        ("trove-mariadb-10.11", ("trove", "mariadb", "10.11")),
-        ("trove-postgresql-15", ("trove", "postgresql", "15")),
-    ),
-)
-TRIXIE = Release(
-    suite="trixie",
-    python="3.13",
-    packages=BASIS,
-    names=(("trove-mariadb-11.8", ("trove", "mariadb", "11.8")),),
-)
-RELEASES = {release.suite: release for release in (BOOKWORM, TRIXIE)}
-NAMES = BOOKWORM.names
-"""What a deployment begins with."""
 
 OS_RELEASE = pathlib.Path("/etc/os-release")
 SOURCES = (
@@ -134,7 +79,7 @@ class GuestImage:
     """The directories of an image, topmost first, as an overlay wants them."""
 
     layers: tuple[pathlib.Path, ...]
-    names: tuple[Name, ...] = NAMES
+    names: tuple[Name, ...] = dataclasses.field(default_factory=releases.first_names)
 
     @property
     def name(self) -> str:
@@ -155,13 +100,14 @@ def build(
     host: programs.Runner,
     progress: Progress,
     package: pathlib.Path | None = None,
-    release: Release = BOOKWORM,
+    release: Release | None = None,
 ) -> GuestImage:
     """The image of the code in ``package`` (the running one), built where missing."""
+    release = release or releases.release(releases.FIRST)
     store = layers.Layers(cache / "images")
     base = store.have(
         "base",
-        layers.digest(release.recipe),
+        layers.digest(recipe(release)),
         lambda root: _base(root, host, progress, release),
     )
     wanted = agentlayer.requirements()
@@ -187,6 +133,19 @@ def build(
     return GuestImage((agent, rules, site, base), release.names)
 
 
+def recipe(release: Release) -> str:
+    """What a root file system is named after."""
+    ours = (LEFT_OUT, MASKED, EMPTIED, FILES, 2)
+    theirs = (
+        release.suite,
+        release.packages,
+        release.newer,
+        release.units,
+        release.emptied,
+    )
+    return repr((ours, theirs))
+
+
 def _base(
     root: pathlib.Path, host: programs.Runner, progress: Progress, release: Release
 ) -> None:
@@ -194,7 +153,7 @@ def _base(
     progress(f"guest image: {count} packages of Debian {release.suite}, and their own")
     install(root, release.suite, release.packages, host)
     progress("guest image: units, data directories, journal")
-    _customise(root)
+    _customise(root, release)
 
 
 def install(
@@ -236,15 +195,15 @@ def _sources(text: str, suite: str) -> str:
     return re.sub(rf"\b{found[1]}\b", suite, text) if found else text
 
 
-def _customise(root: pathlib.Path) -> None:
+def _customise(root: pathlib.Path, release: Release) -> None:
     units = root / "etc/systemd/system"
     for unit in MASKED:
         _link(units / unit, "/dev/null")
     _link(units / "default.target", "/lib/systemd/system/multi-user.target")
-    for unit in DISABLED:
+    for unit in release.units:
         for wanted in units.glob(f"*.wants/{unit}"):
             wanted.unlink()
-    for name in EMPTIED:
+    for name in (*release.emptied, *EMPTIED):
         for found in (root / name).glob("*"):
             if found.is_dir() and not found.is_symlink():
                 shutil.rmtree(found)

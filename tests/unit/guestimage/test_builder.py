@@ -6,12 +6,12 @@ import pytest
 
 from trove import errors
 from trove.guestimage import builder, disk, filesystem, machinelayer
-from trove.localcloud import guestimage
+from trove.localcloud import guestimage, releases
 
 ORDER = builder.Order(
     datastore="mariadb",
     version="10.11",
-    release=guestimage.BOOKWORM,
+    release=releases.release("bookworm"),
     output=pathlib.Path("/nowhere/it.qcow2"),
 )
 

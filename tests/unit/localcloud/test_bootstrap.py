@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import pathlib
 
-from trove.localcloud import addressing, bootstrap, guestimage, layout, things
+from trove.localcloud import addressing, bootstrap, guestimage, layout, releases, things
 
 PLACE = layout.Layout(tag="tst", cidr="10.9.0.0/24")
 
@@ -59,7 +59,7 @@ def test_a_newer_image_takes_the_place_of_the_older(rows):
 
 def test_a_newer_image_leaves_other_releases_and_what_servers_run(rows):
     other = guestimage.GuestImage(
-        (pathlib.Path("/cache/agent-t"),), guestimage.TRIXIE.names
+        (pathlib.Path("/cache/agent-t"),), releases.release("trixie").names
     )
     bootstrap.fill(rows, PLACE, image("1"))
     bootstrap.enter(rows, other)
@@ -77,4 +77,5 @@ def test_a_newer_image_leaves_other_releases_and_what_servers_run(rows):
         ("trove-mariadb-10.11", "/cache/agent-2"),
         ("trove-postgresql-15", "/cache/agent-2"),
         ("trove-mariadb-11.8", "/cache/agent-t"),
+        ("trove-postgresql-17", "/cache/agent-t"),
     }

@@ -5,7 +5,7 @@ import pytest
 
 from trove import errors
 from trove.datastores import rules
-from trove.localcloud import guestimage
+from trove.localcloud import guestimage, releases
 
 
 def unpacked(argv):
@@ -15,6 +15,8 @@ def unpacked(argv):
         "etc/systemd/system/multi-user.target.wants",
         "etc/apt/sources.list.d",
         *guestimage.EMPTIED,
+        "var/lib/mysql",
+        "var/lib/postgresql",
     ):
         (root / name).mkdir(parents=True)
     wanted = root / "etc/systemd/system/multi-user.target.wants/mariadb.service"
@@ -122,10 +124,13 @@ def test_another_release_is_another_image_from_the_same_mirror(
 
     monkeypatch.setattr(host, "run", watched)
     trixie = guestimage.build(
-        tmp_path / "cache", host, said.append, release=guestimage.TRIXIE
+        tmp_path / "cache", host, said.append, release=releases.release("trixie")
     )
     ((argv, sources_given),) = given
     assert "trixie" in argv
     assert sources_given == mirror.format("trixie")
     assert trixie.name != first.name
-    assert [tags for _, tags in trixie.names] == [("trove", "mariadb", "11.8")]
+    assert [tags for _, tags in trixie.names] == [
+        ("trove", "mariadb", "11.8"),
+        ("trove", "postgresql", "17"),
+    ]

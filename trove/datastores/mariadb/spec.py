@@ -5,6 +5,7 @@ from trove.datastores.policy import policy
 from trove.datastores.spec import (
     GUEST_LOG,
     Budget,
+    Build,
     Can,
     Datastore,
     Log,
@@ -47,6 +48,8 @@ NAMING = Naming(
     stripped="'",
 )
 
+PACKAGES = ("mariadb-backup", "mariadb-client", "mariadb-server")
+
 DATASTORE = Datastore(
     name="mariadb",
     port=3306,
@@ -59,4 +62,10 @@ DATASTORE = Datastore(
     policy=policy(__package__),
     character_sets=frozenset(CHARACTER_SETS.split()),
     logs=(Log("general"), Log("slow_query"), Log("error", system=True), GUEST_LOG),
+    builds=(
+        Build("10.11", "bookworm", PACKAGES),
+        Build("11.8", "trixie", PACKAGES),
+    ),
+    units=("mariadb.service",),
+    emptied=("var/lib/mysql",),
 )

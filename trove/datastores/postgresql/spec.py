@@ -2,7 +2,15 @@
 """What the control plane must know of PostgreSQL."""
 
 from trove.datastores.policy import policy
-from trove.datastores.spec import GUEST_LOG, Can, Datastore, Log, Naming, parameters
+from trove.datastores.spec import (
+    GUEST_LOG,
+    Build,
+    Can,
+    Datastore,
+    Log,
+    Naming,
+    parameters,
+)
 
 CHARACTER_SETS = (
     "utf8 utf-8 unicode sql_ascii latin1 latin2 latin3 latin4 latin5 latin6 latin7 "
@@ -26,6 +34,8 @@ NAMING = Naming(
     hosts=False,
 )
 
+PACKAGES = ("postgresql", "postgresql-client")
+
 DATASTORE = Datastore(
     name="postgresql",
     port=5432,
@@ -39,4 +49,10 @@ DATASTORE = Datastore(
     same=1,
     character_sets=frozenset(CHARACTER_SETS.split()),
     logs=(Log("general"), GUEST_LOG),
+    builds=(
+        Build("15", "bookworm", PACKAGES),
+        Build("17", "trixie", PACKAGES),
+    ),
+    units=("postgresql.service",),
+    emptied=("var/lib/postgresql",),
 )

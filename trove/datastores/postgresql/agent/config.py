@@ -4,7 +4,7 @@
 from trove import errors
 from trove.datastores.layers import Grammar, Settings
 from trove.datastores.places import Places
-from trove.datastores.postgresql.agent.places import PROGRAMS
+from trove.datastores.postgresql.agent.places import programs
 from trove.datastores.protocol import BASIC, MTLS, Sizing
 
 GRAMMAR = Grammar(
@@ -128,7 +128,7 @@ def service_lines(places: Places) -> str:
     return f"""\
 RuntimeDirectory=postgresql
 Environment=PG_OOM_ADJUST_FILE=/proc/self/oom_score_adj PG_OOM_ADJUST_VALUE=0
-ExecStart={PROGRAMS}/postgres -D {places.data} \
+ExecStart={programs()}/postgres -D {places.data} \
 --config-file={places.settings}/postgresql.conf
 ExecReload=/bin/kill -HUP $MAINPID
 KillMode=mixed

@@ -12,7 +12,7 @@ from trove.datastores import rules as shared
 from trove.datastores.layers import GROUP, Layers, Settings
 from trove.datastores.postgresql.agent import config, rules, variables
 from trove.datastores.postgresql.agent.health import Probe
-from trove.datastores.postgresql.agent.places import PROGRAMS, places
+from trove.datastores.postgresql.agent.places import places, programs
 from trove.datastores.postgresql.agent.sql import Talk, fill, talk
 from trove.datastores.postgresql.agent.tenants import Tenants
 from trove.datastores.postgresql.spec import DATASTORE
@@ -74,7 +74,7 @@ class PostgreSQL(Server):
                 return
             self._make(
                 [
-                    f"{PROGRAMS}/initdb",
+                    f"{programs()}/initdb",
                     f"--pgdata={fresh}",
                     f"--username={DATASTORE.user}",
                     "--data-checksums",
@@ -91,7 +91,7 @@ class PostgreSQL(Server):
             )
             single = ["--single", "-j", "-D", fresh, "-c", "exit_on_error=on"]
             self._make(
-                [f"{PROGRAMS}/postgres", *single, "postgres"],
+                [f"{programs()}/postgres", *single, "postgres"],
                 bad="ERROR:",
                 script=BOOTSTRAP,
             )
@@ -209,7 +209,7 @@ class PostgreSQL(Server):
         self._unit.install("PostgreSQL", here, DATASTORE.user, lines, config.UNIT_LINES)
 
     def _try_out(self, staged: str) -> str:
-        argv = [f"{PROGRAMS}/postgres", "-C", "max_connections"]
+        argv = [f"{programs()}/postgres", "-C", "max_connections"]
         tried = self._host.run(
             [*argv, f"--config-file={staged}"], user=DATASTORE.user, check=False
         )

@@ -10,7 +10,7 @@ import json
 import typing
 
 from trove.datastores.policy import Rule, Rules
-from trove.datastores.postgresql.agent.places import PROGRAMS
+from trove.datastores.postgresql.agent.places import programs
 from trove.datastores.postgresql.spec import DATASTORE
 from trove.datastores.protocol import Description, Host
 
@@ -42,7 +42,7 @@ def describe(host: Host) -> Description:
 def _rows(host: Host, work: str) -> dict[str, dict[str, typing.Any]]:
     host.make_directory(work, mode=0o700, owner=DATASTORE.user)
     made = [
-        f"{PROGRAMS}/initdb",
+        f"{programs()}/initdb",
         f"--pgdata={work}/data",
         f"--username={DATASTORE.user}",
         "--auth=reject",
@@ -52,7 +52,7 @@ def _rows(host: Host, work: str) -> dict[str, dict[str, typing.Any]]:
     host.run(made, user=DATASTORE.user, timeout=TIMEOUT)
     asked = host.run(
         [
-            f"{PROGRAMS}/postgres",
+            f"{programs()}/postgres",
             "--single",
             "-D",
             f"{work}/data",

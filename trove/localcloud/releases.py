@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Debians that guests are made of, and what the datastores want of each.
+
+Which packages those are is said in each datastore's own folder (``Datastore.builds``);
+here is what every guest has. Datastores whose packages get on with each other are in
+one root file system, found under the tags of each; the others have one each.
+"""
+
+import dataclasses
+import typing
+
+from trove import errors
+from trove.datastores import registry
+from trove.datastores.spec import Build, Datastore
+
+BASIS = (
+    "ca-certificates",
+    "e2fsprogs",
+    "iproute2",
+    "openssl",
+    "procps",
+    "python3",
+    "systemd-sysv",
+    "util-linux",
+    "xfsprogs",
+    "zstd",
+)
+PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
+"""The interpreter of each Debian, older ones first."""
+FIRST = "bookworm"
+"""What a deployment begins with."""
+
+Name = tuple[str, tuple[str, str, str]]
+"""An image's name and its tags: ours, the datastore's, and the version."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Release:
+    """A Debian with engines in it. ``names``: one content, found under the tags of each
+    datastore that it has; ``newer``: packages of a later suite, by its name."""
+
+    name: str
+    suite: str
+    python: str
+    packages: tuple[str, ...]
+    names: tuple[Name, ...]
+    units: tuple[str, ...] = ()
+    emptied: tuple[str, ...] = ()
+    newer: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def has(self, datastore: str, version: str) -> bool:
+        """Whether it is an image of that."""
+        return any(tags[1:] == (datastore, version) for _, tags in self.names)
+
+
+def releases(datastores: typing.Iterable[Datastore] | None = None) -> list[Release]:
+    """All that images can be built of, older Debians first."""
+    if datastores is None:
+        datastores = [registry.get(name) for name in registry.names()]
+    groups: dict[str, list[tuple[Datastore, Build]]] = {}
+    for datastore in sorted(datastores, key=lambda one: one.name):
+        for build in datastore.builds:
+            name = f"{build.suite}-{datastore.name}" if build.apart else build.suite
+            groups.setdefault(name, []).append((datastore, build))
+    made = [_release(name, group) for name, group in groups.items()]
+    order = list(PYTHONS)
+    return sorted(made, key=lambda one: (order.index(one.suite), one.name))
+
+
+def release(name: str) -> Release:
+    """The one of that name; ``errors.Invalid`` says which there are."""
+    known = {one.name: one for one in releases()}
+    if name not in known:
+        raise errors.Invalid(
+            f"There is no release {name}; there are: {', '.join(known)}."
+        )
+    return known[name]
+
+
+def first_names() -> tuple[Name, ...]:
+    """Of the image that a deployment begins with."""
+    return release(FIRST).names
+
+
+def _release(name: str, group: list[tuple[Datastore, Build]]) -> Release:
+    suite = group[0][1].suite
+    plain = {each for _, build in group if not build.newer for each in build.packages}
+    newer: dict[str, set[str]] = {}
+    for _, build in group:
+        if build.newer:
+            newer.setdefault(build.newer, set()).update(build.packages)
+    return Release(
+        name=name,
+        suite=suite,
+        python=PYTHONS[suite],
+        packages=tuple(sorted({*BASIS, *plain})),
+        names=tuple(
+            (
+                f"trove-{datastore.name}-{build.version}",
+                ("trove", datastore.name, build.version),
+            )
+            for datastore, build in group
+        ),
+        units=_all(group, "units"),
+        emptied=_all(group, "emptied"),
+        newer=tuple((one, tuple(sorted(newer[one]))) for one in sorted(newer)),
+    )
+
+
+def _all(group: list[tuple[Datastore, Build]], what: str) -> tuple[str, ...]:
+    """Of each datastore in it, once."""
+    return tuple(sorted({each for one, _ in group for each in getattr(one, what)}))
