@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A life of each engine that the next Debian has, from the image of its own."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.system.deployment import Deployment, User, ask
+from tests.system.test_upgrades import Shop, image, rows, version
+from trove.datastores import rules
+from trove.localcloud import bootstrap, guestimage, programs, releases
+
+pytestmark = [pytest.mark.root, pytest.mark.localcloud]
+
+NEXT = [
+    (release, tags[1], tags[2])
+    for release in releases.releases()
+    if release.name != releases.FIRST
+    for _, tags in release.names
+]
+
+
+@pytest.mark.parametrize(
+    ("release", "datastore", "name"), NEXT, ids=lambda one: getattr(one, "name", one)
+)
+def test_a_life_on_it(
+    deployment: Deployment,
+    demo: User,
+    admin: User,
+    release: releases.Release,
+    datastore: str,
+    name: str,
+) -> None:
+    host = programs.Host()
+    built = guestimage.build(
+        deployment.place.cache, host, guestimage.printed, release=release
+    )
+    with rows(deployment) as store:
+        bootstrap.enter(store, built)
+    said = rules.read(built.rules(datastore).read_text(), "f")
+    assert said.engine is not None and said.engine.startswith(f"{name}.")
+    which = image(deployment, datastore, {}, name)
+    number = said.engine.split("-")[0].split(" ")[0]
+    version(admin, datastore, f"life-{name}", which, number)
+    config = f"--config-file={deployment.place.etc / 'trove.conf'}"
+    words = ["parameters", "load", datastore, f"life-{name}"]
+    words.append(str(built.rules(datastore)))
+    command = [sys.executable, "-m", "trove.cmd.manage", config, *words]
+    subprocess.run(command, check=True, timeout=120, cwd="/")
+    shop = Shop(deployment, demo, datastore, f"life-{name}")
+    shop.holds()
+    with shop.connected() as line:
+        question = {"mariadb": "SELECT VERSION()", "postgresql": "SHOW server_version"}
+        assert str(ask(line, question[datastore])[0][0]).startswith(f"{name}.")
+    _is_configured(demo, shop, f"life-{name}", said)
+    assert (
+        demo.ask(
+            "POST", f"/instances/{shop.id}/action", {"resize": {"volume": {"size": 2}}}
+        ).status_code
+        == 202
+    )
+    assert shop.ended("instance.resize_volume")["state"] == "done"
+    answer = demo.ask("POST", f"/instances/{shop.id}/action", {"restart": {}})
+    assert answer.status_code == 202, answer.text
+    shop.holds()
+    answer = demo.ask("GET", f"/instances/{shop.id}/users").json()
+    assert [user["name"] for user in answer["users"]] == ["ada"]
+    shop.end()
+
+
+def _is_configured(demo: User, shop: Shop, name: str, said: rules.Document) -> None:
+    """Every number at the least that the engine says of itself, and back again."""
+    least = {key: rule["min"] for key, rule in said.rules.items() if "min" in rule}
+    least.pop("innodb_buffer_pool_size", None)  # how small is the engine's own sum
+    datastore = {"type": shop.datastore, "version": name}
+    body = {"name": name, "values": least, "datastore": datastore}
+    answer = demo.ask("POST", "/configurations", {"configuration": body})
+    assert answer.status_code == 200, answer.text
+    id = answer.json()["configuration"]["id"]
+    for wanted in (id, None):
+        body = {"instance": {"configuration": wanted}}
+        answer = demo.ask("PUT", f"/instances/{shop.id}", body)
+        assert answer.status_code == 202, answer.text
+        ended = shop.ended("instance.configure")
+        assert ended["state"] == "done", ended
+    assert demo.ask("DELETE", f"/configurations/{id}").status_code == 202
