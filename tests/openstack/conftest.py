@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from tests.contract.cloud import real
+from tests.contract.cloud import dummies, real
 from tests.openstack import machine
 from tests.openstack.stand import ADMIN, Stand
 from trove.cmd import guestimage
@@ -66,8 +66,15 @@ def upload(image):
     )
 
 
+@pytest.fixture(scope="session")
+def dummy():
+    """The real cloud has the image of servers in which nothing runs."""
+    with dummies.uploaded():
+        yield
+
+
 @pytest.fixture(scope="module")
-def stand(uploaded):
+def stand(uploaded, dummy):
     """The cloud is afterwards as it was before, whatever the tests of a file did."""
     before = listed()
     made = Stand()

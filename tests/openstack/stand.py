@@ -110,9 +110,8 @@ class Stand(Hosted):
             more = ("--default",) if VERSIONS[datastore] == version else ()
             words = ("version", *words, "--image-tags", tags, *more)
             self.manage("datastore", *words)
-        tags = os.environ.get("TROVE_TEST_IMAGE_TAGS", "trove")
         words = ("register", "mariadb", BARE, "--manager", "mariadb")
-        self.manage("datastore", "version", *words, "--image-tags", tags)
+        self.manage("datastore", "version", *words, "--image-tags", real.TAG)
         with contextlib.closing(OpenstackCloud(self.cloud)) as cloud:
             networks = cloud.network.networks()
         name = os.environ["TROVE_TEST_NETWORK"]

@@ -40,7 +40,7 @@ def settings(id, secret):
     )
 
 
-def test_all_of_a_server_is_made_and_ended_with_it(credential):
+def test_all_of_a_server_is_made_and_ended_with_it(dummy, credential):
     bench = real.RealBench(None, None)
     cloud = OpenstackCloud(settings(credential.id, credential.secret))
     try:

@@ -2,8 +2,8 @@
 """A real OpenStack on a bad day: what it made is found, and what it ended is gone.
 
 A taskmanager reaches it through a proxy that carries a request out and loses the
-answer, or says 503, or is late. The servers are those of ``TROVE_TEST_IMAGE_TAGS``,
-which need no agent: a create waits for its guest when all that a cloud makes is there.
+answer, or says 503, or is late. In its servers nothing runs: a create waits for its
+guest when all that a cloud makes is there.
 """
 
 import collections

@@ -57,7 +57,7 @@ def ears():
 
 
 @pytest.fixture
-def bench():
+def bench(dummy):
     made = real.RealBench(None, None)
     yield made
     clear(made, (made.cloud,))

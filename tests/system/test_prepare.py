@@ -120,14 +120,45 @@ def running(deployment: Deployment, id: str) -> Guest:
     return Guest(deployment, id, int(told.stdout))
 
 
+@contextlib.contextmanager
+def hurried() -> typing.Iterator[None]:
+    """Before others on a loaded machine: what is looked for is over in a moment."""
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    os.setpriority(os.PRIO_PROCESS, 0, -15)
+    try:
+        yield
+    finally:
+        os.setpriority(os.PRIO_PROCESS, 0, before)
+
+
 def killed_at(guest: Guest, step: int) -> int:
     """kill -9 of agent and child once prepare is there; where it really was."""
     end = time.monotonic() + 120
-    while (seen := guest.progress()) < step:
-        assert time.monotonic() < end, f"prepare never was at {step}, but at {seen}"
-        time.sleep(0.001)
-    guest.cut_off()
+    with hurried():
+        while (seen := guest.progress()) < step:
+            assert time.monotonic() < end, f"prepare never was at {step}, but at {seen}"
+            time.sleep(0.001)
+        guest.cut_off()
     return guest.progress()
+
+
+def killed_underway(
+    deployment: Deployment, demo: User, datastore: str, step: int
+) -> tuple[str, Guest, int]:
+    """An instance whose agent died with its job half done, and where that was.
+
+    A job that was done first shows nothing: another instance is made, twice at most.
+    """
+    for _ in range(3):
+        id = demo.create(datastore, f"prepare-{step}", [USER])
+        guest = booting(deployment, id)
+        at = killed_at(guest, step)
+        print(f"{datastore}: aimed at {step} %, killed at {at} %")
+        if at < 100:
+            break
+        demo.delete(id)
+        demo.gone(id)
+    return id, guest, at
 
 
 def reboot(deployment: Deployment, id: str) -> None:
@@ -144,10 +175,7 @@ def reboot(deployment: Deployment, id: str) -> None:
 def test_the_agent_dies_at_each_step_of_prepare_and_its_server_is_rebooted(
     deployment: Deployment, demo: User, datastore: str, step: int
 ) -> None:
-    id = demo.create(datastore, f"prepare-{step}", [USER])
-    guest = booting(deployment, id)
-    at = killed_at(guest, step)
-    print(f"{datastore}: aimed at {step} %, killed at {at} %")
+    id, guest, at = killed_underway(deployment, demo, datastore, step)
     assert step <= at < 100, "it was done before it died: nothing is shown"
     first = guest.root / FIRST_FILE[datastore]
     inode = first.stat().st_ino if at >= INITIALISED else None

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from tests import slots
-from tests.contract.cloud import real
+from tests.contract.cloud import dummies, real
 from tests.keystone import keystone_venv
 from trove.cloud import protocol
 from trove.cloud.memory import MemoryCloud, Pace, World
@@ -255,7 +255,15 @@ def localcloud(request):
     return request.getfixturevalue("local_bench")
 
 
+@pytest.fixture(scope="session")
+def dummy():
+    """The real cloud has the image of servers in which nothing runs."""
+    with dummies.uploaded():
+        yield
+
+
 def openstack(request):
+    request.getfixturevalue("dummy")
     return real.RealBench(LostReply, Listed)
 
 

@@ -4,8 +4,7 @@
 ``TROVE_TEST_CLOUD`` names an entry of clouds.yaml: the service's own user, in its own
 project. ``TROVE_TEST_CLOUD_USER`` names an ordinary user's, in another project. What a
 cloud cannot be asked is told by ``TROVE_TEST_NETWORK`` (the name of a network that both
-may use), ``TROVE_TEST_FLAVORS`` (the names of two, the smaller one first) and
-``TROVE_TEST_IMAGE_TAGS`` (of the image that servers boot from).
+may use) and ``TROVE_TEST_FLAVORS`` (the names of two, the smaller one first).
 """
 
 import ipaddress
@@ -21,6 +20,8 @@ from openstack import connection as sdk
 from trove.cloud.openstack import OpenstackCloud
 from trove.cloud.openstack.session import Settings
 
+TAG = "trove-tests-dummy"
+"""Of the image that servers boot from (``dummies.py``)."""
 SERVICE, USER = "TROVE_TEST_CLOUD", "TROVE_TEST_CLOUD_USER"
 PATIENCE = 600.0
 """Seconds: an emulated server takes minutes where another takes seconds."""
@@ -73,7 +74,7 @@ class RealBench:
         self.cloud, self.other = (cloud(SERVICE, which) for which in ("one", "two"))
         self.user = cloud(USER, "one")
         self._lost, self._listed, self.lent = lost, listed, []
-        self.tags = tuple(os.environ.get("TROVE_TEST_IMAGE_TAGS", "trove").split(","))
+        self.tags = (TAG,)
         self.image = self.cloud.images.newest(self.tags).id
         wanted = os.environ["TROVE_TEST_FLAVORS"].split(",")
         flavors = {each.name: each.id for each in self.cloud.compute.flavors()}
