@@ -10,6 +10,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import tempfile
 import typing
 
 from tests.system.localcloud.machine import CACHE, ROOT, until
@@ -69,18 +70,36 @@ def root_file_system() -> pathlib.Path:
 
 def wheels() -> pathlib.Path:
     """What pip installs, fetched with this host's own settings of pip."""
-    wanted = layers.digest(
-        python(), *((ROOT / name).read_text() for name in ("setup.cfg",))
-    )
+    wanted = layers.digest(python(), (ROOT / "setup.cfg").read_text())
 
     def fetch(at: pathlib.Path) -> None:
-        words = ("-m", "pip", "wheel", "--quiet", "--wheel-dir", str(at))
-        for what in ((f"{ROOT}[client]",), ("setuptools>=77", "wheel")):
-            subprocess.run([sys.executable, *words, *what], check=True, timeout=900)
+        words = [
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "--quiet",
+            "--wheel-dir",
+            str(at),
+        ]
+        with tempfile.TemporaryDirectory() as work:
+            source = pathlib.Path(work) / "trove"
+            checkout(source)
+            for what in ((f"{source}[client]",), ("setuptools>=77", "wheel")):
+                subprocess.run([*words, *what], check=True, timeout=900)
         for own in at.glob("trove_dbaas-*.whl"):
             own.unlink()  # the guide makes it
 
     return layers.Layers(CACHE / "images").have("wheels", wanted, fetch)
+
+
+def checkout(at: pathlib.Path) -> None:
+    """A copy of this one: a wheel that is made leaves things behind."""
+    ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    for part in SOURCE:
+        shutil.copytree(ROOT / part, at / part, ignore=ignore)
+    for part in SOURCE_FILES:
+        shutil.copy(ROOT / part, at)
 
 
 class Controller:
@@ -98,12 +117,7 @@ class Controller:
             units = self.root / "etc/systemd/system"
             for one in SERVERS:
                 (units / f"{one}.service").symlink_to("/dev/null")
-        source = self.root / "root/trove"
-        ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
-        for part in SOURCE:
-            shutil.copytree(ROOT / part, source / part, ignore=ignore)
-        for part in SOURCE_FILES:
-            shutil.copy(ROOT / part, source)
+        checkout(self.root / "root/trove")
         container = containers.Container(
             f"tin-{name}", name, at, (root_file_system(),), memory=4096, vcpus=2
         )
