@@ -289,7 +289,7 @@ def images():
 @pytest.fixture
 def followed(images):
     if python() not in SUITES:
-        pytest.skip(f"no Debian here has Python {python()}")
+        pytest.fail(f"no Debian here has Python {python()}")
     before = listed()
     with tempfile.TemporaryDirectory(prefix="trove-install-", dir="/var/tmp") as home:
         pathlib.Path(home).chmod(0o755)

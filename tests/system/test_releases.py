@@ -77,11 +77,4 @@ def _is_configured(demo: User, shop: Shop, name: str, said: rules.Document) -> N
     body = {"name": name, "values": least, "datastore": datastore}
     answer = demo.ask("POST", "/configurations", {"configuration": body})
     assert answer.status_code == 200, answer.text
-    id = answer.json()["configuration"]["id"]
-    for wanted in (id, None):
-        body = {"instance": {"configuration": wanted}}
-        answer = demo.ask("PUT", f"/instances/{shop.id}", body)
-        assert answer.status_code == 202, answer.text
-        ended = shop.ended("instance.configure")
-        assert ended["state"] == "done", ended
-    assert demo.ask("DELETE", f"/configurations/{id}").status_code == 202
+    shop.takes_and_leaves(answer.json()["configuration"]["id"])

@@ -172,6 +172,17 @@ class Shop:
         )
         return done.strip() and self.deployment.inside(self.id, "/bin/cat", f"/{BUILD}")
 
+    def takes_and_leaves(self, group: str) -> None:
+        """Its guest reads each value back from the engine before it says done."""
+        for wanted in (group, None):
+            body = {"instance": {"configuration": wanted}}
+            answer = self.demo.ask("PUT", f"/instances/{self.id}", body)
+            assert answer.status_code == 202, answer.text
+            ended = self.ended("instance.configure")
+            assert ended["state"] == "done", ended
+        answer = self.demo.ask("DELETE", f"/configurations/{group}")
+        assert answer.status_code == 202, answer.text
+
     def upgrade(self, wanted: str) -> None:
         body = {"instance": {"datastore_version": wanted}}
         answer = self.demo.ask("PATCH", f"/instances/{self.id}", body)
@@ -268,15 +279,7 @@ def _has_rules_of_its_own(
     del least["innodb_buffer_pool_size"]  # how small is the engine's own sum
     answer = group("11.8", **least)
     assert answer.status_code == 200, answer.text
-    id = answer.json()["configuration"]["id"]
-    # The guest reads each of them back from the engine before it says that it is done.
-    for wanted in (id, None):
-        body = {"instance": {"configuration": wanted}}
-        answer = demo.ask("PUT", f"/instances/{shop.id}", body)
-        assert answer.status_code == 202, answer.text
-        ended = shop.ended("instance.configure")
-        assert ended["state"] == "done", ended
-    assert demo.ask("DELETE", f"/configurations/{id}").status_code == 202
+    shop.takes_and_leaves(answer.json()["configuration"]["id"])
 
 
 def test_from_mariadb_10_11_to_11_8_and_back_when_it_fails(

@@ -164,9 +164,6 @@ class Build:
     packages: tuple[str, ...]
     apart: bool = False
     """In an image of its own: the packages conflict with another datastore's."""
-    newer: str = ""
-    """A later suite that has these packages, where ``suite`` has none; of all others
-    none is taken from there."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -139,7 +139,6 @@ def recipe(release: Release) -> str:
     theirs = (
         release.suite,
         release.packages,
-        release.newer,
         release.units,
         release.emptied,
     )

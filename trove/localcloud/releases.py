@@ -37,7 +37,7 @@ Name = tuple[str, tuple[str, str, str]]
 @dataclasses.dataclass(frozen=True, slots=True)
 class Release:
     """A Debian with engines in it. ``names``: one content, found under the tags of each
-    datastore that it has; ``newer``: packages of a later suite, by its name."""
+    datastore that it has."""
 
     name: str
     suite: str
@@ -46,7 +46,6 @@ class Release:
     names: tuple[Name, ...]
     units: tuple[str, ...] = ()
     emptied: tuple[str, ...] = ()
-    newer: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def has(self, datastore: str, version: str) -> bool:
         """Whether it is an image of that."""
@@ -84,16 +83,12 @@ def first_names() -> tuple[Name, ...]:
 
 def _release(name: str, group: list[tuple[Datastore, Build]]) -> Release:
     suite = group[0][1].suite
-    plain = {each for _, build in group if not build.newer for each in build.packages}
-    newer: dict[str, set[str]] = {}
-    for _, build in group:
-        if build.newer:
-            newer.setdefault(build.newer, set()).update(build.packages)
+    packages = {each for _, build in group for each in build.packages}
     return Release(
         name=name,
         suite=suite,
         python=PYTHONS[suite],
-        packages=tuple(sorted({*BASIS, *plain})),
+        packages=tuple(sorted({*BASIS, *packages})),
         names=tuple(
             (
                 f"trove-{datastore.name}-{build.version}",
@@ -103,7 +98,6 @@ def _release(name: str, group: list[tuple[Datastore, Build]]) -> Release:
         ),
         units=_all(group, "units"),
         emptied=_all(group, "emptied"),
-        newer=tuple((one, tuple(sorted(newer[one]))) for one in sorted(newer)),
     )
 
 
