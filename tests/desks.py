@@ -38,6 +38,8 @@ class _Proxy:
             desks = self._desks
             if self._instance in desks.silent:
                 raise errors.GuestSilent(instance=self._instance)
+            if self._instance in desks.sick:
+                raise errors.EngineFailed(why="near 'IDENTIFIED BY hunter2'")
             if name != "ticket":
                 desks.asked.append(name)
             manager = desks.managers[self._instance]
@@ -62,6 +64,8 @@ class Desks:
         self.asked: list[str] = []
         """The methods that guests were asked."""
         self.silent: set[str] = set()
+        self.sick: set[str] = set()
+        """Those whose engine fails at all it is asked for."""
         self.managers: dict[str, Manager] = {}
         self.facts = machine.machine()
         """Of all machines: of this one, at rest, so that two looks are the same."""

@@ -223,8 +223,11 @@ class CommandFailed(Internal):
     sentence = "{program} failed ({code}): {why}"
 
 
-class EngineFailed(Internal):
-    """The database engine of a guest did not do what it must."""
+class EngineFailed(Unavailable):
+    """The database engine of a guest did not do what it must; it may do it later.
+
+    ``why`` is for the log of its own side: a driver may repeat the statement in it.
+    """
 
     sentence = "The database engine failed: {why}"
 

@@ -161,6 +161,23 @@ def test_a_silent_guest_is_told_of(world: World, route: typing.Any, xml: bool) -
     assert f"The guest of instance {id} does not answer" in answer.text
 
 
+@pytest.mark.parametrize("xml", [False, True])
+@pytest.mark.parametrize("route", _asking())
+def test_an_engine_that_fails_is_told_of(
+    world: World, route: typing.Any, xml: bool
+) -> None:
+    """A 503 as well: it is no fault of the service; but not in the engine's words."""
+    id = world.furnished()
+    world.desks.sick.add(id)
+    path = route.path.format(id=id, name="shop", user="ann", copy=COPY)
+    answer = world.ask(route.op.method, path, BODIES.get(route.op.rule), xml=xml)
+    assert answer.status_int == 503, answer.text
+    assert "serviceUnavailable" in answer.text
+    assert "The database engine of the instance did not do this" in answer.text
+    assert answer.headers["X-Openstack-Request-Id"] in answer.text
+    assert "hunter2" not in answer.text
+
+
 def test_without_a_broker_every_guest_is_silent(world: World) -> None:
     id = world.active()
     world.services._guests = None

@@ -93,15 +93,7 @@ class Running:
         wanted = [DatabaseOrder(d.name, d.character_set, d.collate) for d in databases]
 
         def do(again: bool) -> None:
-            try:
-                self.guest.create_databases(tuple(wanted), **_again(again))
-            except errors.EngineFailed:
-                if not any(one.character_set or one.collate for one in wanted):
-                    raise
-                # only the engine knows its collations, and which go with what
-                raise errors.Invalid(
-                    "The database engine refused this character set or collation."
-                ) from None
+            self.guest.create_databases(tuple(wanted), **_again(again))
 
         told = _told(d.name for d in databases)
         self.change("databases_create", do, databases=told)

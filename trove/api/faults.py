@@ -74,6 +74,11 @@ SENTENCES = {
 }
 """For errors that came without a sentence of ours (other people's middleware)."""
 
+ENGINE_FAILED = (
+    "The database engine of the instance did not do this; try again later. "
+    "Its error log may say why. ({request_id})"
+)
+
 
 def status_of(error: errors.TroveError) -> int:
     """The HTTP status of an error's family."""
@@ -104,6 +109,8 @@ def described(
     if status == 500:
         # what broke inside is for the log
         return status, body(status, sentence_of(status, request_id)), {}
+    if isinstance(error, errors.EngineFailed):
+        return status, body(status, ENGINE_FAILED.format(request_id=request_id)), {}
     headers: dict[str, str] = {}
     more: dict[str, str] = {}
     if isinstance(error, MethodNotAllowed):

@@ -35,6 +35,7 @@ CARRIED: dict[str, type[errors.TroveError]] = {
     for kind in (
         errors.Clash,
         errors.Conflict,
+        errors.EngineFailed,
         errors.Forbidden,
         errors.Internal,
         errors.Invalid,

@@ -4,6 +4,7 @@
 import contextlib
 import os
 import signal
+import threading
 import time
 
 import pytest
@@ -90,6 +91,20 @@ def test_a_frozen_engine_is_unhealthy_in_three_seconds(lab):
         finally:
             os.kill(lab.process(), signal.SIGCONT)
     assert timed(lab).state == "healthy"
+
+
+def test_an_engine_that_is_slow_for_some_seconds_does_what_it_is_asked(lab):
+    """It is asked while it is frozen, for longer than a look would wait."""
+    os.kill(lab.process(), signal.SIGSTOP)
+    thaw = threading.Timer(4, os.kill, (lab.process(), signal.SIGCONT))
+    thaw.start()
+    try:
+        lab.engine.set_log("general", True)
+        lab.engine.set_log("general", False)
+        assert "mysql" not in lab.engine.accounts.databases(100, None)
+    finally:
+        thaw.cancel()
+        os.kill(lab.process(), signal.SIGCONT)
 
 
 def test_no_free_connection_is_not_down(running):

@@ -10,7 +10,7 @@ from trove.actions import accounts
 from trove.actions.accounts import Running
 from trove.context import Context
 from trove.db.tables import Guest
-from trove.model.operations import NewDatabase, NewUser
+from trove.model.operations import NewUser
 
 ANN = Context(user="ann", project="demo0000")
 
@@ -82,22 +82,6 @@ def test_pages_lead_through_everything_once(
         pages += 1
         assert pages < 20
     assert found == guest.names
-
-
-class Refusing:
-    """An engine that does not want."""
-
-    def create_databases(self, databases: object) -> None:
-        raise errors.EngineFailed(why="Unknown collation: 'klingon'")
-
-
-def test_a_collation_that_the_engine_does_not_know(world: World) -> None:
-    asked = running(world, world.active())
-    asked.guest = Refusing()
-    with pytest.raises(errors.Invalid, match="refused"):
-        asked.create_databases([NewDatabase("a", None, "klingon")])
-    with pytest.raises(errors.EngineFailed):
-        asked.create_databases([NewDatabase("a")])
 
 
 @pytest.mark.parametrize(

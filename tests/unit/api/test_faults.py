@@ -35,6 +35,7 @@ def test_no_error_is_forgotten(kind: type[errors.TroveError]) -> None:
         (errors.InstanceBusy(instance="x", task="y"), 422),
         (errors.NotSupported(datastore="x", what="y"), 501),
         (errors.GuestSilent(instance="x"), 503),
+        (errors.EngineFailed(why="x"), 503),
         (errors.LeaseLost(operation="x"), 500),
     ],
 )

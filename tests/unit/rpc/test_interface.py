@@ -122,6 +122,7 @@ def test_a_cast_reaches_the_manager_with_its_context(served):
         (errors.Invalid(why="so"), errors.Invalid),
         (errors.NotSupported(datastore="d", what="w"), errors.NotSupported),
         (errors.InstanceNotFound(id="i"), errors.NotFound),
+        (errors.EngineFailed(why="w"), errors.EngineFailed),
         (errors.LeaseLost(operation="o"), errors.Internal),
     ],
 )

@@ -14,8 +14,11 @@ from trove import errors
 from trove.datastores.deadline import cut_after
 from trove.datastores.unit import scrub
 
-CONNECT_TIMEOUT = 2
-"""Seconds; libpq takes no fewer."""
+AT_ONCE = 2
+"""Seconds for a log-in, where an engine that takes longer is one that does not answer;
+libpq takes no fewer."""
+IN_TIME = 10
+"""Seconds for a log-in, where something is to be done: a busy server needs more."""
 # Nothing that a tenant made may be found by an unqualified name, and a configuration
 # group's bounds are for tenants.
 OPTIONS = (
@@ -43,13 +46,19 @@ Statement = str | sql.Composed | sql.SQL
 class Talk:
     """One connection as the superuser; the server asks the kernel who we are."""
 
-    def __init__(self, directory: str, port: int, database: str = "postgres") -> None:
+    def __init__(
+        self,
+        directory: str,
+        port: int,
+        database: str = "postgres",
+        within: int = AT_ONCE,
+    ) -> None:
         self._connection = psycopg.connect(
             host=directory,
             port=port,
             user="postgres",
             dbname=database,
-            connect_timeout=CONNECT_TIMEOUT,
+            connect_timeout=within,
             options=OPTIONS,
             client_encoding="UTF8",
             sslmode="disable",
@@ -83,7 +92,7 @@ def talk(
 ) -> typing.Iterator[Talk]:
     """A connection for a few statements; an engine's refusal becomes our error."""
     try:
-        with contextlib.closing(Talk(directory, port, database)) as opened:
+        with contextlib.closing(Talk(directory, port, database, IN_TIME)) as opened:
             yield opened
     except psycopg.Error as failed:
         raise error(failed) from failed
