@@ -66,6 +66,14 @@ def _unit_tests_stay_on_this_machine(request: pytest.FixtureRequest):
     _closed[0] = False
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--all-datastores",
+        action="store_true",
+        help="also those that a deployment does not begin with, and each version",
+    )
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The long ones before the short, so that no worker is left with one at the end."""
     items.sort(key=lambda item: pieces.turn(item.nodeid))

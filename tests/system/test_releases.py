@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A life of each engine that the next Debian has, from the image of its own."""
+"""A life of each engine that the first Debian has not, from an image of its own.
+
+Of the datastores that a deployment begins with; ``--all-datastores``: of all.
+"""
 
 import subprocess
 import sys
@@ -13,17 +16,23 @@ from trove.localcloud import bootstrap, guestimage, programs, releases
 
 pytestmark = [pytest.mark.root, pytest.mark.localcloud]
 
-NEXT = [
-    (release, tags[1], tags[2])
-    for release in releases.releases()
-    if release.name != releases.FIRST
-    for _, tags in release.names
-]
+FIRST = {datastore for _, (_, datastore, _) in releases.first_names()}
 
 
-@pytest.mark.parametrize(
-    ("release", "datastore", "name"), NEXT, ids=lambda one: getattr(one, "name", one)
-)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    every = metafunc.config.getoption("all_datastores")
+    metafunc.parametrize(
+        ("release", "datastore", "name"),
+        [
+            pytest.param(release, *tags[1:], id=f"{tags[1]}-{tags[2]}")
+            for release in releases.releases()
+            if release.name != releases.FIRST
+            for _, tags in release.names
+            if every or tags[1] in FIRST
+        ],
+    )
+
+
 def test_a_life_on_it(
     deployment: Deployment,
     demo: User,

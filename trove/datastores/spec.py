@@ -164,6 +164,9 @@ class Build:
     packages: tuple[str, ...]
     apart: bool = False
     """In an image of its own: the packages conflict with another datastore's."""
+    later: tuple[str, ...] = ()
+    """Packages that this Debian has not, or not as new: of Debian's unstable suite,
+    with what they need of it, over this one. Such an image is one of its own."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -198,6 +201,9 @@ class Datastore:
     """The packages' own units: it is the agent that starts the engine."""
     emptied: tuple[str, ...] = ()
     """Directories of the packages' that no image has anything in (``var/lib/...``)."""
+    requires: tuple[str, ...] = ()
+    """The libraries of its agent, pinned (``PyMySQL==1.2.0``), with all that they need
+    which no other agent has: they are in its images alone."""
 
 
 def parameters(package: str) -> dict[str, typing.Any]:

@@ -27,10 +27,16 @@ class UnsafePath(errors.Internal):
     sentence = "{path} is not safe to use: {why}."
 
 
-def owner_ids(owner: str | None) -> tuple[int, int]:
-    """``user`` or ``user:group`` as numbers; -1 where nothing is said."""
+Owner = str | tuple[int, int]
+"""``user`` or ``user:group`` of this machine, or the numbers themselves."""
+
+
+def owner_ids(owner: Owner | None) -> tuple[int, int]:
+    """An owner as numbers; -1 where nothing is said."""
     if owner is None:
         return -1, -1
+    if not isinstance(owner, str):
+        return owner
     import grp  # only in a guest: not on every platform that imports this
     import pwd
 
@@ -69,7 +75,7 @@ def write(
     content: str | bytes,
     *,
     mode: int = 0o600,
-    owner: str | None = None,
+    owner: Owner | None = None,
 ) -> None:
     """Puts ``content`` at ``path`` in one move, durable when this returns."""
     path = pathlib.PurePath(path)
@@ -126,7 +132,7 @@ def read(path: pathlib.PurePath, limit: int = LIMIT) -> bytes:
 
 
 def directory(
-    path: pathlib.PurePath, *, mode: int = 0o700, owner: str | None = None
+    path: pathlib.PurePath, *, mode: int = 0o700, owner: Owner | None = None
 ) -> None:
     """Makes a directory and those above it; an existing one gets the mode and owner.
 
@@ -140,7 +146,7 @@ def directory(
 
 
 def _make_one(
-    path: pathlib.PurePath, mode: int, owner: str | None, *, keep: bool
+    path: pathlib.PurePath, mode: int, owner: Owner | None, *, keep: bool
 ) -> None:
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     with parent(path) as here:
@@ -205,7 +211,7 @@ def rename(old: pathlib.PurePath, new: pathlib.PurePath) -> None:
     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(new))
 
 
-def same(path: pathlib.PurePath, data: bytes, mode: int, owner: str) -> bool:
+def same(path: pathlib.PurePath, data: bytes, mode: int, owner: Owner) -> bool:
     """Whether a plain file is there with this content, mode and owner."""
     try:
         if read(path, max(LIMIT, len(data))) != data:

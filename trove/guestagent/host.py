@@ -36,7 +36,7 @@ UNITS = ("/etc/systemd/system/", "/run/systemd/system/")
 NOT_ENABLED = ("disabled", "static", "masked")
 """What systemd calls units that nothing starts at boot on their own account."""
 
-Owner = str
+Owner = files.Owner
 """``user`` (its primary group comes with it) or ``user:group``."""
 
 

@@ -45,9 +45,10 @@ Progress = typing.Callable[[str], None]
 Sources = dict[str, pathlib.Path]
 
 
-def requirements() -> str:
-    """The pinned closure of what the agent imports."""
-    return (pathlib.Path(__file__).parent / "guest-requirements.txt").read_text()
+def requirements(more: typing.Iterable[str] = ()) -> str:
+    """The pinned closure of what the agent imports, and of what its datastores do."""
+    file = pathlib.Path(__file__).parent / "guest-requirements.txt"
+    return "\n".join([file.read_text().rstrip(), *more, ""])
 
 
 def sources(package: pathlib.Path | None = None) -> Sources:
@@ -82,14 +83,18 @@ def content(files: Sources) -> list[str | bytes]:
 
 
 def install(
-    root: pathlib.Path, python: Python, host: programs.Runner, progress: Progress
+    root: pathlib.Path,
+    python: Python,
+    wanted: str,
+    host: programs.Runner,
+    progress: Progress,
 ) -> None:
     """The libraries, from this host's package index, for the guest's interpreter."""
     progress("guest image: the agent's libraries")
     site = root / SITE
     site.mkdir(parents=True)
     listed = root / "requirements.txt"
-    listed.write_text(requirements())
+    listed.write_text(wanted)
     host.run(
         sys.executable,
         "-m",

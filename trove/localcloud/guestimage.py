@@ -2,10 +2,11 @@
 """The guest image: a Debian root file system, the agent's libraries, and the agent.
 
 Four layers. The root file system takes a minute and changes with this module; the
-libraries change with ``guest-requirements.txt``; the agent changes with the code and
-takes a second; the rules are what the engines in it say of their parameters, and change
-with them and with ``datastores/``. The packages come from this host's own apt sources
-and the libraries from this host's own pip settings: no mirror is named here.
+libraries change with ``guest-requirements.txt`` and what its datastores require; the
+agent changes with the code and takes a second; the rules are what the engines in it say
+of their parameters, and change with them and with ``datastores/``. The packages come
+from this host's own apt sources and the libraries from this host's own pip settings: no
+mirror is named here.
 """
 
 import dataclasses
@@ -110,12 +111,12 @@ def build(
         layers.digest(recipe(release)),
         lambda root: _base(root, host, progress, release),
     )
-    wanted = agentlayer.requirements()
+    wanted = agentlayer.requirements(release.requires)
     python = agentlayer.Python(base, release.python)
     site = store.have(
         "site",
         layers.digest(base.name, wanted),
-        lambda root: agentlayer.install(root, python, host, progress),
+        lambda root: agentlayer.install(root, python, wanted, host, progress),
     )
     sources = agentlayer.sources(package)
     agent = store.have(
@@ -139,6 +140,7 @@ def recipe(release: Release) -> str:
     theirs = (
         release.suite,
         release.packages,
+        release.later,
         release.units,
         release.emptied,
     )
@@ -151,6 +153,9 @@ def _base(
     count = len(release.packages)
     progress(f"guest image: {count} packages of Debian {release.suite}, and their own")
     install(root, release.suite, release.packages, host)
+    if release.later:
+        progress(f"guest image: {' '.join(release.later)} of Debian {releases.LATER}")
+        install(root, releases.LATER, release.later, host, variant="custom")
     progress("guest image: units, data directories, journal")
     _customise(root, release)
 
@@ -191,7 +196,23 @@ def install(
 def _sources(text: str, suite: str) -> str:
     """This host's own sources, of that suite."""
     found = re.search(r"^VERSION_CODENAME=(\w+)$", OS_RELEASE.read_text(), re.MULTILINE)
-    return re.sub(rf"\b{found[1]}\b", suite, text) if found else text
+    if found:
+        text = re.sub(rf"\b{found[1]}\b", suite, text)
+    return _alone(text, suite) if suite == releases.LATER else text
+
+
+def _alone(text: str, suite: str) -> str:
+    """Without the updates and fixes beside it, which a suite that moves on has not."""
+    lines = []
+    for line in text.splitlines():
+        words = [word for word in line.split() if not word.startswith(f"{suite}-")]
+        if words == line.split():
+            lines.append(line)
+        elif words[0] == "Suites:":
+            lines.append(" ".join(words))
+    parts = "\n".join(lines).split("\n\n")
+    wanted = [part for part in parts if not re.search(r"^Suites:$", part, re.MULTILINE)]
+    return "\n\n".join(wanted) + "\n"
 
 
 def _customise(root: pathlib.Path, release: Release) -> None:

@@ -30,6 +30,9 @@ PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
 FIRST = "bookworm"
 """What a deployment begins with."""
 
+LATER = "sid"
+"""Where packages come from that no release has yet."""
+
 Name = tuple[str, tuple[str, str, str]]
 """An image's name and its tags: ours, the datastore's, and the version."""
 
@@ -44,8 +47,12 @@ class Release:
     python: str
     packages: tuple[str, ...]
     names: tuple[Name, ...]
+    later: tuple[str, ...] = ()
+    """Packages of ``LATER``, over the others."""
     units: tuple[str, ...] = ()
     emptied: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    """The libraries of its datastores' agents."""
 
     def has(self, datastore: str, version: str) -> bool:
         """Whether it is an image of that."""
@@ -59,7 +66,8 @@ def releases(datastores: typing.Iterable[Datastore] | None = None) -> list[Relea
     groups: dict[str, list[tuple[Datastore, Build]]] = {}
     for datastore in sorted(datastores, key=lambda one: one.name):
         for build in datastore.builds:
-            name = f"{build.suite}-{datastore.name}" if build.apart else build.suite
+            alone = build.apart or build.later
+            name = f"{build.suite}-{datastore.name}" if alone else build.suite
             groups.setdefault(name, []).append((datastore, build))
     made = [_release(name, group) for name, group in groups.items()]
     order = list(PYTHONS)
@@ -96,8 +104,10 @@ def _release(name: str, group: list[tuple[Datastore, Build]]) -> Release:
             )
             for datastore, build in group
         ),
+        later=tuple(sorted({each for _, build in group for each in build.later})),
         units=_all(group, "units"),
         emptied=_all(group, "emptied"),
+        requires=_all(group, "requires"),
     )
 
 

@@ -18,21 +18,6 @@ ENDS = {
 }
 """Those of which no machine has the upper end."""
 
-LIVE = {
-    "mariadb": ("SELECT @@global.{}", {"max_connections": 77, "wait_timeout": 601}),
-    "postgresql": ("SHOW {}", {"work_mem": 777, "statement_timeout": 60001}),
-}
-SHOWN = {"mariadb": ["77", "601"], "postgresql": ["777kB", "60001ms"]}
-WAITING = {
-    "mariadb": {"performance_schema": True},
-    "postgresql": {"max_connections": 61},
-}
-FATAL = {
-    # Each passes every check, and no machine of a test can start with it.
-    "mariadb": {"default_time_zone": "Middle/Earth"},
-    "postgresql": {"max_connections": 20000, "max_locks_per_transaction": 1000000},
-}
-
 
 @pytest.fixture
 def regrouped(lab):
@@ -50,20 +35,20 @@ def regroup(lab, **group):
 
 
 def values(lab, names):
-    show = LIVE[lab.name][0]
+    show = lab.client.setting
     return [str(lab.client.admin(show.format(name))[0][0]) for name in names]
 
 
 def test_what_can_change_is_in_force_at_once_and_taken_away_again(regrouped):
     lab = regrouped
-    _, group = LIVE[lab.name]
+    group = lab.client.live
     before = values(lab, group)
     process = lab.process()
     assert regroup(lab, **group) == ()
-    assert values(lab, group) == SHOWN[lab.name]
+    assert values(lab, group) == lab.client.says
     first, *_ = group
     assert regroup(lab, **{first: group[first]}) == ()
-    assert values(lab, group) == [SHOWN[lab.name][0], before[1]]
+    assert values(lab, group) == [lab.client.says[0], before[1]]
     assert regroup(lab) == ()
     assert values(lab, group) == before
     assert lab.process() == process, "nothing was restarted for it"
@@ -71,18 +56,18 @@ def test_what_can_change_is_in_force_at_once_and_taken_away_again(regrouped):
 
 def test_a_group_outlives_a_restart_and_is_still_taken_away_live(regrouped):
     lab = regrouped
-    _, group = LIVE[lab.name]
+    group = lab.client.live
     before = values(lab, group)
     regroup(lab, **group)
     lab.engine.restart()
-    assert values(lab, group) == SHOWN[lab.name]
+    assert values(lab, group) == lab.client.says
     assert regroup(lab) == ()
     assert values(lab, group) == before
 
 
 def test_what_cannot_change_waits_for_a_restart_and_says_so(regrouped):
     lab = regrouped
-    group = WAITING[lab.name]
+    group = lab.client.waiting
     before = values(lab, group)
     assert regroup(lab, **group) == tuple(group)
     assert values(lab, group) == before
@@ -107,18 +92,6 @@ def test_each_parameter_changes_live_or_waits_as_its_rule_says(regrouped):
         }
         waited |= set(regroup(lab, **group))
     assert waited == slow
-
-
-NOISY = {
-    "mariadb": {"slow_query_log": True, "long_query_time": 0, "log_warnings": 9},
-    "postgresql": {
-        "log_duration": True,
-        "log_min_duration_sample": 0,
-        "log_statement_sample_rate": 1.0,
-        "log_transaction_sample_rate": 1.0,
-        "log_min_messages": "info",
-    },
-}
 
 
 @pytest.mark.parametrize("end", ["min", "max"])
@@ -151,7 +124,7 @@ def test_the_agent_goes_on_whatever_a_group_says(regrouped, end):
 
 def test_what_the_agent_does_is_in_no_log_that_a_group_switches_on(regrouped):
     lab = regrouped
-    regroup(lab, **NOISY[lab.name])
+    regroup(lab, **lab.client.noisy)
     lab.account("noisy", "ClearTextThatMustNotBeThere", "noisydb")
     with lab.client.login("noisy", "ClearTextThatMustNotBeThere", "noisydb") as run:
         run("SELECT 'what a tenant says'")
@@ -168,7 +141,7 @@ def test_what_the_agent_does_is_in_no_log_that_a_group_switches_on(regrouped):
 def test_a_number_is_rounded_as_in_a_file(regrouped):
     """MariaDB counts in blocks; at its prompt it refuses what is no multiple of one."""
     lab = regrouped
-    odd = {"mariadb": "tmp_table_size", "postgresql": "work_mem"}[lab.name]
+    odd = lab.client.rounded
     assert regroup(lab, **{odd: 20_000_001}) == ()
     live = values(lab, [odd])
     lab.engine.restart()
@@ -177,27 +150,26 @@ def test_a_number_is_rounded_as_in_a_file(regrouped):
 
 def test_what_the_engine_refuses_changes_nothing(regrouped):
     lab = regrouped
-    _, group = LIVE[lab.name]
+    group = lab.client.live
     regroup(lab, **group)
-    word = {"mariadb": {"character_set_server": "klingon"}}
-    evil = word.get(lab.name, {"timezone": "Middle/Earth"})
+    evil = lab.client.refused
     with pytest.raises(errors.TroveError):
         regroup(lab, **{**group, next(iter(group)): 123, **evil})
-    assert values(lab, group) == SHOWN[lab.name]
+    assert values(lab, group) == lab.client.says
     lab.engine.restart()
-    assert values(lab, group) == SHOWN[lab.name]
+    assert values(lab, group) == lab.client.says
 
 
 def test_an_engine_that_cannot_start_with_it_returns_to_what_was(regrouped):
     lab = regrouped
-    _, group = LIVE[lab.name]
+    group = lab.client.live
     regroup(lab, **group)
     lab.engine.stop()
-    assert regroup(lab, **FATAL[lab.name]) == ()
+    assert regroup(lab, **lab.client.fatal) == ()
     with pytest.raises(errors.EngineFailed):
         lab.engine.start()
     assert lab.engine.retreat()
     lab.engine.start()
     lab.engine.keep_group()
-    assert values(lab, group) == SHOWN[lab.name]
+    assert values(lab, group) == lab.client.says
     assert not lab.engine.retreat(), "it is well with what it has"

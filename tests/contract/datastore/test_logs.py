@@ -80,12 +80,8 @@ def test_a_file_that_was_moved_away_begins_anew(logged):
 
 def test_a_group_neither_takes_it_away_nor_is_taken_away_by_it(logged):
     lab = logged
-    switch = {
-        "mariadb": ({"slow_query_log": False}, "SELECT @@global.slow_query_log"),
-        "postgresql": ({"log_statement": "none"}, "SHOW log_statement"),
-    }
-    group, shown = switch[lab.name]
-    name = "slow_query" if lab.name == "mariadb" else "general"
+    name, switch, off = lab.client.switched
+    group, shown = {switch: off}, lab.client.setting.format(switch)
     lab.engine.set_log(name, True)
     on = lab.client.admin(shown)
     try:

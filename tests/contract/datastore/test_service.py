@@ -36,7 +36,7 @@ def test_a_serving_engine_is_healthy(lab):
         health = timed(lab)
         assert (health.state, health.why) == ("healthy", "")
         assert health.role == "source"
-        assert health.version.startswith(("10.11.", "15."))
+        assert health.version.startswith(f"{lab.version}.")
 
 
 def test_a_position_moves_with_writes_and_not_with_looks(lab):
@@ -231,11 +231,8 @@ def test_a_group_is_applied_over_the_flavor(running):
     lab = running
     lab.configure(max_connections=77, MAX_CONNECTIONS=78)
     lab.engine.restart()
-    ((shown, *_),) = lab.client.admin(
-        "SELECT CAST(current_setting('max_connections') AS INT)"
-        if lab.name == "postgresql"
-        else "SELECT @@max_connections"
-    )
+    setting = lab.client.setting.format("max_connections")
+    ((shown, *_),) = lab.client.admin(setting)
     assert int(shown) == 78
 
 

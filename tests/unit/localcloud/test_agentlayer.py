@@ -11,6 +11,13 @@ def test_nothing_that_a_guest_must_not_have_is_installed():
     assert not [line for line in pinned if "==" not in line]
 
 
+def test_an_image_has_the_libraries_of_its_own_datastores():
+    everyone = agentlayer.requirements()
+    assert "pymysql" not in everyone.lower()
+    made = agentlayer.requirements(["toydb-client==1.0", "toydb-words==2.1"])
+    assert made == f"{everyone.rstrip()}\ntoydb-client==1.0\ntoydb-words==2.1\n"
+
+
 def test_a_guest_gets_its_half_of_the_package_and_no_more():
     names = set(agentlayer.sources())
     assert {"errors.py", "rpc/guest.py", "cmd/guestagent.py"} <= names

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
+import dataclasses
 import pathlib
 
 import pytest
 
 from trove import errors
-from trove.datastores import rules
+from trove.datastores import registry, rules
+from trove.datastores.spec import Build
 from trove.localcloud import guestimage, releases
 
 
@@ -18,13 +20,14 @@ def unpacked(argv):
         "var/lib/mysql",
         "var/lib/postgresql",
     ):
-        (root / name).mkdir(parents=True)
+        (root / name).mkdir(parents=True, exist_ok=True)
     wanted = root / "etc/systemd/system/multi-user.target.wants/mariadb.service"
+    wanted.unlink(missing_ok=True)
     wanted.symlink_to("/lib/systemd/system/mariadb.service")
     (root / "etc/apt/sources.list.d/mirror.sources").touch()
     (root / "etc/hostname").touch()
     (root / "var/lib/mysql/ibdata1").touch()
-    (root / "usr/lib/x86_64-linux-gnu").mkdir(parents=True)
+    (root / "usr/lib/x86_64-linux-gnu").mkdir(parents=True, exist_ok=True)
     (root / "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2").touch()
     return ""
 
@@ -102,6 +105,68 @@ def test_the_agent_starts_at_boot(tmp_path, host, monkeypatch):
     assert "trove-rabbit" in (described / "entry_points.txt").read_text()
 
 
+def watched(host, monkeypatch):
+    """The words and the sources that each mmdebstrap is given."""
+    given = []
+    run = host.run
+
+    def watching(*argv, **how):
+        if argv[0] == "mmdebstrap":
+            given.append((argv, how["given"]))
+        return run(*argv, **how)
+
+    monkeypatch.setattr(host, "run", watching)
+    return given
+
+
+SOURCES = """\
+Types: deb
+URIs: http://mirror/debian
+Suites: bookworm bookworm-updates bookworm-backports
+Components: main
+
+Types: deb
+URIs: http://mirror/security
+Suites: bookworm-security
+Components: main
+"""
+LINES = """\
+deb http://mirror/debian bookworm main
+deb http://mirror/debian bookworm-updates main
+deb http://mirror/security bookworm-security main
+"""
+
+
+@pytest.mark.parametrize(
+    "text, later",
+    [
+        (
+            SOURCES,
+            "Types: deb\nURIs: http://mirror/debian\nSuites: sid\nComponents: main\n",
+        ),
+        (LINES, "deb http://mirror/debian sid main\n"),
+    ],
+)
+def test_what_comes_from_a_suite_that_moves_on_has_no_updates_beside_it(
+    tmp_path, host, monkeypatch, text, later
+):
+    build(tmp_path, host, monkeypatch)
+    (tmp_path / "os-release").write_text("VERSION_CODENAME=bookworm\n")
+    monkeypatch.setattr(guestimage, "OS_RELEASE", tmp_path / "os-release")
+    (tmp_path / "debian.sources").write_text(text)
+    newer = dataclasses.replace(
+        registry.get("mariadb"),
+        builds=(Build("99", "trixie", ("adduser",), later=("mariadb-server",)),),
+    )
+    (release,) = releases.releases([newer])
+    given = watched(host, monkeypatch)
+    guestimage.build(tmp_path / "cache", host, [].append, release=release)
+    (first, sources), (second, newest) = given
+    assert "trixie" in first and sources == text.replace("bookworm", "trixie")
+    assert {"sid", "--variant=custom", "--include=mariadb-server"} <= set(second)
+    assert newest == later
+
+
 def test_another_release_is_another_image_from_the_same_mirror(
     tmp_path, host, monkeypatch
 ):
@@ -112,19 +177,9 @@ def test_another_release_is_another_image_from_the_same_mirror(
     sources = tmp_path / "debian.sources"
     mirror = "URIs: http://mirror/debian\nSuites: {0} {0}-updates\n"
     sources.write_text(mirror.format("bookworm"))
-    said = []
-    given = []
-    host.answers["mmdebstrap"] = unpacked
-    run = host.run
-
-    def watched(*argv, **how):
-        if argv[0] == "mmdebstrap":
-            given.append((argv, how["given"]))
-        return run(*argv, **how)
-
-    monkeypatch.setattr(host, "run", watched)
+    given = watched(host, monkeypatch)
     trixie = guestimage.build(
-        tmp_path / "cache", host, said.append, release=releases.release("trixie")
+        tmp_path / "cache", host, [].append, release=releases.release("trixie")
     )
     ((argv, sources_given),) = given
     assert "trixie" in argv

@@ -14,11 +14,12 @@ TOY = dataclasses.replace(
     builds=(Build("1", "trixie", ("toydb-server",)),),
     units=("toydb.service",),
     emptied=("var/lib/toydb",),
+    requires=("toydb-client==1.0",),
 )
 
 
 def test_each_debian_has_what_the_folders_say_of_it():
-    first, second = releases.releases()
+    first, second, *_ = releases.releases()
     assert (first.name, first.python) == ("bookworm", "3.11")
     assert (second.name, second.python) == ("trixie", "3.13")
     assert [tags for _, tags in first.names] == [
@@ -35,6 +36,7 @@ def test_a_datastore_more_needs_no_edit():
     assert made.names == (("trove-toydb-1", ("trove", "toydb", "1")),)
     assert "toydb-server" in made.packages
     assert (made.units, made.emptied) == (TOY.units, TOY.emptied)
+    assert made.requires == TOY.requires
 
 
 def test_what_bears_no_other_has_an_image_of_its_own():
@@ -44,6 +46,15 @@ def test_what_bears_no_other_has_an_image_of_its_own():
     assert (shared.name, apart.name) == ("trixie", "trixie-toydb")
     assert apart.suite == "trixie" and "mariadb-server" not in apart.packages
     assert "toydb-server" in apart.packages
+
+
+def test_what_no_release_has_yet_comes_over_one_in_an_image_of_its_own():
+    build = Build("2", "trixie", ("adduser",), later=("toydb-server",))
+    newer = dataclasses.replace(TOY, builds=(build,))
+    made = releases.releases([newer, registry.get("mariadb")])[-1]
+    assert (made.name, made.suite) == ("trixie-toydb", "trixie")
+    assert made.later == ("toydb-server",)
+    assert "toydb-server" not in made.packages
 
 
 def test_one_that_is_none_is_refused_by_name():

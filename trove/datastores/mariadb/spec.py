@@ -68,4 +68,5 @@ DATASTORE = Datastore(
     ),
     units=("mariadb.service",),
     emptied=("var/lib/mysql",),
+    requires=("PyMySQL==1.2.4",),
 )

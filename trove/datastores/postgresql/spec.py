@@ -55,4 +55,5 @@ DATASTORE = Datastore(
     ),
     units=("postgresql.service",),
     emptied=("var/lib/postgresql",),
+    requires=("psycopg==3.3.9", "psycopg-binary==3.3.9"),
 )
