@@ -4,7 +4,6 @@
 from trove import errors
 from trove.datastores.layers import Grammar, Settings
 from trove.datastores.places import Places
-from trove.datastores.postgresql.agent.places import programs
 from trove.datastores.protocol import BASIC, MTLS, Sizing
 
 GRAMMAR = Grammar(
@@ -121,14 +120,14 @@ def forced_layer() -> Settings:
 UNIT_LINES = "Conflicts=postgresql.service\n"
 
 
-def service_lines(places: Places) -> str:
+def service_lines(places: Places, programs: str) -> str:
     """What is PostgreSQL's own of its unit: the server itself, for the package's
     wrapper waits for seconds.
     """
     return f"""\
 RuntimeDirectory=postgresql
 Environment=PG_OOM_ADJUST_FILE=/proc/self/oom_score_adj PG_OOM_ADJUST_VALUE=0
-ExecStart={programs()}/postgres -D {places.data} \
+ExecStart={programs}/postgres -D {places.data} \
 --config-file={places.settings}/postgresql.conf
 ExecReload=/bin/kill -HUP $MAINPID
 KillMode=mixed

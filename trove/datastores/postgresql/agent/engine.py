@@ -72,9 +72,10 @@ class PostgreSQL(Server):
         with self._made_whole() as fresh:
             if fresh is None:
                 return
+            where = programs(host)
             self._make(
                 [
-                    f"{programs()}/initdb",
+                    f"{where}/initdb",
                     f"--pgdata={fresh}",
                     f"--username={DATASTORE.user}",
                     "--data-checksums",
@@ -91,7 +92,7 @@ class PostgreSQL(Server):
             )
             single = ["--single", "-j", "-D", fresh, "-c", "exit_on_error=on"]
             self._make(
-                [f"{programs()}/postgres", *single, "postgres"],
+                [f"{where}/postgres", *single, "postgres"],
                 bad="ERROR:",
                 script=BOOTSTRAP,
             )
@@ -205,11 +206,11 @@ class PostgreSQL(Server):
         host, here = self._host, self._places
         self._write_mode(self._mode)
         host.write_file(f"{here.settings}/pg_ident.conf", config.WHO_WE_ARE)
-        lines = config.service_lines(here)
+        lines = config.service_lines(here, programs(host))
         self._unit.install("PostgreSQL", here, DATASTORE.user, lines, config.UNIT_LINES)
 
     def _try_out(self, staged: str) -> str:
-        argv = [f"{programs()}/postgres", "-C", "max_connections"]
+        argv = [f"{programs(self._host)}/postgres", "-C", "max_connections"]
         tried = self._host.run(
             [*argv, f"--config-file={staged}"], user=DATASTORE.user, check=False
         )

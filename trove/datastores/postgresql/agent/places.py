@@ -1,23 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where everything of a PostgreSQL server is in its guest."""
 
-import functools
-import pathlib
-
 from trove.datastores.places import Places
 from trove.datastores.postgresql.spec import DATASTORE
 from trove.datastores.protocol import Host
 
-INSTALLED = pathlib.Path("/usr/lib/postgresql")
+INSTALLED = "/usr/lib/postgresql"
 """Debian has each major version's programs in a directory of its own."""
 
 
-@functools.cache
-def programs() -> str:
-    """The directory of the newest version's that is installed here."""
-    there = [path for path in INSTALLED.glob("*/bin") if path.parent.name.isdigit()]
-    newest = max(there, key=lambda path: int(path.parent.name), default=INSTALLED)
-    return str(newest)
+def programs(host: Host) -> str:
+    """The directory of the newest version's that is installed there."""
+    found = host.run(["ls", INSTALLED], check=False).stdout.split()
+    newest = max((int(name) for name in found if name.isdigit()), default=0)
+    return f"{INSTALLED}/{newest}/bin"
 
 
 def places(host: Host) -> Places:

@@ -41,8 +41,9 @@ def describe(host: Host) -> Description:
 
 def _rows(host: Host, work: str) -> dict[str, dict[str, typing.Any]]:
     host.make_directory(work, mode=0o700, owner=DATASTORE.user)
+    where = programs(host)
     made = [
-        f"{programs()}/initdb",
+        f"{where}/initdb",
         f"--pgdata={work}/data",
         f"--username={DATASTORE.user}",
         "--auth=reject",
@@ -52,7 +53,7 @@ def _rows(host: Host, work: str) -> dict[str, dict[str, typing.Any]]:
     host.run(made, user=DATASTORE.user, timeout=TIMEOUT)
     asked = host.run(
         [
-            f"{programs()}/postgres",
+            f"{where}/postgres",
             "--single",
             "-D",
             f"{work}/data",

@@ -73,7 +73,8 @@ def test_types_ranges_words_and_units_are_the_engines(told):
 
 
 def test_it_is_asked_as_the_engines_user_and_cleaned_up(host, told):
-    assert host.deeds == ["initdb as postgres", "postgres as postgres"]
+    engine = ["initdb as postgres", "postgres as postgres"]
+    assert host.deeds == ["ls as None", *engine]
     assert not [path for path in host.files if "trove-rules" in path]
 
 
