@@ -50,6 +50,21 @@ def test_a_second_start_finds_everything_running(deployment):
     assert "starting the cloud" not in said
 
 
+def test_a_version_more_is_an_instance_more(deployment, demo):
+    said = deployment.quickstart("--datastores", "postgresql:17", within=1500)
+    assert "PostgreSQL 17." in said and "psql" in said
+    kept = passwords(deployment.place)["demo-postgresql-17"]
+    with demo.connect(
+        demo.wait(kept["id"]), kept["user"], kept["password"], "shop"
+    ) as line:
+        assert ask(line, "SHOW server_version")[0][0].startswith("17.")
+    before = set(passwords(deployment.place))
+    deployment.quickstart("--datastores", "postgresql:17")
+    assert set(passwords(deployment.place)) == before
+    assert demo.ask("DELETE", f"/instances/{kept['id']}").status_code == 202
+    demo.gone(kept["id"])
+
+
 def test_status_shows_processes_and_instances(deployment):
     said = deployment.quickstart("--status")
     for word in ("keystone", "taskmanager-2", "demo-mariadb", "demo-postgresql"):

@@ -4,15 +4,12 @@
 Of the datastores that a deployment begins with; ``--all-datastores``: of all.
 """
 
-import subprocess
-import sys
-
 import pytest
 
 from tests.system.deployment import Deployment, User, ask
-from tests.system.test_upgrades import Shop, image, rows, version
+from tests.system.test_upgrades import Shop
 from trove.datastores import rules
-from trove.localcloud import bootstrap, guestimage, programs, releases
+from trove.localcloud import guestimage, programs, releases
 
 pytestmark = [pytest.mark.root, pytest.mark.localcloud]
 
@@ -36,33 +33,23 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def test_a_life_on_it(
     deployment: Deployment,
     demo: User,
-    admin: User,
     release: releases.Release,
     datastore: str,
     name: str,
 ) -> None:
-    host = programs.Host()
+    words = (f"--datastores={datastore}:{name}", "--no-instances")
+    deployment.quickstart(*words, within=1500)
     built = guestimage.build(
-        deployment.place.cache, host, guestimage.printed, release=release
+        deployment.place.cache, programs.Host(), guestimage.printed, release=release
     )
-    with rows(deployment) as store:
-        bootstrap.enter(store, built)
     said = rules.read(built.rules(datastore).read_text(), "f")
     assert said.engine is not None and said.engine.startswith(f"{name}.")
-    which = image(deployment, datastore, {}, name)
-    number = said.engine.split("-")[0].split(" ")[0]
-    version(admin, datastore, f"life-{name}", which, number)
-    config = f"--config-file={deployment.place.etc / 'trove.conf'}"
-    words = ["parameters", "load", datastore, f"life-{name}"]
-    words.append(str(built.rules(datastore)))
-    command = [sys.executable, "-m", "trove.cmd.manage", config, *words]
-    subprocess.run(command, check=True, timeout=120, cwd="/")
-    shop = Shop(deployment, demo, datastore, f"life-{name}")
+    shop = Shop(deployment, demo, datastore, name)
     shop.holds()
     with shop.connected() as line:
         question = {"mariadb": "SELECT VERSION()", "postgresql": "SHOW server_version"}
         assert str(ask(line, question[datastore])[0][0]).startswith(f"{name}.")
-    _is_configured(demo, shop, f"life-{name}", said)
+    _is_configured(demo, shop, name, said)
     assert (
         demo.ask(
             "POST", f"/instances/{shop.id}/action", {"resize": {"volume": {"size": 2}}}

@@ -1,34 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The first steps of a user: two instances through the public API, and a query in each.
+"""The first steps of a user: instances through the public API, and a query in each.
 
 Nothing here knows more than a user does: Keystone's address and a password, from
-clouds.yaml, and the deployment's CA. The passwords of the two databases are kept beside
+clouds.yaml, and the deployment's CA. The passwords of the databases are kept beside
 clouds.yaml, so that a second start can connect again.
 """
 
 import dataclasses
+import importlib
 import json
 import pathlib
 import sys
 import time
 import typing
 
-import psycopg
-import pymysql
 import yaml
 from keystoneauth1 import adapter, identity, session
 
 from trove import errors
-from trove.localcloud import bootstrap
+from trove.datastores import registry
+from trove.datastores.spec import Entrance
 from trove.localcloud import identity as keystone
 from trove.localcloud.layout import Layout
+from trove.localcloud.releases import Chosen
 from trove.localcloud.store import random_word
 
 FLAVOR = "2"
 VOLUME = 1
 LONGEST = 900.0
 DATABASE = "shop"
-PORTS = {"mariadb": 3306, "postgresql": 5432}
 
 
 @dataclasses.dataclass(slots=True)
@@ -69,19 +69,21 @@ class User:
         return shown["instance"]
 
 
-def make(user: User, place: Layout) -> list[Made]:
-    """One instance of each datastore; those that are there are taken as they are."""
+def make(user: User, place: Layout, chosen: Chosen) -> list[Made]:
+    """One instance of each; those that are there are taken as they are."""
     file = place.state / "instances.json"
     kept = json.loads(file.read_text()) if file.exists() else {}
     there = user.instances()
     made = []
-    for _image, (_ours, datastore, version) in bootstrap.IMAGES:
-        name = f"demo-{datastore}"
+    for datastore, build in chosen:
+        name = f"demo-{datastore.name}"
+        if build != datastore.builds[0]:
+            name += f"-{build.version}"
         known = kept.get(name, {})
         if name in there and known.get("id") == there[name]["id"]:
             made.append(Made(**known))
             continue
-        one = Made(name, datastore, version, "ada", random_word(20))
+        one = Made(name, datastore.name, build.version, "ada", random_word(20))
         one.id = _create(user, one)
         kept[name] = dataclasses.asdict(one)
         keystone.write(file, json.dumps(kept, indent=1) + "\n")
@@ -90,19 +92,16 @@ def make(user: User, place: Layout) -> list[Made]:
 
 
 def _create(user: User, one: Made) -> str:
+    databases = (
+        [{"name": DATABASE}] if registry.get(one.datastore).can.databases else []
+    )
     order = {
         "name": one.name,
         "flavorRef": FLAVOR,
         "volume": {"size": VOLUME},
         "datastore": {"type": one.datastore, "version": one.version},
-        "databases": [{"name": DATABASE}],
-        "users": [
-            {
-                "name": one.user,
-                "password": one.password,
-                "databases": [{"name": DATABASE}],
-            }
-        ],
+        "databases": databases,
+        "users": [{"name": one.user, "password": one.password, "databases": databases}],
     }
     answer = user.api.post("/instances", json={"instance": order})
     return str(answer.json()["instance"]["id"])
@@ -124,52 +123,23 @@ def wait(user: User, one: Made) -> None:
     raise errors.Unavailable(f"{one.name} is still {shown.get('status')}")
 
 
-def query(user: User, one: Made, place: Layout) -> str:
+def query(one: Made, place: Layout) -> str:
     """What the server says of itself and of the connection, verified by the CA."""
-    authority = str(place.pki / "ca.pem")
-    ask = {"mariadb": _mysql, "postgresql": _postgresql}[one.datastore]
-    version, cipher = ask(one, authority)
-    return f"{version}, {cipher}"
-
-
-def _mysql(one: Made, authority: str) -> tuple[str, str]:
-    connection = pymysql.connect(
-        host=one.address,
-        port=PORTS[one.datastore],
+    datastore = registry.get(one.datastore)
+    where = Entrance(
+        address=one.address,
+        port=datastore.port,
         user=one.user,
         password=one.password,
         database=DATABASE,
-        connect_timeout=20,
-        ssl={"ca": authority, "check_hostname": True},
+        authority=str(place.pki / "ca.pem"),
     )
-    with connection, connection.cursor() as cursor:
-        cursor.execute("SELECT version()")
-        version = cursor.fetchone()
-        cursor.execute("SHOW STATUS LIKE 'Ssl_cipher'")
-        cipher = cursor.fetchone()
-    if version is None or cipher is None:
-        raise errors.Internal(why="MariaDB did not answer")
-    return f"MariaDB {version[0]}", str(cipher[1])
+    version, cipher = _steps(one).enter(where)
+    return f"{version}, {cipher}"
 
 
-def _postgresql(one: Made, authority: str) -> tuple[str, str]:
-    with psycopg.connect(
-        host=one.address,
-        port=PORTS[one.datastore],
-        user=one.user,
-        password=one.password,
-        dbname=DATABASE,
-        connect_timeout=20,
-        sslmode="verify-full",
-        sslrootcert=authority,
-    ) as connection:
-        row = connection.execute(
-            "SELECT current_setting('server_version'), cipher FROM pg_stat_ssl "
-            "WHERE pid = pg_backend_pid()"
-        ).fetchone()
-    if row is None:
-        raise errors.Internal(why="PostgreSQL did not answer")
-    return f"PostgreSQL {row[0]}", str(row[1])
+def _steps(one: Made) -> typing.Any:
+    return importlib.import_module(registry.get(one.datastore).firststeps)
 
 
 def listing(user: User) -> list[str]:
@@ -194,16 +164,12 @@ def listing(user: User) -> list[str]:
 def manual(user: User, made: list[Made], place: Layout) -> list[str]:
     """How to connect, how to use the command line, where the logs are."""
     authority = place.pki / "ca.pem"
-    clients = {
-        "mariadb": "mariadb --ssl-ca={ca} --ssl-verify-server-cert -h {one.address} "
-        "-u {one.user} -p {database}",
-        "postgresql": 'psql "host={one.address} user={one.user} dbname={database} '
-        'sslmode=verify-full sslrootcert={ca}"',
-    }
     lines = [*listing(user), "", f"connect (passwords: {place.state}/instances.json):"]
     for one in made:
-        how = clients[one.datastore]
-        lines.append(f"  {how.format(one=one, ca=authority, database=DATABASE)}")
+        line = _steps(one).CLIENT.format(
+            address=one.address, user=one.user, database=DATABASE, authority=authority
+        )
+        lines.append(f"  {line}")
     return [
         *lines,
         "",

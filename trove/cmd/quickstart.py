@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The quickstart: from installed packages to two databases that answer.
+"""The quickstart: from installed packages to databases that answer.
 
 ``bin/quickstart`` installs what is needed and then runs this. Everything it starts is
 run by ``trove-supervise``; everything it keeps is below one directory.
@@ -18,18 +18,27 @@ import typing
 
 from trove import errors
 from trove.cmd import supervise
+from trove.datastores import registry
 from trove.localcloud import (
+    assembly,
     bootstrap,
     guestimage,
     hostcheck,
     onemachine,
     programs,
     rabbitmq,
+    releases,
 )
+from trove.localcloud.guestimage import GuestImage
 from trove.localcloud.layout import Layout
+from trove.localcloud.releases import Chosen, Release
 from trove.service import supervisor, threads
 
 FAILED, REFUSED = 1, 2
+FIRST = ",".join(datastore for _, (_, datastore, _) in releases.first_names())
+"""The datastores of the image that every deployment has."""
+BUILDERS = 2
+"""Images that are built at once."""
 START = 300.0
 """Seconds that everything together may take to be up."""
 
@@ -77,6 +86,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--tag", default="trv")
     top.add_argument("--cidr", default="10.77.0.0/24")
     top.add_argument("--ports", type=int, default=18700)
+    top.add_argument("--datastores", metavar="NAMES", default=FIRST)
     top.add_argument("--no-instances", action="store_true")
     top.add_argument("question", nargs="?", help=argparse.SUPPRESS)
     return top
@@ -102,7 +112,13 @@ def main(argv: typing.Sequence[str] | None = None) -> int:
             return down(place, Steps())
         if asked.purge:
             return purge(place, Steps())
-        return up(place, Steps(), instances=not asked.no_instances)
+        try:
+            chosen = releases.chosen(asked.datastores)
+        except errors.Invalid as error:
+            sys.stderr.write(f"quickstart: {error}\n")
+            return REFUSED
+        every = asked.datastores == releases.ALL
+        return up(place, Steps(), chosen, every, instances=not asked.no_instances)
     except (errors.TroveError, OSError, subprocess.CalledProcessError) as error:
         sys.stderr.write(
             f"\nquickstart: {error}\nquickstart: logs are in {place.log}\n"
@@ -121,8 +137,13 @@ def broker_ready(place: Layout) -> int:
 # -- up --------------------------------------------------------------------------------
 
 
-def up(place: Layout, steps: Steps, instances: bool) -> int:
-    """Everything that is not there yet is made; what runs is left running."""
+def up(
+    place: Layout, steps: Steps, chosen: Chosen, every: bool, instances: bool
+) -> int:
+    """Everything that is not there yet is made; what runs is left running.
+
+    ``every``: not only the version of each that an instance is made of.
+    """
     running = _running(place)
     if not running:
         # What a killed supervisor left has our ports, and is taken over.
@@ -133,25 +154,64 @@ def up(place: Layout, steps: Steps, instances: bool) -> int:
                 sys.stderr.write(f"quickstart: {why}\n")
             return REFUSED
         _start(place, steps)
+    _offer(place, steps, _beside(chosen, every))
     if instances:
-        _first_instances(place, steps)
+        _first_instances(place, steps, chosen)
     steps.say(f"ready after {steps.seconds():.0f} s")
     return 0
 
 
-def _first_instances(place: Layout, steps: Steps) -> None:
+def _beside(chosen: Chosen, every: bool) -> list[Release]:
+    """What has those that the first image has not."""
+    wanted = {(datastore.name, build.version) for datastore, build in chosen}
+    return [
+        release
+        for release in releases.releases()
+        if release.name != releases.FIRST
+        and (every or any(tags[1:] in wanted for _, tags in release.names))
+    ]
+
+
+def _offer(place: Layout, steps: Steps, wanted: list[Release]) -> None:
+    """More images, and the versions that are made of them."""
+    if not wanted:
+        return
+    names = " ".join(release.name for release in wanted)
+    host = programs.Host()
+    with (
+        steps.step(f"building more guest images ({names})"),
+        concurrent.futures.ThreadPoolExecutor(BUILDERS) as pool,
+    ):
+        builds = [
+            pool.submit(
+                guestimage.build, place.cache, host, lambda _text: None, None, release
+            )
+            for release in wanted
+        ]
+        built = [build.result() for build in builds]
+    with steps.step("registering their datastores"):
+        store = assembly.store_of(place)
+        try:
+            for image in built:
+                bootstrap.enter(store, image)
+                _register(place, image)
+        finally:
+            store.close()
+
+
+def _first_instances(place: Layout, steps: Steps, chosen: Chosen) -> None:
     """A database of each kind, as a user makes it, and what that user can do next."""
     from trove.cmd import firststeps  # its clients take longer to load than a question
 
     user = firststeps.User(place, "demo", steps.say)
     made = []
     with steps.step("making a database of each kind through the API"):
-        made = firststeps.make(user, place)
+        made = firststeps.make(user, place, chosen)
     for one in made:
         with steps.step(f"waiting for {one.name} to be HEALTHY"):
             firststeps.wait(user, one)
         with steps.step(f"a query over TLS as its user {one.user}"):
-            answer = firststeps.query(user, one, place)
+            answer = firststeps.query(one, place)
         steps.say(f"    {answer}")
     steps.say("")
     for line in firststeps.manual(user, made, place):
@@ -182,18 +242,23 @@ def _start(place: Layout, steps: Steps) -> None:
     with steps.step("bringing the database up to date"):
         _manage(place, "db", "sync")
     with steps.step("registering the datastores"):
-        for _name, (_ours, datastore, version) in bootstrap.IMAGES:
-            words = ["--manager", datastore, "--default"]
-            words += ["--image-tags", f"trove,{datastore},{version}"]
-            _manage(
-                place, "datastore", "version", "register", datastore, version, *words
-            )
-            # Once: what an administrator made of them since is not ours to undo.
-            file = str(built.rules(datastore))
-            _manage(place, "parameters", "load", datastore, version, file, "--once")
+        _register(place, built)
     with steps.step("starting the cloud and the control plane"):
         _supervise(plan, place)
         _until_up(place, steps)
+
+
+def _register(place: Layout, built: GuestImage) -> None:
+    """The versions that an image has; the first of a datastore is its default."""
+    for _name, tags in built.names:
+        _ours, datastore, version = tags
+        words = ["--manager", datastore, "--image-tags", ",".join(tags)]
+        if version == registry.get(datastore).builds[0].version:
+            words.append("--default")
+        _manage(place, "datastore", "version", "register", datastore, version, *words)
+        # Once: what an administrator made of them since is not ours to undo.
+        file = str(built.rules(datastore))
+        _manage(place, "parameters", "load", datastore, version, file, "--once")
 
 
 def _manage(place: Layout, *words: str) -> None:

@@ -170,6 +170,18 @@ class Build:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Entrance:
+    """Where a user comes in; ``authority`` is the file of the CA to verify it by."""
+
+    address: str
+    port: int
+    user: str
+    password: str = dataclasses.field(repr=False)
+    database: str
+    authority: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Datastore:
     """One kind of database: what the control plane must know of it.
 
@@ -201,6 +213,9 @@ class Datastore:
     """The packages' own units: it is the agent that starts the engine."""
     emptied: tuple[str, ...] = ()
     """Directories of the packages' that no image has anything in (``var/lib/...``)."""
+    firststeps: str = ""
+    """The module with ``enter(Entrance)``, the server's word for itself and the cipher,
+    and ``CLIENT``, the command line of a user's; with its libraries, on any machine."""
     requires: tuple[str, ...] = ()
     """The libraries of its agent, pinned (``PyMySQL==1.2.0``), with all that they need
     which no other agent has: they are in its images alone."""

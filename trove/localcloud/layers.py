@@ -42,14 +42,18 @@ class Layers:
         name: str,
         build: typing.Callable[[pathlib.Path], None],
     ) -> pathlib.Path:
-        """The layer, built now if there is none; two processes build it once."""
+        """The layer, built now if there is none; two processes build it once.
+
+        Different ones are built side by side.
+        """
         wanted = self.path(kind, name)
-        with self._alone():
+        with self._locked(fcntl.LOCK_SH), self._locked(fcntl.LOCK_EX, wanted):
             # Told under the lock, so that nobody prunes it between now and its use.
             self._stamp(wanted).touch()
             if not wanted.is_dir():
-                self._sweep()
                 fresh = self.directory / f"{BUILDING}{kind}-{name}"
+                if fresh.exists():  # of a build that died
+                    shutil.rmtree(fresh)
                 fresh.mkdir(mode=0o755)
                 build(fresh)
                 os.sync()
@@ -71,7 +75,7 @@ class Layers:
 
         A week, because other deployments of the machine share the directory.
         """
-        with self._alone():
+        with self._locked(fcntl.LOCK_EX):
             self._sweep()
             unused = [
                 layer for layer in sorted(self.all() - used) if self._old(layer, now)
@@ -82,6 +86,7 @@ class Layers:
                 layer.rename(doomed)
                 shutil.rmtree(doomed)
                 self._stamp(layer).unlink(missing_ok=True)
+                self._lock(layer).unlink(missing_ok=True)
         return unused
 
     def touch(self, used: set[pathlib.Path]) -> None:
@@ -102,9 +107,15 @@ class Layers:
         for left in self.directory.glob(f"{BUILDING}*"):
             shutil.rmtree(left)
 
+    def _lock(self, layer: pathlib.Path | None) -> pathlib.Path:
+        return self.directory / (f".lock-{layer.name}" if layer else ".lock")
+
     @contextlib.contextmanager
-    def _alone(self) -> typing.Iterator[None]:
+    def _locked(
+        self, how: int, layer: pathlib.Path | None = None
+    ) -> typing.Iterator[None]:
+        """Of one layer, or of the whole directory: alone, or beside other builds."""
         self.directory.mkdir(mode=0o755, parents=True, exist_ok=True)
-        with (self.directory / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with self._lock(layer).open("w") as lock:
+            fcntl.flock(lock, how)
             yield

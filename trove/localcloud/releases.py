@@ -33,6 +33,10 @@ FIRST = "bookworm"
 LATER = "sid"
 """Where packages come from that no release has yet."""
 
+ALL = "all"
+Chosen = typing.Sequence[tuple[Datastore, Build]]
+"""Datastores, each with the build that an instance is made of."""
+
 Name = tuple[str, tuple[str, str, str]]
 """An image's name and its tags: ours, the datastore's, and the version."""
 
@@ -82,6 +86,26 @@ def release(name: str) -> Release:
             f"There is no release {name}; there are: {', '.join(known)}."
         )
     return known[name]
+
+
+def chosen(text: str) -> Chosen:
+    """What is named: ``mariadb``, in its first version, or ``mariadb:11.8``; or all."""
+    known = {name: registry.get(name) for name in registry.names()}
+    known = {name: one for name, one in known.items() if one.builds}
+    words = list(known) if text == ALL else text.split(",")
+    return [_one(known, word.strip()) for word in dict.fromkeys(words)]
+
+
+def _one(known: dict[str, Datastore], word: str) -> tuple[Datastore, Build]:
+    name, _, version = word.partition(":")
+    if name not in known:
+        there = ", ".join([*known, ALL])
+        raise errors.Invalid(f"There is no datastore {name}; there are: {there}.")
+    for build in known[name].builds:
+        if version in ("", build.version):
+            return known[name], build
+    there = ", ".join(build.version for build in known[name].builds)
+    raise errors.Invalid(f"There is no {name} {version}; there are: {there}.")
 
 
 def first_names() -> tuple[Name, ...]:

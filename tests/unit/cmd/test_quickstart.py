@@ -42,3 +42,10 @@ def test_there_may_be_nothing_to_purge(tmp_path):
 def test_one_thing_at_a_time():
     asked = quickstart.parser().parse_args(["--status", "--ports", "20000"])
     assert asked.status and asked.ports == 20000
+
+
+def test_a_datastore_that_is_none_is_refused_before_anything_is_done(tmp_path, capsys):
+    words = ["--state-dir", str(tmp_path / "new"), "--datastores", "mariadb,potato"]
+    assert quickstart.main(words) == 2
+    assert "no datastore potato; there are: mariadb" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()

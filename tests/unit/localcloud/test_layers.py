@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
+import concurrent.futures
 import os
 import pathlib
+import threading
 
 import pytest
 
@@ -35,6 +37,18 @@ def test_a_build_that_died_is_no_layer(tmp_path):
     assert ours.all() == set()
     whole = ours.have("base", "1", lambda root: (root / "whole").touch())
     assert [path.name for path in whole.iterdir()] == ["whole"]
+
+
+def test_two_layers_are_built_side_by_side(tmp_path):
+    """Each build waits for the other one to have begun."""
+    ours, both = layers.Layers(tmp_path), threading.Barrier(2)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        made = [
+            pool.submit(ours.have, "base", name, lambda root: both.wait(30))
+            for name in "12"
+        ]
+        found = {each.result() for each in made}
+    assert found == ours.all() and len(found) == 2
 
 
 def test_what_nobody_uses_goes_after_a_week(tmp_path):

@@ -57,6 +57,22 @@ def test_what_no_release_has_yet_comes_over_one_in_an_image_of_its_own():
     assert "toydb-server" not in made.packages
 
 
+def test_whoever_begins_says_which_datastores():
+    def named(text):
+        return [(one.name, build.version) for one, build in releases.chosen(text)]
+
+    both = [("mariadb", "10.11"), ("postgresql", "15")]
+    assert named("mariadb, postgresql") == both
+    assert named("postgresql:17") == [("postgresql", "17")]
+    assert named("mariadb,mariadb") == both[:1]
+    assert set(named("all")) >= set(both)
+    for wrong in ("potato", "mariadb,", "", "ALL", ":10.11"):
+        with pytest.raises(errors.Invalid, match="there are: mariadb, .*, all"):
+            releases.chosen(wrong)
+    with pytest.raises(errors.Invalid, match=r"no mariadb 5; there are: 10\.11, 11\.8"):
+        releases.chosen("mariadb:5")
+
+
 def test_one_that_is_none_is_refused_by_name():
     with pytest.raises(errors.Invalid, match="no release potato; there are: bookworm"):
         releases.release("potato")

@@ -68,5 +68,6 @@ DATASTORE = Datastore(
     ),
     units=("mariadb.service",),
     emptied=("var/lib/mysql",),
+    firststeps="trove.datastores.mariadb.firststeps",
     requires=("PyMySQL==1.2.4",),
 )

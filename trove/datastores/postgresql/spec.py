@@ -55,5 +55,6 @@ DATASTORE = Datastore(
     ),
     units=("postgresql.service",),
     emptied=("var/lib/postgresql",),
+    firststeps="trove.datastores.postgresql.firststeps",
     requires=("psycopg==3.3.9", "psycopg-binary==3.3.9"),
 )
