@@ -13,6 +13,7 @@ import typing
 
 from sqlalchemy import orm
 
+from trove import errors
 from trove.db.queries import reports
 from trove.db.session import Database
 from trove.model.operations import INSTANCE
@@ -96,7 +97,10 @@ class Reports:
         while not self._ended.wait(self._every):
             try:
                 self.flush()
-            except Exception:  # the next flush has newer reports; nothing is lost
+            # the next flush has newer reports; nothing is lost
+            except errors.Unavailable as error:
+                LOG.warning("reports could not be written: %s", error)
+            except Exception:
                 LOG.exception("reports could not be written")
 
     def _write_news(self) -> None:

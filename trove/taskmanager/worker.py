@@ -13,6 +13,7 @@ import threading
 import time
 import typing
 
+from trove import errors
 from trove.workflow.claims import Claims
 from trove.workflow.engine import Engine
 
@@ -125,7 +126,10 @@ class Worker:
     def _look(self) -> None:
         try:
             due = self._claims.due()
-        except Exception:  # the database is away: the next poll looks again
+        except errors.Unavailable as error:  # the next poll looks again
+            LOG.warning("cannot ask for due operations: %s", error)
+            return
+        except Exception:  # the next poll may succeed
             LOG.exception("cannot ask for due operations")
             return
         with self._news:

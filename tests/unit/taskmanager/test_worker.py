@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from trove.db.session import DatabaseUnavailable
 from trove.taskmanager.manager import Manager
 from trove.taskmanager.worker import Worker
 from trove.workflow.engine import Parked
@@ -15,9 +16,13 @@ class Due:
 
     def __init__(self):
         self.ids, self.asked = [], threading.Event()
+        self.fault, self.failed = None, threading.Event()
 
     def due(self):
         self.asked.set()
+        if self.fault is not None:
+            self.failed.set()
+            raise self.fault
         ids, self.ids = self.ids, []
         return ids
 
@@ -88,6 +93,21 @@ def test_a_ring_during_the_run_makes_it_run_again(worker, carrier):
     worker.ring("op")
     carrier.hold.set()
     carrier.wait_for(2)
+
+
+@pytest.mark.parametrize(
+    "fault, traced", [(DatabaseUnavailable(), False), (LookupError("x"), True)]
+)
+def test_a_database_that_is_away_is_a_line_a_look_and_no_traceback(
+    worker, due, carrier, caplog, fault, traced
+):
+    due.fault = fault
+    assert due.failed.wait(10)
+    due.ids, due.fault = ["op"], None
+    carrier.wait_for(1)
+    said = [one for one in caplog.records if "due operations" in one.message]
+    assert said and all(bool(one.exc_info) is traced for one in said)
+    assert traced or str(fault) in said[0].message
 
 
 def test_a_failure_does_not_end_the_worker(worker, carrier):
