@@ -20,6 +20,8 @@ class Can:
     root: bool = True
     volume: bool = True
     configure: bool = True
+    plain: bool = True
+    """To take connections without TLS beside those with it, on its one port."""
     replicate: bool = False
     back_up: bool = False
     back_up_incrementally: bool = False
