@@ -19,7 +19,7 @@ from tests.api.test_configurations import Task
 from tests.api.world import DEMO, OTHER, World
 from tests.keymanager import serving
 from tests.pkcs12 import Authority
-from trove.db.tables import BroughtCertificate, Instance, Operation
+from trove.db.tables import BroughtCertificate, DatastoreVersion, Instance, Operation
 from trove.model import operations
 from trove.model.states import OperationState
 from trove.service.certificates import Authority as Deployment
@@ -384,6 +384,18 @@ def test_one_that_is_busy_or_not_ready_and_anothers(world, certified, keys):
     assert bring(world, building, keys).status_int == 422
     theirs = world.active("stranger")
     assert bring(world, theirs, keys).status_int == 404
+
+
+def test_a_datastore_may_know_no_port_that_takes_both(world, certified, keys):
+    """Some speak TLS from the first byte, or never."""
+    with world.database.transaction() as tx:
+        tx.execute(sa.update(DatastoreVersion).values(manager="valkey"))
+    answer = bring(world, certified, keys, mode="basic")
+    assert answer.status_int == 501, answer.text
+    assert "does not support connections without TLS" in answer.text
+    assert accepted(world, certified) == []
+    for mode in ("enforced", "mtls"):
+        assert bring(world, certified, keys, mode=mode).status_int == 200
 
 
 def test_in_xml(world, certified, keys):

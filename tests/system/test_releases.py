@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A life of each engine that the first Debian has not, from an image of its own.
 
-Of the datastores that a deployment begins with; ``--all-datastores``: of all.
+Of the datastores that a deployment begins with; ``--all-datastores``: of all that have
+databases (``test_stores.py``: of the others).
 """
 
 import pytest
 
 from tests.system.deployment import Deployment, User, ask
 from tests.system.test_upgrades import Shop
-from trove.datastores import rules
+from trove.datastores import registry, rules
 from trove.localcloud import guestimage, programs, releases
 
 pytestmark = [pytest.mark.root, pytest.mark.localcloud]
@@ -25,6 +26,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             for release in releases.releases()
             if release.name != releases.FIRST
             for _, tags in release.names
+            if registry.get(tags[1]).can.databases
             if every or tags[1] in FIRST
         ],
     )

@@ -94,6 +94,8 @@ def check_users(users: typing.Sequence[NewUser], datastore: Datastore) -> None:
             raise errors.Invalid(f"The user {user.name} is there twice.")
         known.add(user.name)
         check_host_of(user.name, user.host, datastore)
+        if user.databases and not datastore.can.databases:
+            raise errors.NotSupported(datastore=datastore.name, what="databases")
         for name in user.databases:
             naming.check_database(name)
         if len(set(user.databases)) < len(user.databases):

@@ -20,7 +20,8 @@ from trove.actions.accounts import RUNNING, Running
 from trove.actions.begin import Token
 from trove.actions.services import Services
 from trove.context import Context
-from trove.datastores.protocol import ENFORCED, MTLS
+from trove.datastores import registry
+from trove.datastores.protocol import BASIC, ENFORCED, MTLS
 from trove.db.queries import certificates, instances
 from trove.model import operations
 from trove.model.states import Task
@@ -105,8 +106,8 @@ class Change:
         """The certificate is served with from now on."""
         if self._replayed(token):
             return self._begin(None, None, token)
-        self._refuse_unable()
         mode = brought.mode or ENFORCED
+        self._refuse_unable(mode)
         found = _read(brought, keys, clients=mode == MTLS)
         input = operations.ChangeSsl(mode, found.pair, found.ca)
         return self._begin(input, found, token)
@@ -131,9 +132,14 @@ class Change:
             project = self._context.project or ""
             return journal.replayed(tx, project, token.key, token.hash) is not None
 
-    def _refuse_unable(self) -> None:
+    def _refuse_unable(self, mode: str = ENFORCED) -> None:
         with self._services.database.reading() as tx:
-            self._able(tx)
+            version = self._able(tx).version
+        if mode == BASIC and version is not None:
+            datastore = registry.get(version.manager)
+            if not datastore.can.plain:
+                what = "connections without TLS"
+                raise errors.NotSupported(datastore=datastore.name, what=what)
 
     def _able(self, tx: orm.Session) -> instances.Seen:
         """Raises for one that is busy, or whose database does not run."""

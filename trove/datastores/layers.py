@@ -36,13 +36,18 @@ class Grammar:
     doubled: bool
     head: str = ""
     """The first line of each file."""
+    between: str = " = "
+    """What stands between a name and its value."""
 
     def render(self, settings: Settings) -> str:
         """The text of one layer.
 
         A value that could end its line, or its quotes, is a mistake of ours by now.
         """
-        lines = [f"{name} = {self._word(name, settings[name])}\n" for name in settings]
+        lines = [
+            f"{name}{self.between}{self._word(name, settings[name])}\n"
+            for name in settings
+        ]
         return self.head + "".join(sorted(lines))
 
     def _word(self, name: str, value: typing.Any) -> str:

@@ -92,7 +92,7 @@ class Pulse(typing.Generic[Talk]):
         except self._probe.failures:
             self.forget()
             return self._unit.silent("the database does not answer in time")
-        state, why = Service(found.state), note
+        state, why = Service(found.state), note or found.why
         try:
             self._probe.write(talk, found, left)
         except self._probe.failures as failed:

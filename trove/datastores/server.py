@@ -60,8 +60,9 @@ class Server(abc.ABC):
 
     # -- what differs
 
-    starttls: typing.ClassVar[str]
-    """What openssl's own client calls the way its connections turn to TLS."""
+    starttls: typing.ClassVar[str | None]
+    """What openssl's own client calls the way its connections turn to TLS; None: they
+    speak it from the first byte."""
 
     @abc.abstractmethod
     def _settings(
@@ -207,11 +208,10 @@ class Server(abc.ABC):
 
     def shown(self) -> str:
         """The certificate that a new connection is shown, PEM."""
-        words = ["openssl", "s_client", "-starttls", self.starttls]
-        where = ["-connect", f"127.0.0.1:{self._port}"]
-        said = self._host.run(
-            [*words, *where], input=b"", timeout=SHOW_TIMEOUT, check=False
-        )
+        words = ["openssl", "s_client", "-connect", f"127.0.0.1:{self._port}"]
+        if self.starttls is not None:
+            words += ["-starttls", self.starttls]
+        said = self._host.run(words, input=b"", timeout=SHOW_TIMEOUT, check=False)
         _, begin, rest = said.stdout.partition(BEGIN)
         body, end, _ = rest.partition(END)
         if not end:

@@ -20,6 +20,8 @@ class Can:
     root: bool = True
     volume: bool = True
     configure: bool = True
+    plain: bool = True
+    """To take connections without TLS beside those with it, on its one port."""
     replicate: bool = False
     back_up: bool = False
     back_up_incrementally: bool = False
@@ -62,6 +64,8 @@ class Naming:
     reserved_databases: frozenset[str] = frozenset()
     reserved_user_prefixes: tuple[str, ...] = ()
     reserved_database_prefixes: tuple[str, ...] = ()
+    unnamed: str = ""
+    """Characters that no name can have, though a password may."""
     highest: str = "\U0010ffff"
     """The last character of Unicode that a name may have."""
     user_budgets: tuple[Budget, ...] = ()
@@ -127,7 +131,7 @@ class Naming:
                 why=f"{what} name is too long for the characters it has."
             )
         if re.search(r"[\x00-\x1f\x7f]", name) or any(
-            c in self.forbidden or c > self.highest for c in name
+            c in self.forbidden + self.unnamed or c > self.highest for c in name
         ):
             raise errors.Invalid(
                 why=f"{what} name has a character that cannot be stored."

@@ -12,7 +12,9 @@ START_TIMEOUT = 600.0
 """Seconds; crash recovery of a large redo log takes its time."""
 STOP_TIMEOUT = 600.0
 
-SECRETS = re.compile(r"\*[0-9A-Fa-f]{40}|SCRAM-SHA-256\$[^\s'\"]+")
+SECRETS = re.compile(
+    r"\*[0-9A-Fa-f]{40}|SCRAM-SHA-256\$[^\s'\"]+|#[0-9a-f]{64}(?![0-9a-f])"
+)
 
 MOUNTED = "AssertPathIsMountPoint"
 

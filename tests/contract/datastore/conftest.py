@@ -28,7 +28,7 @@ from trove.datastores.protocol import (
     Sizing,
     Tls,
 )
-from trove.datastores.spec import Build
+from trove.datastores.spec import Build, Can
 from trove.localcloud import guestimage, programs, releases
 from trove.service.certificates import Authority
 
@@ -75,7 +75,18 @@ class Lab:
     def process(self) -> int:
         return self.machine.processes[self.client.unit].pid
 
-    def account(self, name: str, password: str, *databases: str) -> None:
+    @property
+    def can(self) -> Can:
+        """What this datastore is able to do."""
+        return registry.get(self.name).can
+
+    def has(self, *databases: str) -> bool:
+        """Whether they are there, if there can be any."""
+        return not self.can.databases or set(databases) <= self.client.databases()
+
+    def account(self, name: str, password: str | None, *databases: str) -> None:
+        """A user of these databases, or one of all there is, where there are none."""
+        databases = databases if self.can.databases else ()
         self.engine.accounts.create_databases([Database(each) for each in databases])
         self.engine.accounts.create_accounts([Account(name, "%", databases, password)])
 

@@ -31,7 +31,7 @@ def of_another(limit, version):
 def beyond(rule):
     """Values that are next to what the engine itself says it takes."""
     match rule["type"]:
-        case "integer" | "float":
+        case "integer" | "float" if "min" in rule:
             low, high = rule["min"], rule["max"]
             step = 1 if rule["type"] == "integer" else max(1e-3, high / 1e3)
             # MariaDB takes -1 for a whole number without a sign as an error of its own.
@@ -53,7 +53,7 @@ def test_every_name_of_the_policy_is_the_engines(lab):
 def test_a_policy_is_long_and_every_name_of_it_gets_a_rule(lab):
     said = lab.described.rules
     policy = registry.get(lab.name).policy
-    assert len(policy) > 150
+    assert len(policy) > lab.client.many[0]
     assert set(lab.rules) == set(policy) & set(said)
 
 
@@ -69,7 +69,7 @@ def test_the_engine_refuses_what_is_next_to_every_range(lab):
             if lab.client.takes(name, value, live):
                 taken.append((name, value))
     assert taken == []
-    assert tried > 250
+    assert tried > lab.client.many[1]
 
 
 def test_what_is_next_to_every_rule_reaches_no_engine(lab):

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from trove import errors
+from trove.datastores import registry
 from trove.datastores.protocol import Sizing
 
 MIB = 1024 * 1024
@@ -43,8 +44,8 @@ def test_a_position_moves_with_writes_and_not_with_looks(lab):
     lab.account("mover", "mover password", "moverdb")
     first = timed(lab).position
     with lab.client.login("mover", "mover password", "moverdb") as run:
-        run("CREATE TABLE IF NOT EXISTS t (a INT)")
-        run("INSERT INTO t VALUES (1)")
+        lab.client.make(run, "moved")
+        lab.client.put(run, "moved", 1)
     second = timed(lab).position
     assert second
     assert first != second
@@ -54,8 +55,8 @@ def test_a_stopped_engine_is_stopped_and_comes_back_with_its_data(running):
     lab = running
     lab.account("keeper", "keeper password", "keeperdb")
     with lab.client.login("keeper", "keeper password", "keeperdb") as run:
-        run("CREATE TABLE kept (a INT)")
-        run("INSERT INTO kept VALUES (42)")
+        lab.client.make(run, "kept")
+        lab.client.put(run, "kept", 42)
     lab.engine.stop()
     assert timed(lab).state == "stopped"
     lab.engine.stop()
@@ -66,7 +67,7 @@ def test_a_stopped_engine_is_stopped_and_comes_back_with_its_data(running):
     lab.engine.restart()
     assert timed(lab).state == "healthy"
     with lab.client.login("keeper", "keeper password", "keeperdb") as run:
-        assert run("SELECT a FROM kept") == [(42,)]
+        assert lab.client.numbers(run, "kept") == [42]
 
 
 def test_a_killed_engine_crashed(running):
@@ -99,9 +100,12 @@ def test_an_engine_that_is_slow_for_some_seconds_does_what_it_is_asked(lab):
     thaw = threading.Timer(4, os.kill, (lab.process(), signal.SIGCONT))
     thaw.start()
     try:
-        lab.engine.set_log("general", True)
-        lab.engine.set_log("general", False)
-        assert "mysql" not in lab.engine.accounts.databases(100, None)
+        if any(log.name == "general" for log in registry.get(lab.name).logs):
+            lab.engine.set_log("general", True)
+            lab.engine.set_log("general", False)
+        if lab.can.databases:
+            assert "mysql" not in lab.engine.accounts.databases(100, None)
+        assert lab.engine.accounts.user(lab.client.superuser) is None
     finally:
         thaw.cancel()
         os.kill(lab.process(), signal.SIGCONT)
@@ -109,7 +113,7 @@ def test_an_engine_that_is_slow_for_some_seconds_does_what_it_is_asked(lab):
 
 def test_no_free_connection_is_not_down(running):
     lab = running
-    lab.configure(max_connections=20)
+    lab.configure(**{lab.client.connections: 20})
     lab.engine.restart()
     lab.account("crowd", "crowd password", "crowddb")
     with contextlib.ExitStack() as stack:
@@ -132,39 +136,39 @@ def test_read_only_is_seen_refuses_tenants_outlives_a_restart_and_ends(running):
     assert timed(lab).state == "read_only"
     with lab.client.login("writer", "writer password", "writerdb") as run:
         with pytest.raises(lab.refused):
-            run("CREATE TABLE no (a INT)")
+            lab.client.make(run, "no")
         for _ in range(2):
             lab.engine.set_read_only(False)
     assert timed(lab).state == "healthy"
     with lab.client.login("writer", "writer password", "writerdb") as run:
-        run("CREATE TABLE yes (a INT)")
+        lab.client.make(run, "yes")
 
 
 def test_read_only_ends_a_write_that_is_under_way(lab):
     lab.account("slow", "slow password", "slowdb")
     with lab.client.login("slow", "slow password", "slowdb") as run:
-        run("CREATE TABLE t (a INT)")
-        run("BEGIN")
-        run("INSERT INTO t VALUES (1)")
+        lab.client.make(run, "t")
+        run(lab.client.begin)
+        lab.client.put(run, "t", 1)
         lab.engine.set_read_only(True)
         with pytest.raises(lab.refused):
-            run("INSERT INTO t VALUES (2)")
-            run("COMMIT")
+            lab.client.put(run, "t", 2)
+            run(lab.client.commit)
     lab.engine.set_read_only(False)
     with lab.client.login("slow", "slow password", "slowdb") as run:
-        assert run("SELECT a FROM t") == []
+        assert lab.client.numbers(run, "t") == []
 
 
 def test_read_only_comes_though_a_tenant_holds_locks(lab):
     lab.account("holder", "holder password", "holderdb")
     with lab.client.login("holder", "holder password", "holderdb") as run:
-        run("CREATE TABLE t (a INT)")
+        lab.client.make(run, "t")
         for statement in lab.client.lock:
             run(statement)
         lab.engine.set_read_only(True)
         assert timed(lab).state == "read_only"
         with pytest.raises(lab.refused):
-            run("INSERT INTO t VALUES (1)")
+            lab.client.put(run, "t", 1)
     lab.engine.set_read_only(False)
     assert timed(lab).state == "healthy"
 
@@ -188,7 +192,7 @@ def test_names_are_quoted_whatever_dialect_a_group_chose(running):
     for name in ("a\\'b\"c", "\xbf\\'c", "`\\\"''", "\u8a93\\"):
         lab.account(name, name, name)
         assert name in lab.client.users()
-        assert name in lab.client.databases()
+        assert lab.has(name)
         with lab.client.login(name, name, name):
             pass
     assert timed(lab).state == "healthy"
@@ -206,11 +210,12 @@ def test_data_that_an_older_version_made_are_taken_over(lab):
     """What the engine notes of who made its data says so, once and for all."""
     lab.account("older", "older", "older")
     before = lab.client.users(), lab.client.databases()
-    lab.client.made_by_an_older_one()
-    assert lab.client.is_older()
+    if lab.client.ages:
+        lab.client.made_by_an_older_one()
+        assert lab.client.is_older()
     for _ in range(2):
         lab.engine.upgrade()
-        assert not lab.client.is_older()
+        assert not (lab.client.ages and lab.client.is_older())
     assert (lab.client.users(), lab.client.databases()) == before
     with lab.client.login("older", "older", "older"):
         pass
@@ -229,9 +234,10 @@ def test_memory_follows_the_flavor(running):
 
 def test_a_group_is_applied_over_the_flavor(running):
     lab = running
-    lab.configure(max_connections=77, MAX_CONNECTIONS=78)
+    name = lab.client.connections
+    lab.configure(**{name: 77, name.upper(): 78})
     lab.engine.restart()
-    setting = lab.client.setting.format("max_connections")
+    setting = lab.client.setting.format(name)
     ((shown, *_),) = lab.client.admin(setting)
     assert int(shown) == 78
 
@@ -245,6 +251,7 @@ def test_the_engine_knows_every_parameter_at_both_ends(lab):
             # No machine has these.
             group.pop("innodb_buffer_pool_size", None)
             group.pop("shared_buffers", None)
+            group.pop("maxmemory", None)
         lab.configure(**group)
     lab.configure()
 
@@ -271,6 +278,12 @@ def test_the_engine_knows_every_parameter_at_both_ends(lab):
         {"innodb_buffer_pool_size": 1 << 40},
         {"shared_buffers": 1 << 29},
         {"log_statement": "everything"},
+        {"maxclients": 0},
+        {"maxmemory": 1 << 45},
+        {"maxmemory-policy": "forget"},
+        {"notify-keyspace-events": "K\nloadmodule /x.so"},
+        {"loadmodule": "/x.so"},
+        {"dir": "/tmp"},
         {"long_query_time": float("nan")},
         {"random_page_cost": float("inf")},
     ],

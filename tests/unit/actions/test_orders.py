@@ -66,6 +66,13 @@ def test_accounts_that_cannot_be(
     assert "ppp" not in told.value.message
 
 
+def test_a_user_of_databases_where_there_are_none() -> None:
+    datastore = able(databases=False)
+    orders.check_users([NewUser("u", "p")], datastore)
+    with pytest.raises(errors.NotSupported, match="databases"):
+        orders.check_users([NewUser("u", "p", databases=("a",))], datastore)
+
+
 def test_accounts_that_can() -> None:
     asked = order(
         databases=(NewDatabase("a", "UTF8"), NewDatabase("b")),

@@ -37,6 +37,11 @@ def test_the_guard_outlives_a_configuration(host, layers):
     assert host.files[layers.path(GUARD)] == "[x]\nro = yes\n"
 
 
+def test_another_grammar_has_nothing_but_a_blank_between():
+    grammar = Grammar(".x", "", "yes", "no", '"', doubled=False, between=" ")
+    assert grammar.render({"a-b": True, "c": "d e"}) == 'a-b yes\nc "d e"\n'
+
+
 @pytest.mark.parametrize("evil", ["a\\", "a\nb = c", "\x00", None, []])
 def test_a_value_that_ends_its_line_is_never_written(evil):
     with pytest.raises(errors.Internal):

@@ -24,11 +24,12 @@ EVIL = re.compile(
     r"syslog|read_only|skip_(name|grant|net|show)|encrypt|fsync|local_infile|udf"
 )
 HARMLESS = {
+    "appendfsync",
     "innodb_log_file_size",
     "log_recovery_conflict_waits",
     "log_replication_commands",
 }
-"""They match, and name neither a file nor whom to follow."""
+"""They match, and name neither a file nor whom to follow; none may mean no fsync."""
 
 
 @pytest.mark.parametrize(
@@ -139,6 +140,10 @@ def test_no_policy_names_what_loads_runs_or_opens(name):
     """S6, by the words that such names are made of, beside whoever reads the list."""
     found = {each for each in registry.get(name).policy if EVIL.search(each)}
     assert found <= HARMLESS
+
+
+def test_no_word_for_when_to_write_means_never():
+    assert registry.get("valkey").policy["appendfsync"].values == ("everysec", "always")
 
 
 @pytest.mark.parametrize("name", registry.names())

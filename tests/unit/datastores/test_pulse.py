@@ -23,7 +23,7 @@ class Probe:
     failures = (Refused,)
 
     def __init__(self):
-        self.state, self.full = "healthy", False
+        self.state, self.full, self.why = "healthy", False, ""
         self.broken = set()
         self.made = []
 
@@ -40,7 +40,7 @@ class Probe:
         assert 0 < left() <= 2.7
         if "look" in self.broken:
             raise Refused
-        return Health(self.state, role="source")
+        return Health(self.state, why=self.why, role="source")
 
     def write(self, talk, found, left):
         if "write" in self.broken:
@@ -60,6 +60,12 @@ def pulse(probe, host):
 
 def test_a_write_makes_it_healthy(pulse):
     assert pulse.take() == Health("healthy", role="source")
+
+
+def test_what_an_engine_says_of_its_state_is_told(pulse, probe):
+    probe.state, probe.why = "starting", "it reads its data"
+    found = pulse.take()
+    assert (found.state, found.why) == ("starting", "it reads its data")
 
 
 def test_only_the_last_connection_is_kept(pulse, probe):

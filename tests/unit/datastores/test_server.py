@@ -159,6 +159,16 @@ def test_what_a_client_is_shown_is_the_first_certificate(host, paper):
             paper.shown()
 
 
+@pytest.mark.parametrize("starttls, told", [("paper", True), (None, False)])
+def test_an_engine_may_speak_tls_from_the_first_byte(host, paper, starttls, told):
+    asked = []
+    host.run = lambda argv, **_: asked.extend(argv) or Ran(0, f"{BEGIN}\n{END}", "")
+    paper.starttls = starttls
+    paper.shown()
+    assert ("-starttls" in asked) is told
+    assert asked[:4] == ["openssl", "s_client", "-connect", "127.0.0.1:4711"]
+
+
 def test_without_its_certificate_nothing_is_served(paper):
     with pytest.raises(errors.EngineFailed, match=r"ca\.crt"):
         paper.load_certificate(Tls("/none", "/none"))

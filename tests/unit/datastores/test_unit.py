@@ -90,4 +90,5 @@ def test_how_it_ended_is_said_also_while_it_waits_to_be_started(
 def test_what_is_made_of_a_password_is_taken_out():
     text = f"near '*{'A' * 40}' and\n 'SCRAM-SHA-256$4096:abc$d:e' x"
     assert scrub(text) == "near '***' and '***' x"
+    assert scrub(f"modifier '#{'a1' * 32}'") == "modifier '***'"
     assert len(scrub("y" * 5000)) == 400

@@ -76,6 +76,6 @@ def test_a_newer_image_leaves_other_releases_and_what_servers_run(rows):
         ("trove-mariadb-10.11", "/cache/agent-1"),
         ("trove-mariadb-10.11", "/cache/agent-2"),
         ("trove-postgresql-15", "/cache/agent-2"),
-        ("trove-mariadb-11.8", "/cache/agent-t"),
-        ("trove-postgresql-17", "/cache/agent-t"),
+        *((name, "/cache/agent-t") for name, _ in other.names),
     }
+    assert {"trove-mariadb-11.8", "trove-postgresql-17"} <= {name for name, _ in left}

@@ -185,7 +185,5 @@ def test_another_release_is_another_image_from_the_same_mirror(
     assert "trixie" in argv
     assert sources_given == mirror.format("trixie")
     assert trixie.name != first.name
-    assert [tags for _, tags in trixie.names] == [
-        ("trove", "mariadb", "11.8"),
-        ("trove", "postgresql", "17"),
-    ]
+    both = {("trove", "mariadb", "11.8"), ("trove", "postgresql", "17")}
+    assert both <= {tags for _, tags in trixie.names}

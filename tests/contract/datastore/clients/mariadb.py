@@ -8,11 +8,11 @@ import typing
 
 import pymysql
 
-from tests.contract.datastore.clients import Refused, shown
+from tests.contract.datastore.clients import Refused, Sql, shown
 from tests.contract.datastore.machine import Machine
 
 
-class Client:
+class Client(Sql):
     """A tenant's and an administrator's view of MariaDB."""
 
     unit = "mariadb.service"
