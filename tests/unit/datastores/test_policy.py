@@ -27,8 +27,10 @@ HARMLESS = {
     "innodb_log_file_size",
     "log_recovery_conflict_waits",
     "log_replication_commands",
+    "sql_generate_invisible_primary_key",
+    "sql_require_primary_key",
 }
-"""They match, and name neither a file nor whom to follow."""
+"""They match, and name neither a file nor whom to follow, and no key of TLS."""
 
 
 @pytest.mark.parametrize(
