@@ -26,6 +26,8 @@ class Variables(abc.ABC, typing.Generic[Row]):
 
     aliases: typing.ClassVar[dict[str, str]]
     """Options of the file whose variable has another name."""
+    rounds: typing.ClassVar[int] = 1
+    """In how many all are set: the value of one may bound another's."""
 
     def __init__(self, talk: Talk, names: typing.Iterable[str], path: str) -> None:
         self._talk, self._path = talk, path
@@ -53,6 +55,14 @@ class Variables(abc.ABC, typing.Generic[Row]):
 
     def take(self, group: Settings, lower: Settings) -> tuple[str, ...]:
         """Sets what can be set; the names that wait for a restart."""
+        for _ in range(self.rounds):
+            waiting = self._round(group, lower)
+        for name, row in self._found().items():
+            if name in group and name not in waiting:
+                self._check(name, row, group[name])
+        return tuple(waiting)
+
+    def _round(self, group: Settings, lower: Settings) -> list[str]:
         found = self._found()
         waiting = []
         for name in self._names:
@@ -64,10 +74,7 @@ class Variables(abc.ABC, typing.Generic[Row]):
                 wanted = group.get(name, lower.get(name))
                 if not self._settle(row, wanted):
                     waiting.append(name)
-        for name, row in self._found().items():
-            if name in group and name not in waiting:
-                self._check(name, row, group[name])
-        return tuple(waiting)
+        return waiting
 
     def _set(self, name: str, wanted: typing.Any) -> None:
         value = "DEFAULT" if wanted is None else word(wanted)

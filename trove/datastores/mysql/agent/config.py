@@ -17,6 +17,15 @@ CHUNKS = 64
 """A pool is a multiple of its chunks: in so many, none is rounded far."""
 
 
+def engine_layer(places: Places, port: int) -> Settings:
+    """What we set otherwise than the engine does, and a group may set again."""
+    return config.engine_layer(places, port) | {
+        # Rows are logged, and no statements: with a trigger of a tenant's nothing
+        # happens elsewhere that did not happen here, and it needs no SUPER.
+        "log_bin_trust_function_creators": True,
+    }
+
+
 def flavor_layer(sizing: Sizing) -> Settings:
     """What follows from the flavor's memory and processors."""
     instrumented = sizing.memory >= INSTRUMENTED
@@ -44,6 +53,7 @@ def service_layer(places: Places, server_id: int) -> Settings:
         "enforce_gtid_consistency": True,
         "log_output": "FILE",
         "auto_generate_certs": False,
+        # With a pair that it cannot read it would serve without TLS, and only warn.
         "tls_certificates_enforced_validation": True,
     }
 

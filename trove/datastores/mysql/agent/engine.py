@@ -4,7 +4,6 @@
 import json
 
 from trove import errors
-from trove.datastores.classic.config import engine_layer
 from trove.datastores.classic.engine import WITHIN, Classic, Own, complaint
 from trove.datastores.layers import Settings
 from trove.datastores.mysql.agent import apparmor, config, rules
@@ -38,7 +37,8 @@ class MySQL(Classic):
         datastore=DATASTORE,
         title="MySQL",
         unit=UNIT,
-        complaint=r"\[ERROR\] (?!.*Aborting$)",
+        # before its last words, which are always the same
+        complaint=r"\[ERROR\] (?!.*(Aborting$|Stopping the server))",
         program=PROGRAM,
         section=config.SECTION,
         talk=Talk,
@@ -112,7 +112,7 @@ class MySQL(Classic):
     ) -> tuple[Settings, Settings, Settings, Settings]:
         here = self._places
         return (
-            engine_layer(here, self._port),
+            config.engine_layer(here, self._port),
             config.flavor_layer(sizing),
             config.service_layer(here, server_id),
             self._forced(self._mode),

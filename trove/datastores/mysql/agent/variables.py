@@ -59,6 +59,8 @@ class Variables(variables.Variables[Variable]):
     """MySQL says of each where its value is from."""
 
     aliases = ALIASES
+    rounds = 2
+    """An end of one pair cannot pass the other's: io_capacity, max_dirty_pages_pct."""
 
     def __init__(self, talk: Talk, names: typing.Iterable[str], path: str) -> None:
         super().__init__(talk, names, path)
