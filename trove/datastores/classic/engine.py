@@ -62,11 +62,8 @@ class Classic(Server):
         own = self.own
         unit = Unit(host, own.unit, here.unit, own.complaint)
         layers = Layers(host, here.settings, "my.cnf", config.grammar(own.section))
-        # what a probe asks is its engine's; the base has no question of its own
-        probe: typing.Any = own.probe(here.socket)
-        super().__init__(
-            host, here, layers, unit, Pulse(probe, unit), own.datastore.user, port
-        )
+        pulse = Pulse(own.probe(here.socket), unit)
+        super().__init__(host, here, layers, unit, pulse, own.datastore.user, port)
         self.accounts = Tenants(
             self._talk, own.accounts, own.root, lambda: self._mode == MTLS
         )

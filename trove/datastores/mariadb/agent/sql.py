@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A conversation with MariaDB, and its own hash of a password."""
 
-import contextlib
 import hashlib
 
 from trove.datastores.classic import sql
@@ -18,11 +17,6 @@ class Talk(sql.Talk):
         # what the agent does is nobody's to read, and not a tenant's work
         "sql_log_off = ON, slow_query_log = OFF"
     )
-
-
-def talk(path: str, within: float = 10.0) -> contextlib.AbstractContextManager[Talk]:
-    """A connection for a few statements; an engine's refusal becomes our error."""
-    return sql.opened(Talk, path, within)
 
 
 def native_hash(password: str) -> str:

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A conversation with MySQL."""
 
-import contextlib
-
 from trove.datastores.classic import sql
 
 
@@ -18,8 +16,3 @@ class Talk(sql.Talk):
         "sql_log_off = ON, long_query_time = 31536000, "
         "min_examined_row_limit = 4294967295"
     )
-
-
-def talk(path: str, within: float = 10.0) -> contextlib.AbstractContextManager[Talk]:
-    """A connection for a few statements; an engine's refusal becomes our error."""
-    return sql.opened(Talk, path, within)
