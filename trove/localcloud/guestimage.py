@@ -155,6 +155,10 @@ def _base(
     install(root, release.suite, release.packages, host)
     if release.later:
         progress(f"guest image: {' '.join(release.later)} of Debian {releases.LATER}")
+        # mmdebstrap makes the devices, and takes none that are there already; sources
+        # that are there already it keeps, instead of those that it is given.
+        _empty(root / "dev")
+        _forget_sources(root)
         install(root, releases.LATER, release.later, host, variant="custom")
     progress("guest image: units, data directories, journal")
     _customise(root, release)
@@ -176,6 +180,8 @@ def install(
     if sources is None:
         raise errors.Upstream(why="this host has no apt sources to build an image from")
     options = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in LEFT_OUT]
+    if suite == releases.LATER:
+        options += _age(host)
     at = () if epoch is None else ("env", f"SOURCE_DATE_EPOCH={epoch}")
     host.run(
         *at,
@@ -201,6 +207,16 @@ def _sources(text: str, suite: str) -> str:
     return _alone(text, suite) if suite == releases.LATER else text
 
 
+def _age(host: programs.Runner) -> list[str]:
+    """What this host's own apt says of lists that are old.
+
+    Those of a release are good for long; those of a suite that moves on for a week, and
+    a mirror that stands still has no newer ones.
+    """
+    said = host.run("apt-config", "dump", "Acquire::Check-Valid-Until").strip()
+    return [f"--aptopt={said}"] if said else []
+
+
 def _alone(text: str, suite: str) -> str:
     """Without the updates and fixes beside it, which a suite that moves on has not."""
     lines = []
@@ -224,19 +240,29 @@ def _customise(root: pathlib.Path, release: Release) -> None:
         for wanted in units.glob(f"*.wants/{unit}"):
             wanted.unlink()
     for name in (*release.emptied, *EMPTIED):
-        for found in (root / name).glob("*"):
-            if found.is_dir() and not found.is_symlink():
-                shutil.rmtree(found)
-            else:
-                found.unlink()
+        _empty(root / name)
     (root / "etc/hostname").unlink(missing_ok=True)
-    for path in (root / "etc/apt/sources.list.d").iterdir():
-        path.unlink()
+    _forget_sources(root)
     for name, text in FILES.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         path.write_text(text)
+
+
+def _forget_sources(root: pathlib.Path) -> None:
+    """No mirror is named in it, and nothing of how this host asks one."""
+    _empty(root / "etc/apt/sources.list.d")
+    for name in ("sources.list", "apt.conf.d/99mmdebstrap"):
+        (root / "etc/apt" / name).unlink(missing_ok=True)
+
+
+def _empty(directory: pathlib.Path) -> None:
+    for found in directory.glob("*"):
+        if found.is_dir() and not found.is_symlink():
+            shutil.rmtree(found)
+        else:
+            found.unlink()
 
 
 def _link(path: pathlib.Path, to: str) -> None:

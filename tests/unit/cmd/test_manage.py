@@ -166,7 +166,7 @@ def test_a_default_version_is_named(synced):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("mysql", "8", "--image", "x"), "no datastore plug-in 'mysql'"),
+        (("toydb", "8", "--image", "x"), "no datastore plug-in 'toydb'"),
         (("mariadb", "10.11"), "--image"),
     ],
 )

@@ -24,11 +24,13 @@ def unpacked(argv):
     wanted = root / "etc/systemd/system/multi-user.target.wants/mariadb.service"
     wanted.unlink(missing_ok=True)
     wanted.symlink_to("/lib/systemd/system/mariadb.service")
-    (root / "etc/apt/sources.list.d/mirror.sources").touch()
+    (root / "etc/apt/sources.list.d/mirror.sources").touch(exist_ok=False)
     (root / "etc/hostname").touch()
     (root / "var/lib/mysql/ibdata1").touch()
     (root / "usr/lib/x86_64-linux-gnu").mkdir(parents=True, exist_ok=True)
     (root / "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2").touch()
+    (root / "dev").mkdir(exist_ok=True)
+    (root / "dev/null").touch(exist_ok=False)  # as mknod: it takes none that is there
     return ""
 
 
@@ -160,11 +162,14 @@ def test_what_comes_from_a_suite_that_moves_on_has_no_updates_beside_it(
     )
     (release,) = releases.releases([newer])
     given = watched(host, monkeypatch)
+    host.answers["apt-config"] = 'Acquire::Check-Valid-Until "false";\n'
     guestimage.build(tmp_path / "cache", host, [].append, release=release)
     (first, sources), (second, newest) = given
     assert "trixie" in first and sources == text.replace("bookworm", "trixie")
     assert {"sid", "--variant=custom", "--include=mariadb-server"} <= set(second)
     assert newest == later
+    old = '--aptopt=Acquire::Check-Valid-Until "false";'
+    assert old in second and old not in first, "as this host's own apt says of it"
 
 
 def test_another_release_is_another_image_from_the_same_mirror(

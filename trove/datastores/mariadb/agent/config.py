@@ -1,108 +1,50 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The configuration of MariaDB: what is in each layer, and how it is written down."""
+"""The configuration of MariaDB: what is its own in each layer."""
 
-from trove import errors
-from trove.datastores.layers import Grammar, Settings
-from trove.datastores.mariadb.agent.places import Places
-from trove.datastores.protocol import BASIC, Sizing
+from trove.datastores.classic import config
+from trove.datastores.classic.config import MIB, engine_layer, group_layer
+from trove.datastores.classic.places import Places
+from trove.datastores.layers import Settings
+from trove.datastores.protocol import Sizing
 
-MIB = 1024 * 1024
-
-GRAMMAR = Grammar(
-    suffix=".cnf",
-    include="!include {path}\n",
-    on="ON",
-    off="OFF",
-    quote='"',
-    doubled=False,
-    head="[mariadbd]\n",
+__all__ = (
+    "MIB",
+    "engine_layer",
+    "flavor_layer",
+    "forced_layer",
+    "group_layer",
+    "service_layer",
 )
 
-LOGS = {"general": "general_log", "slow_query": "slow_query_log"}
-"""What switches a log on; its file's name is another variable."""
-FLUSHED = {"general": "GENERAL", "slow_query": "SLOW"}
+SECTION = "mariadbd"
+GRAMMAR = config.grammar(SECTION)
 
 OVERHEAD = 320
 """MiB of a guest that are not the buffer pool's: the system, the agent, the server."""
 
 
-def engine_layer(places: Places, port: int) -> Settings:
-    """What we set otherwise than MariaDB does, and a group may set again."""
-    return {
-        "datadir": places.data,
-        "socket": places.socket,
-        "pid_file": f"{places.runtime}/mysqld.pid",
-        "tmpdir": places.temporary,
-        "port": port,
-        "bind_address": "*",
-        "character_set_server": "utf8mb4",
-        "innodb_flush_log_at_trx_commit": 1,
-        # Log-ins are not polled away: a typing mistake must not lock an address out.
-        "max_connect_errors": 1_000_000,
-    }
-
-
 def flavor_layer(sizing: Sizing) -> Settings:
     """What follows from the flavor's memory and processors."""
-    pool = max(32, (sizing.memory - OVERHEAD) * 6 // 10)
-    return {
+    pool = config.pool(sizing, OVERHEAD)
+    return config.flavor_layer(sizing) | {
         "innodb_buffer_pool_size": pool * MIB,
         "innodb_log_file_size": min(2048, max(48, pool // 2)) * MIB,
-        "max_connections": min(5000, max(50, sizing.memory // 8)),
         "aria_pagecache_buffer_size": max(8, sizing.memory // 64) * MIB,
-        "key_buffer_size": MIB,
-        "thread_cache_size": min(256, max(8, sizing.memory // 64)),
     }
 
 
 def service_layer(places: Places, server_id: int) -> Settings:
     """What replication, backup and encryption need."""
-    return {
-        "server_id": server_id,
-        "log_bin": f"{places.binlogs}/binlog",
-        "log_bin_index": f"{places.binlogs}/binlog.index",
-        "relay_log": f"{places.binlogs}/relay",
+    return config.service_layer(places, server_id) | {
         "binlog_format": "ROW",
-        "sync_binlog": 1,
-        "max_binlog_size": 128 * MIB,
-        "binlog_expire_logs_seconds": 86400,
         "gtid_strict_mode": True,
         "log_slave_updates": True,
-        "ssl_cert": places.pair,
-        "ssl_key": places.pair,
-        "ssl_ca": places.authority,
-        "tls_version": "TLSv1.2,TLSv1.3",
     }
-
-
-def group_layer(sizing: Sizing, group: Settings) -> Settings:
-    """The user's own, as they were checked; they must also fit into the flavor."""
-    if group.get("innodb_buffer_pool_size", 0) > sizing.memory * MIB * 8 // 10:
-        # The engine itself takes any number here and is killed later.
-        raise errors.Invalid(
-            why="innodb_buffer_pool_size does not fit into the memory of the flavor."
-        )
-    return group
 
 
 def forced_layer(places: Places, mode: str) -> Settings:
     """What no one may change."""
-    return {
-        "require_secure_transport": mode != BASIC,
-        "local_infile": False,
-        "secure_file_priv": places.files,
-        "skip_name_resolve": True,
+    return config.forced_layer(places, mode) | {
         "symbolic_links": False,
         "allow_suspicious_udfs": False,
     }
-
-
-def service_lines(places: Places) -> str:
-    """What is MariaDB's own of its unit, which takes the package's place."""
-    return f"""\
-RuntimeDirectory=mysqld
-ExecStart=/usr/sbin/mariadbd --defaults-file={places.settings}/my.cnf
-KillSignal=SIGTERM
-SendSIGKILL=no
-LimitNOFILE=32768
-OOMScoreAdjust=-600"""

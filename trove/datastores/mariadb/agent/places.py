@@ -1,40 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where everything of a MariaDB server is in its guest."""
 
-from trove.datastores import places as shared
+from trove.datastores.classic.places import Places
 from trove.datastores.mariadb.spec import DATASTORE
 from trove.datastores.protocol import Host
-
-
-class Places(shared.Places):
-    """What every engine has, and MariaDB's own."""
-
-    __slots__ = ()
-
-    @property
-    def temporary(self) -> str:
-        """What a sort needs; on the volume, for the root disk is small."""
-        return f"{self.volume}/temporary"
-
-    @property
-    def binlogs(self) -> str:
-        """The binary log and the relay log."""
-        return f"{self.volume}/binlog"
-
-    @property
-    def files(self) -> str:
-        """The only directory that SQL may read and write files in."""
-        return f"{self.volume}/files"
-
-    @property
-    def logs(self) -> str:
-        """What users have written down: on the volume, for the root disk is small."""
-        return f"{self.volume}/log"
-
-    @property
-    def socket(self) -> str:
-        """Where it answers on this machine."""
-        return f"{self.runtime}/mysqld.sock"
 
 
 def places(host: Host) -> Places:

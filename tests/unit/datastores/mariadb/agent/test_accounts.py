@@ -4,7 +4,7 @@
 import pytest
 
 from trove import errors
-from trove.datastores.mariadb.agent import accounts
+from trove.datastores.mariadb.agent.accounts import ACCOUNTS as accounts
 from trove.datastores.protocol import Account, Database
 
 

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An engine of the classic protocol in a guest: what all of them do the same way."""
+
+import abc
+import contextlib
+import typing
+
+import pymysql
+
+from trove import errors
+from trove.datastores import rules
+from trove.datastores.classic import config
+from trove.datastores.classic.accounts import Accounts
+from trove.datastores.classic.health import Probe
+from trove.datastores.classic.places import Places
+from trove.datastores.classic.root import Root, end_sessions
+from trove.datastores.classic.sql import Talk, literal, opened
+from trove.datastores.classic.tenants import Tenants
+from trove.datastores.classic.variables import Variables
+from trove.datastores.layers import GROUP, Layers, Settings
+from trove.datastores.protocol import BASIC, MTLS, Host, Ran, Sizing, Source
+from trove.datastores.pulse import Pulse
+from trove.datastores.server import Server
+from trove.datastores.spec import Datastore
+from trove.datastores.unit import Unit
+
+WITHIN = 10.0
+"""Seconds for a conversation, and for a statement that is the engine's own deed."""
+
+
+class Own(typing.NamedTuple):
+    """What an engine brings: all that is known of it before there is a machine."""
+
+    datastore: Datastore
+    title: str
+    unit: str
+    complaint: str
+    """Finds its error lines."""
+    program: str
+    section: str
+    """Of its files."""
+    talk: type[Talk]
+    probe: type[Probe]
+    accounts: Accounts
+    root: Root
+    variables: type[Variables[typing.Any]]
+    sessions: str
+    """Where the sessions are."""
+    tenants: str
+    """Which of them are those of tenants, as a condition."""
+    reload_tls: str
+
+
+class Classic(Server):
+    """One such server."""
+
+    starttls = "mysql"
+    own: typing.ClassVar[Own]
+
+    def __init__(self, host: Host, places: Places, port: int) -> None:
+        self._places = here = places
+        own = self.own
+        unit = Unit(host, own.unit, here.unit, own.complaint)
+        layers = Layers(host, here.settings, "my.cnf", config.grammar(own.section))
+        pulse = Pulse(own.probe(here.socket), unit)
+        super().__init__(host, here, layers, unit, pulse, own.datastore.user, port)
+        self.accounts = Tenants(
+            self._talk, own.accounts, own.root, lambda: self._mode == MTLS
+        )
+
+    # -- what differs
+
+    @abc.abstractmethod
+    def _written(
+        self, sizing: Sizing, server_id: int
+    ) -> tuple[Settings, Settings, Settings, Settings]:
+        """The engine's, the flavor's, the service's and the forced layer."""
+
+    @abc.abstractmethod
+    def _forced(self, mode: str) -> Settings:
+        """The forced layer."""
+
+    # -- what does not
+
+    def set_read_only(self, on: bool) -> None:
+        """Refuses tenants' writes, also after a restart, or allows them again."""
+        self._layers.guard({"read_only": True} if on else {})
+        switch = f"SET GLOBAL read_only = {'ON' if on else 'OFF'}"
+        try:
+            self._say(switch)
+        except errors.EngineFailed:
+            # It waits for tables that tenants locked: end those who hold them.
+            with self._talk() as talk:
+                with contextlib.suppress(pymysql.MySQLError):
+                    end_sessions(talk, self.own.sessions, self.own.tenants)
+                talk.rows(switch, WITHIN)
+
+    def logs(self) -> dict[str, Source]:
+        """What users may have written, and what the engine itself complains of."""
+        files = {name: Source(path=self._log(name)) for name in config.LOGS}
+        return {**files, "error": Source(unit=self.own.unit), **super().logs()}
+
+    def set_log(self, name: str, on: bool) -> None:
+        """Switches it in the running engine, and in its files."""
+        if name not in config.LOGS:
+            super().set_log(name, on)
+        switch = config.LOGS[name]
+        self._make_directories()
+        path = self._log(name)
+        self._layers.note_logs({switch: on, f"{switch}_file": path})
+        self._say(
+            f"SET GLOBAL {switch}_file = {literal(path)}",
+            f"SET GLOBAL {switch} = {'ON' if on else 'OFF'}",
+        )
+
+    def reopen_log(self, name: str) -> None:
+        """A flush closes the file and opens it by its name."""
+        self._say(f"FLUSH LOCAL {config.FLUSHED[name]} LOGS")
+
+    def _log(self, name: str) -> str:
+        return f"{self._places.logs}/{name}.log"
+
+    def _talk(self) -> contextlib.AbstractContextManager[Talk]:
+        return opened(self.own.talk, self._places.socket, WITHIN)
+
+    def _say(self, *statements: str) -> None:
+        with self._talk() as talk:
+            for statement in statements:
+                talk.rows(statement, WITHIN)
+
+    def _answer(self) -> None:
+        # systemd saw its READY=1, so the first try succeeds.
+        self._say("SELECT 1")
+
+    def _take_certificate(self, mode: str) -> None:
+        # It reads the files anew, or complains and keeps what it has.
+        switch = "OFF" if mode == BASIC else "ON"
+        self._say(
+            self.own.reload_tls, f"SET GLOBAL require_secure_transport = {switch}"
+        )
+
+    def _write_mode(self, mode: str) -> None:
+        self._layers.force(self._forced(mode))
+
+    def _hold(self, mode: str) -> None:
+        # A client's certificate is asked for by each account, not by the server
+        with self._talk() as talk:
+            self.own.accounts.demand(talk, mode == MTLS)
+
+    def _take_group(self, group: Settings, lower: Settings) -> tuple[str, ...]:
+        with self._talk() as talk:
+            path = self._layers.path(GROUP)
+            names = self.own.datastore.policy
+            return self.own.variables(talk, names, path).take(group, lower)
+
+    def _make_directories(self) -> None:
+        here = self._places
+        self._host.make_directory(here.volume)
+        for path in (here.temporary, here.binlogs, here.files, here.logs):
+            self._host.make_directory(path, mode=0o700, owner=self._user)
+
+    def _settings(
+        self, sizing: Sizing, group: Settings, server_id: int
+    ) -> tuple[Settings, Settings, Settings, Settings, Settings]:
+        checked = rules.checked(self._host, self.own.datastore, group)
+        engine, flavor, service, forced = self._written(sizing, server_id)
+        own = config.group_layer(sizing, checked)
+        return engine, flavor, service, own, forced
+
+    def _settle(self) -> None:
+        lines = config.service_lines(self.own.program, self._places)
+        self._unit.install(self.own.title, self._places, self._user, lines)
+
+
+def complaint(tried: Ran) -> str:
+    """What a program has against a configuration; empty: nothing."""
+    complaints = [
+        line
+        for line in tried.stderr.splitlines()
+        if "[ERROR]" in line or "adjusted" in line
+    ]
+    if not tried.returncode and not complaints:
+        return ""
+    return "; ".join(complaints) or tried.stderr or f"exit code {tried.returncode}"
