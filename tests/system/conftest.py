@@ -16,6 +16,15 @@ from trove.localcloud.layout import Layout
 # bin/run-tests --long makes the environment that it needs.
 collect_ignore = [] if "TROVE_TEMPEST_VENV" in os.environ else ["test_tempest.py"]
 
+
+def pytest_ignore_collect(
+    collection_path: pathlib.Path, config: pytest.Config
+) -> bool | None:
+    """What only datastores have that a deployment does not begin with."""
+    alone = collection_path.name == "test_stores.py"
+    return True if alone and not config.getoption("all_datastores") else None
+
+
 CACHE = os.environ.get("TROVE_CACHE", "/var/lib/trove/cache")
 STATE = os.environ.get("TROVE_TEST_STATE", "/var/lib/trove/tests")
 

@@ -336,7 +336,11 @@ class User:
         self, shown: dict[str, typing.Any], user: str, password: str, database: str
     ) -> typing.Any:
         """A connection over TLS that trusts the deployment's CA alone."""
-        connect = {"mariadb": self._mariadb, "postgresql": self._postgresql}
+        connect = {
+            "mariadb": self._mariadb,
+            "mysql": self._mariadb,
+            "postgresql": self._postgresql,
+        }
         kind = shown["datastore"]["type"]
         return connect[kind](shown["ip"][0], user, password, database)
 

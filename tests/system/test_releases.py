@@ -49,8 +49,10 @@ def test_a_life_on_it(
     shop = Shop(deployment, demo, datastore, name)
     shop.holds()
     with shop.connected() as line:
-        question = {"mariadb": "SELECT VERSION()", "postgresql": "SHOW server_version"}
-        assert str(ask(line, question[datastore])[0][0]).startswith(f"{name}.")
+        question = "SELECT VERSION()"
+        if datastore == "postgresql":
+            question = "SHOW server_version"
+        assert str(ask(line, question)[0][0]).startswith(f"{name}.")
     _is_configured(demo, shop, name, said)
     assert (
         demo.ask(

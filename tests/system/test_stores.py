@@ -27,8 +27,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         for build in registry.get(name).builds
         if not registry.get(name).can.databases
     ]
-    if not metafunc.config.getoption("all_datastores"):
-        stores = []
     metafunc.parametrize(("datastore", "version"), stores)
 
 

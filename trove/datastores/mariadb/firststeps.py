@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a user comes into a MariaDB from outside; for whoever begins with one."""
 
-import pymysql
-
-from trove import errors
+from trove.datastores.classic import firststeps
 from trove.datastores.spec import Entrance
 
 CLIENT = (
@@ -14,20 +12,4 @@ CLIENT = (
 
 def enter(where: Entrance) -> tuple[str, str]:
     """What the server says it is, and the cipher of the connection."""
-    connection = pymysql.connect(
-        host=where.address,
-        port=where.port,
-        user=where.user,
-        password=where.password,
-        database=where.database,
-        connect_timeout=20,
-        ssl={"ca": where.authority, "check_hostname": True},
-    )
-    with connection, connection.cursor() as cursor:
-        cursor.execute("SELECT version()")
-        version = cursor.fetchone()
-        cursor.execute("SHOW STATUS LIKE 'Ssl_cipher'")
-        cipher = cursor.fetchone()
-    if version is None or cipher is None:
-        raise errors.Internal(why="MariaDB did not answer")
-    return f"MariaDB {version[0]}", str(cipher[1])
+    return firststeps.enter("MariaDB", where)

@@ -64,5 +64,6 @@ DATASTORE = Datastore(
     builds=(Build("9.7", "trixie", (), later=("mysql-server",)),),
     units=("mysql.service",),
     emptied=("var/lib/mysql",),
+    firststeps="trove.datastores.mysql.firststeps",
     requires=("PyMySQL==1.2.4",),
 )
