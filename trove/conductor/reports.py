@@ -97,10 +97,9 @@ class Reports:
         while not self._ended.wait(self._every):
             try:
                 self.flush()
-            # the next flush has newer reports; nothing is lost
             except errors.Unavailable as error:
                 LOG.warning("reports could not be written: %s", error)
-            except Exception:
+            except Exception:  # the next flush has newer reports; nothing is lost
                 LOG.exception("reports could not be written")
 
     def _write_news(self) -> None:
