@@ -18,7 +18,7 @@ from trove.datastores.classic.sql import Talk, literal, opened
 from trove.datastores.classic.tenants import Tenants
 from trove.datastores.classic.variables import Variables
 from trove.datastores.layers import GROUP, Layers, Settings
-from trove.datastores.protocol import BASIC, MTLS, Host, Ran, Sizing, Source
+from trove.datastores.protocol import BASIC, MTLS, Host, Ran, Sizing, Source, Tls
 from trove.datastores.pulse import Pulse
 from trove.datastores.server import Server
 from trove.datastores.spec import Datastore
@@ -26,6 +26,16 @@ from trove.datastores.unit import Unit
 
 WITHIN = 10.0
 """Seconds for a conversation, and for a statement that is the engine's own deed."""
+
+
+BEAT = """\
+CREATE DATABASE trove_internal;
+CREATE TABLE trove_internal.beat (id TINYINT PRIMARY KEY, n BIGINT NOT NULL) \
+ENGINE=InnoDB;
+INSERT INTO trove_internal.beat VALUES (1, 0);
+"""
+"""At the end of what makes new data: the row that shows whether writes are taken. One
+statement a line: of two on one, an engine would silently lose the second."""
 
 
 class Own(typing.NamedTuple):
@@ -36,6 +46,8 @@ class Own(typing.NamedTuple):
     unit: str
     complaint: str
     """Finds its error lines."""
+    bootstrap: str
+    """What makes new data secure, a statement a line."""
     program: str
     section: str
     """Of its files."""
@@ -71,6 +83,10 @@ class Classic(Server):
     # -- what differs
 
     @abc.abstractmethod
+    def _maker(self, fresh: str, script: str) -> list[str]:
+        """The program that makes a data directory there, and then runs a script."""
+
+    @abc.abstractmethod
     def _written(
         self, sizing: Sizing, server_id: int
     ) -> tuple[Settings, Settings, Settings, Settings]:
@@ -81,6 +97,22 @@ class Classic(Server):
         """The forced layer."""
 
     # -- what does not
+
+    def initialise(self, sizing: Sizing, tls: Tls) -> None:
+        """Makes the data directory; no server listens anywhere while it is made."""
+        host, here, unit = self._host, self._places, self.own.unit
+        if not host.exists(here.data):
+            # Before our unit is there this is the package's, with its own data.
+            host.service("stop", unit, timeout=60.0)
+        host.service("disable", unit)
+        self._make_directories()
+        with self._made_whole() as fresh:
+            if fresh is None:
+                return
+            script = f"{here.settings}/bootstrap.sql"
+            host.make_directory(here.settings)
+            host.write_file(script, self.own.bootstrap + BEAT)
+            self._make(self._maker(fresh, script), bad="[ERROR]")
 
     def set_read_only(self, on: bool) -> None:
         """Refuses tenants' writes, also after a restart, or allows them again."""

@@ -10,7 +10,7 @@ from trove.datastores.mariadb.agent.places import places
 from trove.datastores.mariadb.agent.sql import Talk
 from trove.datastores.mariadb.agent.variables import Variables
 from trove.datastores.mariadb.spec import DATASTORE
-from trove.datastores.protocol import Description, Host, Sizing, Tls
+from trove.datastores.protocol import Description, Host, Sizing
 
 UNIT = "mariadb.service"
 PROGRAM = "/usr/sbin/mariadbd"
@@ -20,12 +20,7 @@ BOOTSTRAP = """\
 DELETE FROM mysql.global_priv WHERE NOT (User = 'root' AND Host = 'localhost') \
 AND NOT (User = 'mariadb.sys' AND Host = 'localhost');
 DELETE FROM mysql.db;
-CREATE DATABASE trove_internal;
-CREATE TABLE trove_internal.beat (id TINYINT PRIMARY KEY, n BIGINT NOT NULL) \
-ENGINE=InnoDB;
-INSERT INTO trove_internal.beat VALUES (1, 0);
 """
-"""One statement a line: of two on one, the engine would silently lose the second."""
 
 
 class MariaDB(Classic):
@@ -36,6 +31,7 @@ class MariaDB(Classic):
         title="MariaDB",
         unit=UNIT,
         complaint=r"\[ERROR\] (?!Aborting)",
+        bootstrap=BOOTSTRAP,
         program=PROGRAM,
         section=config.SECTION,
         talk=Talk,
@@ -51,35 +47,19 @@ class MariaDB(Classic):
     def __init__(self, host: Host, port: int) -> None:
         super().__init__(host, places(host), port)
 
-    def initialise(self, sizing: Sizing, tls: Tls) -> None:
-        """Makes the data directory; no server listens anywhere while it is made."""
-        host, here = self._host, self._places
-        if not host.exists(here.data):
-            # Before our unit is there this is the package's, with its own data.
-            host.service("stop", UNIT, timeout=60.0)
-        host.service("disable", UNIT)
-        self._make_directories()
-        with self._made_whole() as fresh:
-            if fresh is None:
-                return
-            script = f"{here.settings}/bootstrap.sql"
-            host.make_directory(here.settings)
-            host.write_file(script, BOOTSTRAP)
-            self._make(
-                [
-                    "mariadb-install-db",
-                    "--no-defaults",
-                    f"--datadir={fresh}",
-                    f"--tmpdir={here.temporary}",
-                    "--auth-root-authentication-method=socket",
-                    "--auth-root-socket-user=root",
-                    "--skip-test-db",
-                    "--skip-name-resolve",
-                    f"--extra-file={script}",
-                    "--debug-no-sync",  # synced as a whole when it is made
-                ],
-                bad="[ERROR]",
-            )
+    def _maker(self, fresh: str, script: str) -> list[str]:
+        return [
+            "mariadb-install-db",
+            "--no-defaults",
+            f"--datadir={fresh}",
+            f"--tmpdir={self._places.temporary}",
+            "--auth-root-authentication-method=socket",
+            "--auth-root-socket-user=root",
+            "--skip-test-db",
+            "--skip-name-resolve",
+            f"--extra-file={script}",
+            "--debug-no-sync",  # synced as a whole when it is made
+        ]
 
     def upgrade(self) -> None:
         """Its system tables as this version has them; nothing if they are."""

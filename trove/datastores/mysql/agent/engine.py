@@ -13,7 +13,7 @@ from trove.datastores.mysql.agent.places import places
 from trove.datastores.mysql.agent.sql import Talk
 from trove.datastores.mysql.agent.variables import Variables
 from trove.datastores.mysql.spec import DATASTORE
-from trove.datastores.protocol import Description, Host, Sizing, Tls
+from trove.datastores.protocol import Description, Host, Sizing
 
 UNIT = "mysql.service"
 PROGRAM = "/usr/sbin/mysqld"
@@ -23,10 +23,6 @@ HISTORY = "mysql_upgrade_history"
 BOOTSTRAP = """\
 INSTALL PLUGIN auth_socket SONAME 'auth_socket.so';
 ALTER USER 'root'@'localhost' IDENTIFIED WITH auth_socket;
-CREATE DATABASE trove_internal;
-CREATE TABLE trove_internal.beat (id TINYINT PRIMARY KEY, n BIGINT NOT NULL) \
-ENGINE=InnoDB;
-INSERT INTO trove_internal.beat VALUES (1, 0);
 """
 
 
@@ -39,6 +35,7 @@ class MySQL(Classic):
         unit=UNIT,
         # before its last words, which are always the same
         complaint=r"\[ERROR\] (?!.*(Aborting$|Stopping the server))",
+        bootstrap=BOOTSTRAP,
         program=PROGRAM,
         section=config.SECTION,
         talk=Talk,
@@ -57,32 +54,16 @@ class MySQL(Classic):
     def __init__(self, host: Host, port: int) -> None:
         super().__init__(host, places(host), port)
 
-    def initialise(self, sizing: Sizing, tls: Tls) -> None:
-        """Makes the data directory; no server listens anywhere while it is made."""
-        host, here = self._host, self._places
-        if not host.exists(here.data):
-            # Before our unit is there this is the package's, with its own data.
-            host.service("stop", UNIT, timeout=60.0)
-        host.service("disable", UNIT)
-        self._make_directories()
-        with self._made_whole() as fresh:
-            if fresh is None:
-                return
-            script = f"{here.settings}/bootstrap.sql"
-            host.make_directory(here.settings)
-            host.write_file(script, BOOTSTRAP)
-            self._make(
-                [
-                    PROGRAM,
-                    "--no-defaults",
-                    "--initialize-insecure",  # root has no password, and gets none
-                    f"--datadir={fresh}",
-                    f"--tmpdir={here.temporary}",
-                    f"--init-file={script}",
-                    "--auto-generate-certs=OFF",
-                ],
-                bad="[ERROR]",
-            )
+    def _maker(self, fresh: str, script: str) -> list[str]:
+        return [
+            PROGRAM,
+            "--no-defaults",
+            "--initialize-insecure",  # root has no password, and gets none
+            f"--datadir={fresh}",
+            f"--tmpdir={self._places.temporary}",
+            f"--init-file={script}",
+            "--auto-generate-certs=OFF",
+        ]
 
     def upgrade(self) -> None:
         """The server does it when it starts, and notes that it did; or it starts again.
