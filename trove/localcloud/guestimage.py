@@ -58,6 +58,17 @@ MASKED = (
 )
 EMPTIED = ("var/cache/apt", "var/lib/apt/lists")
 
+KEPT = "etc/apt/preferences.d/trove-later"
+PREFERENCES = """\
+Package: *
+Pin: release n={suite}
+Pin-Priority: 100
+
+Package: {own}
+Pin: release n={suite}
+Pin-Priority: 990
+"""
+
 JOURNAL = "[Journal]\nStorage=volatile\nRuntimeMaxUse=8M\n"
 FILES = {
     "etc/systemd/journald.conf.d/trove.conf": JOURNAL,
@@ -140,7 +151,7 @@ def recipe(release: Release) -> str:
     theirs = (
         release.suite,
         release.packages,
-        release.later,
+        release.later and (release.later, KEPT),
         release.units,
         release.emptied,
     )
@@ -159,7 +170,9 @@ def _base(
         # that are there already it keeps, instead of those that it is given.
         _empty(root / "dev")
         _forget_sources(root)
+        before = _installed(root, host)
         install(root, releases.LATER, release.later, host, variant="custom")
+        _keep_later(root, _installed(root, host) - before)
     progress("guest image: units, data directories, journal")
     _customise(root, release)
 
@@ -180,8 +193,11 @@ def install(
     if sources is None:
         raise errors.Upstream(why="this host has no apt sources to build an image from")
     options = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in LEFT_OUT]
-    if suite == releases.LATER:
+    given = _sources(sources.read_text(), suite)
+    if suite == releases.LATER or (root / KEPT).exists():
         options += _age(host)
+    if (root / KEPT).exists():
+        given += "\n" + _sources(sources.read_text(), releases.LATER)
     at = () if epoch is None else ("env", f"SOURCE_DATE_EPOCH={epoch}")
     host.run(
         *at,
@@ -194,9 +210,25 @@ def install(
         suite,
         str(root),
         "-",
-        given=_sources(sources.read_text(), suite),
+        given=given,
         within=1800,
     )
+
+
+def _installed(root: pathlib.Path, host: programs.Runner) -> set[str]:
+    """Each package with its version and the name of its source."""
+    form = "--showformat=${Package} ${Version} ${source:Package}\n"
+    where = f"--admindir={root / 'var/lib/dpkg'}"
+    return set(host.run("dpkg-query", where, "--show", form).splitlines())
+
+
+def _keep_later(root: pathlib.Path, later: typing.Iterable[str]) -> None:
+    """What is put over it afterwards is of the release; and of the later suite where
+    it is of one source with what is there already, which bears no other version."""
+    own = " ".join(sorted({f"src:{line.split()[2]}" for line in later}))
+    path = root / KEPT
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(PREFERENCES.format(suite=releases.LATER, own=own))
 
 
 def _sources(text: str, suite: str) -> str:

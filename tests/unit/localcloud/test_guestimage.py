@@ -163,13 +163,24 @@ def test_what_comes_from_a_suite_that_moves_on_has_no_updates_beside_it(
     (release,) = releases.releases([newer])
     given = watched(host, monkeypatch)
     host.answers["apt-config"] = 'Acquire::Check-Valid-Until "false";\n'
-    guestimage.build(tmp_path / "cache", host, [].append, release=release)
+    there = iter(("libc6 2.41 glibc\nsed 4 sed\n", "libc6 2.43 glibc\nsed 4 sed\n"))
+    host.answers["dpkg-query"] = lambda argv: next(there)
+    built = guestimage.build(tmp_path / "cache", host, [].append, release=release)
     (first, sources), (second, newest) = given
     assert "trixie" in first and sources == text.replace("bookworm", "trixie")
     assert {"sid", "--variant=custom", "--include=mariadb-server"} <= set(second)
     assert newest == later
     old = '--aptopt=Acquire::Check-Valid-Until "false";'
     assert old in second and old not in first, "as this host's own apt says of it"
+    # what a machine needs besides is of the release, but for what is of glibc, too
+    base = built.layers[-1]
+    kept = (base / guestimage.KEPT).read_text()
+    assert "Package: src:glibc\n" in kept and "sed" not in kept
+    host.answers["mmdebstrap"] = ""
+    guestimage.install(base, "trixie", ["kernel"], host, variant="custom")
+    third, both = given[2]
+    assert {"trixie", "--include=kernel", old} <= set(third)
+    assert both == f"{sources}\n{newest}"
 
 
 def test_another_release_is_another_image_from_the_same_mirror(
