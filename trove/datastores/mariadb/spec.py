@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the control plane must know of MariaDB."""
 
+from trove.datastores.classic.names import (
+    CHARACTER_SETS,
+    RAW_DIRECTORY,
+    RESERVED_DATABASES,
+)
 from trove.datastores.policy import policy
 from trove.datastores.spec import (
     GUEST_LOG,
@@ -11,13 +16,6 @@ from trove.datastores.spec import (
     Log,
     Naming,
     parameters,
-)
-
-CHARACTER_SETS = (
-    "armscii8 ascii big5 binary cp1250 cp1251 cp1256 cp1257 cp850 cp852 cp866 cp932 "
-    "dec8 eucjpms euckr gb2312 gbk geostd8 greek hebrew hp8 keybcs2 koi8r koi8u latin1 "
-    "latin2 latin5 latin7 macce macroman sjis swe7 tis620 ucs2 ujis utf16 utf16le "
-    "utf32 utf8 utf8mb3 utf8mb4"
 )
 
 NAMING = Naming(
@@ -38,11 +36,8 @@ NAMING = Naming(
         "os_admin root mysql mariadb.sys public trove_admin trove_backup trove_monitor "
         "trove_replication".split()
     ),
-    reserved_databases=frozenset(
-        "mysql information_schema performance_schema sys trove_internal".split()
-    ),
-    # The engine takes what follows for the raw name of a directory.
-    reserved_database_prefixes=("#mysql50#",),
+    reserved_databases=RESERVED_DATABASES,
+    reserved_database_prefixes=(RAW_DIRECTORY,),
     hosts=True,
     # MariaDB's parse_client_handshake_packet().
     stripped="'",

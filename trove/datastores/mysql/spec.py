@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the control plane must know of MySQL."""
 
+from trove.datastores.classic.names import (
+    CHARACTER_SETS,
+    RAW_DIRECTORY,
+    RESERVED_DATABASES,
+)
 from trove.datastores.policy import policy
 from trove.datastores.spec import (
     GUEST_LOG,
@@ -11,13 +16,6 @@ from trove.datastores.spec import (
     Log,
     Naming,
     parameters,
-)
-
-CHARACTER_SETS = (
-    "armscii8 ascii big5 binary cp1250 cp1251 cp1256 cp1257 cp850 cp852 cp866 cp932 "
-    "dec8 eucjpms euckr gb18030 gb2312 gbk geostd8 greek hebrew hp8 keybcs2 koi8r "
-    "koi8u latin1 latin2 latin5 latin7 macce macroman sjis swe7 tis620 ucs2 ujis utf16 "
-    "utf16le utf32 utf8 utf8mb3 utf8mb4"
 )
 
 NAMING = Naming(
@@ -36,11 +34,8 @@ NAMING = Naming(
         "os_admin root mysql mysql.infoschema mysql.session mysql.sys event_scheduler "
         "trove_admin trove_backup trove_monitor trove_replication".split()
     ),
-    reserved_databases=frozenset(
-        "mysql information_schema performance_schema sys trove_internal".split()
-    ),
-    # What older versions took for the raw name of a directory.
-    reserved_database_prefixes=("#mysql50#",),
+    reserved_databases=RESERVED_DATABASES,
+    reserved_database_prefixes=(RAW_DIRECTORY,),
     hosts=True,
     # The server takes such a pair off the name that a client gives.
     stripped="'",
@@ -59,7 +54,7 @@ DATASTORE = Datastore(
     # It upgrades data itself, but only from the release series before its own, and
     # will not start on others: a next series is another instance's.
     same=1,
-    character_sets=frozenset(CHARACTER_SETS.split()),
+    character_sets=frozenset(CHARACTER_SETS.split()) | {"gb18030"},
     logs=(Log("general"), Log("slow_query"), Log("error", system=True), GUEST_LOG),
     builds=(Build("9.7", "trixie", (), later=("mysql-server",)),),
     units=("mysql.service",),
