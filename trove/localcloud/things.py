@@ -154,7 +154,8 @@ class Volume(Thing):
 
 @dataclasses.dataclass(slots=True)
 class Attachment(Thing):
-    """A volume in a server, as ``node``. ``state``: attaching, attached, detaching.
+    """A volume in a server, as ``node``. ``state``: attaching, attached, detaching;
+    reserved, where a server was meant to have it.
 
     The row is named after the volume: a volume is in one server at most.
     """

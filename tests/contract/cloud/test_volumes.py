@@ -59,6 +59,31 @@ def test_a_volume_that_was_deleted_goes_and_may_be_deleted_again(bench, volume):
     assert volumes.find("v.volume") == volumes.owned() == []
 
 
+def test_what_is_reserved_for_a_server_that_is_not_there_can_go(bench, volume):
+    """INV-2: Nova leaves it so when a server is deleted while it is built."""
+    volumes = bench.cloud.volumes
+    bench.reserve(volume.id, NOBODY)
+    assert volumes.show(volume.id).status == "in-use"
+    with pytest.raises(protocol.CloudConflict):
+        volumes.delete(volume.id)
+    bench.until(lambda: volumes.show(volume.id).status == "available")
+    volumes.delete(volume.id)
+    bench.until(lambda: volumes.show(volume.id) is None)
+
+
+def test_what_is_reserved_for_a_server_that_is_there_stays(bench, server):
+    volumes = bench.cloud.volumes
+    volume = volumes.create("w.volume", 1)
+    bench.until(lambda: volumes.show(volume.id).status == "available")
+    bench.reserve(volume.id, server.id)
+    for _ in range(2):
+        with pytest.raises(protocol.CloudConflict):
+            volumes.delete(volume.id)
+    assert volumes.show(volume.id).status == "in-use"
+    bench.cloud.compute.delete(server.id)
+    bench.until(lambda: bench.cloud.compute.show(server.id) is None)
+
+
 def test_a_volume_grows_and_does_not_shrink(bench, volume):
     volumes = bench.cloud.volumes
     volumes.extend(volume.id, 2)

@@ -7,7 +7,8 @@ from trove.cloud.memory.world import Made, Part, call
 
 def seen(volume: Made) -> protocol.Volume:
     servers = (volume.server,) if volume.server else ()
-    status = volume.status or ("in-use" if servers else "available")
+    taken = servers or volume.reserved
+    status = volume.status or ("in-use" if taken else "available")
     if volume.gone_at is not None:
         status = "deleting"
     return protocol.Volume(
@@ -58,6 +59,8 @@ class Volumes(Part):
             return
         status = seen(volume).status
         if status not in ("available", "error", "deleting"):
+            if self.world.get("server", volume.reserved) is None:
+                volume.reserved = ""
             raise protocol.CloudConflict(f"volume {id} is {status}")
         self.world.leave(volume)
 

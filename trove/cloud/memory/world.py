@@ -88,6 +88,8 @@ class Made:
     """Where a server is; ``left``: where it was before an unconfirmed move."""
     left: str = ""
     server: str | None = None
+    reserved: str = ""
+    """The server that a volume was meant for, which may never have been."""
     project: str | None = None
     """Whose it is, where that is not this deployment."""
     size: int = 0

@@ -83,8 +83,11 @@ class Volumes:
             if refused.status != 400:
                 raise
             volume = self.show(id)
-            if volume is not None and volume.status != "deleting":
-                raise protocol.CloudConflict(f"{refused}") from refused
+            if volume is None or volume.status == "deleting":
+                return
+            # asked again, the volume is free: this order was for one that was not
+            self._release(id)
+            raise protocol.CloudConflict(f"{refused}") from refused
 
     @property
     def grow_in_use(self) -> bool:
@@ -118,6 +121,29 @@ class Volumes:
             key = (volume.get("metadata") or {}).get(KEY) or id
             clients.cinder.volumes.set_metadata(id, {RETAINED: why[:_LONGEST]})
             clients.cinder.volumes.update(id, name=f"retained {key}"[:_LONGEST])
+
+    def _release(self, id: str) -> None:
+        """Takes a volume from servers that it is reserved for and that are no more.
+
+        Nova leaves such a reservation when a server is deleted while it is built, and
+        nobody else would ever end it.
+        """
+        with self._access.using("volumes.release") as clients:
+            held = clients.cinder.attachments.list(search_opts={"volume_id": id})
+            reserved = [each.to_dict() for each in held]
+        for each in reserved:
+            if each["status"] == "reserved" and self._is_gone(each["instance"]):
+                with (
+                    faults.UnlessAbsent(),
+                    self._access.using("volumes.release") as clients,
+                ):
+                    clients.cinder.attachments.delete(each["id"])
+
+    def _is_gone(self, server: str) -> bool:
+        with faults.UnlessAbsent(), self._access.using("volumes.release") as clients:
+            clients.nova.servers.get(faults.plain(server))
+            return False
+        return True
 
     def _marked(self, marks: dict[str, str]) -> list[protocol.Volume]:
         def listing(clients: Clients) -> list[protocol.Volume]:

@@ -7,7 +7,7 @@ import uuid
 
 from trove.localcloud import store as stores
 from trove.localcloud import things
-from trove.localcloud.web import calls, nova_boot
+from trove.localcloud.web import calls, cinder_attachments, nova_boot
 
 View = dict[str, typing.Any]
 TYPE = "local"
@@ -40,6 +40,8 @@ def _view(
     call: calls.Call, row: things.Volume, held: dict[str, things.Attachment]
 ) -> View:
     attachment = held.get(row.id)
+    if attachment and attachment.state == cinder_attachments.RESERVED:
+        attachment = None
     shown: View = {
         "id": row.id,
         "name": row.name,
@@ -363,4 +365,5 @@ ROUTES = (
     calls.route("GET", f"{_top}/types/{{id}}", type_),
     calls.route("GET", f"{_top}/limits", limits),
     calls.route("GET", f"{_top}/os-availability-zone", zones),
+    *cinder_attachments.ROUTES,
 )
