@@ -302,6 +302,26 @@ def upgrade_and_no_way_back(world: World) -> None:
     world.guests.cannot = ("/prepare", "/prepare.back")
 
 
+def carry_over(world: World) -> None:
+    """The new version takes what the old one says."""
+    _quietly_created(world, world.module(TAKEN))
+    world.upgrade(carries=True)
+
+
+def carry_over_in_vain(world: World) -> None:
+    """What it made of it is not the same."""
+    _quietly_created(world, world.module(TAKEN))
+    world.upgrade(carries=True)
+    world.guests.cannot = ("/load_data",)
+
+
+def carry_over_what_cannot_be(world: World) -> None:
+    """The old version has something that cannot be said: nothing was changed."""
+    _quietly_created(world)
+    world.upgrade(carries=True)
+    world.guests.cannot = ("/unload_data",)
+
+
 def rebuild(world: World) -> None:
     _quietly_created(world)
     world.rebuild()
@@ -387,6 +407,9 @@ FLOWS = {
         upgrade_in_vain,
         upgrade_without_a_copy,
         upgrade_and_no_way_back,
+        carry_over,
+        carry_over_in_vain,
+        carry_over_what_cannot_be,
         rebuild,
         delete_while_rebuilding,
         migrate,

@@ -618,9 +618,9 @@ class World:
 
         self.database.run(work)
 
-    def upgrade(self) -> None:
+    def upgrade(self, carries: bool = False) -> None:
         """An accepted change of the version."""
-        input = operations.RebuildInstance(NEW, "11.8", "w").to_dict()
+        input = operations.RebuildInstance(NEW, "11.8", "w", carries=carries).to_dict()
         self._ask(operations.UPGRADE, Task.UPGRADING, input)
 
     def migrate(self) -> None:

@@ -31,8 +31,8 @@ def upgrade(
 ) -> None:
     """NONE -> UPGRADING; ``which`` is a version of its datastore, by name or id.
 
-    Older ones, and those whose engine does not take the data over as they are, are
-    refused.
+    Older ones are refused, and those whose engine takes the data over neither as they
+    are nor by a copy of what they say.
     """
     with services.database.reading() as tx:
         row = instances.load(tx, id, project)
@@ -42,13 +42,15 @@ def upgrade(
 
     def work(tx: orm.Session) -> tuple[str, str]:
         # in here, where a token that is known is no new request: it has the version now
-        _check_version(owner, present, version)
+        carries = _check_version(owner, present, version)
         datastores.hold(tx, version.id)
         row = _held(services, tx, id, project)
         if row.version_id != present.id:
             raise errors.InstanceBusy(instance=id, task="busy")
         _check_company(tx, row, owner, version)
-        return _opened(tx, context, row, operations.UPGRADE, image, version, token)
+        return _opened(
+            tx, context, row, operations.UPGRADE, image, version, token, carries
+        )
 
     begin.begin(services, context, context.project or "", token, work)
 
@@ -131,16 +133,21 @@ def _opened(
     image: str,
     version: DatastoreVersion,
     token: Token | None,
+    carries: bool = False,
 ) -> tuple[str, str]:
     """It is busy with it from here on."""
     instances.move(tx, row.id, TASKS[kind])
-    input = operations.RebuildInstance(image, version.number, version.id).to_dict()
-    return begin.open(tx, context, kind, row.project, row.id, input, token), row.id
+    input = operations.RebuildInstance(
+        image, version.number, version.id, carries=carries
+    )
+    opened = begin.open(tx, context, kind, row.project, row.id, input.to_dict(), token)
+    return opened, row.id
 
 
 def _check_version(
     owner: Datastore, present: DatastoreVersion, version: DatastoreVersion
-) -> None:
+) -> bool:
+    """Whether the data are carried over by a copy; as they are, if not."""
     if version.id == present.id:
         raise errors.Invalid(f"The instance has the version {version.name} already.")
     if version.manager != present.manager:
@@ -154,12 +161,14 @@ def _check_version(
             f"The version {version.name} ({version.number}) is older than "
             f"{present.name} ({present.number}); no engine goes back."
         )
-    same = registry.get(version.manager).same
-    if after[:same] != before[:same]:
+    spec = registry.get(version.manager)
+    as_they_are = after[: spec.same] == before[: spec.same]
+    if not as_they_are and not spec.carries:
         raise errors.Unsupported(
             f"{owner.name} {version.number} does not take over the data of "
             f"{present.number} as they are; restore a dump of them into a new instance."
         )
+    return not as_they_are
 
 
 def _check_company(

@@ -285,6 +285,15 @@ class Engine(typing.Protocol):
     def upgrade(self) -> None:
         """What data of an older version need, once this one serves them; bounded."""
 
+    def unload(self, directory: str) -> None:
+        """All that is in it, in this directory, for a version that does not take the
+        data over as they are; it is stopped before and after, and nobody reaches it
+        meanwhile. ``errors.Invalid``: it cannot be done, and nothing was changed."""
+
+    def load(self, directory: str) -> None:
+        """Has a new data directory have all of it, and proves that it has: raises
+        ``errors.EngineFailed`` when anything is not as it was. It is stopped after."""
+
     def stop(self) -> None:
         """Stops it in good order; bounded."""
 

@@ -236,6 +236,14 @@ class Server(abc.ABC):
         """Its file was moved away: the engine begins another."""
         raise errors.NotSupported(datastore="This engine", what=f"a file for {name}")
 
+    def unload(self, directory: str) -> None:
+        """All that is in it, for a version that does not take the data as they are."""
+        raise errors.NotSupported(datastore="This engine", what="a copy of its data")
+
+    def load(self, directory: str) -> None:
+        """Has a new data directory have all that an older version unloaded."""
+        raise errors.NotSupported(datastore="This engine", what="a copy of its data")
+
     @contextlib.contextmanager
     def _made_whole(self) -> typing.Iterator[str | None]:
         """Where to make the data directory; None when it is there.

@@ -207,6 +207,9 @@ class Datastore:
     same: int = 0
     """So many leading numbers of a version must be the same for its engine to take the
     data over as they are; any newer one does if it is 0."""
+    carries: bool = False
+    """Whether its engine takes over the data of any older one, by a copy of all that
+    the old one says (``Engine.unload`` and ``load``), where not as they are."""
     default_fstype: str = "xfs"
     character_sets: frozenset[str] = frozenset()
     """Empty: whatever the engine itself accepts."""

@@ -5,6 +5,10 @@ The data are kept as they are before anything is changed (``guestagent/keeps.py`
 the image of before is booted again over them whenever the new one does not make a
 healthy database of them. What stays in one piece all the while is the volume, the port
 with its address, and the server's id.
+
+Where the new version does not take the files of the old one, the old one says all that
+it has first, and the new one takes that; the old one's files are kept all the while
+(``Engine.unload`` and ``load``).
 """
 
 import typing
@@ -65,6 +69,17 @@ def start_as_before(ctx: StepContext) -> Wait | None:
     return guestjobs.taken_back(ctx, "restart_database", GIVEN_UP)
 
 
+def carries(ctx: StepContext) -> bool:
+    """Whether the new version takes a copy of what the old one says."""
+    return asked(ctx).carries
+
+
+def unload_data(ctx: StepContext) -> Done:
+    """Everything that the old version has, said by itself; nobody writes meanwhile."""
+    done = guestjobs.carry(ctx, "unload_data", copy=ctx.operation.id)
+    return done if isinstance(done, Wait) else {}
+
+
 def keep_data(ctx: StepContext) -> Done:
     """As they are, on the volume itself."""
     done = guestjobs.carry(ctx, "keep_data", copy=ctx.operation.id)
@@ -120,6 +135,12 @@ def _returned(ctx: StepContext) -> Done:
 def wait_for_guest(ctx: StepContext) -> Done:
     """It has enrolled, and listens."""
     return _guest(ctx)
+
+
+def load_data(ctx: StepContext) -> Done:
+    """The new version has everything, and has proved it; nobody reaches it yet."""
+    done = guestjobs.carry(ctx, "load_data", plan=_plan(ctx, back=False))
+    return done if isinstance(done, Wait) else {}
 
 
 def prepare_guest(ctx: StepContext) -> Done:
@@ -305,9 +326,11 @@ def _going(ctx: StepContext) -> bool:
 STEPS = (
     Step(note_server, within=minutes(5)),
     Step(stop_database, undo=start_as_before, within=minutes(20)),
+    Step(unload_data, undo=forget_data, within=minutes(370), wanted=carries),
     Step(keep_data, undo=forget_data, within=minutes(65)),
     Step(rebuild_server, undo=return_server, within=minutes(20)),
     Step(wait_for_guest, within=minutes(15)),
+    Step(load_data, within=minutes(730), wanted=carries),
     Step(prepare_guest, within=minutes(45)),
     Step(wait_for_health, within=minutes(10)),
     Step(apply_modules, within=minutes(30), wanted=instance_modules.has_any),

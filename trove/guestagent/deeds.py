@@ -20,7 +20,7 @@ from trove.datastores.protocol import (
     Health,
     Sizing,
 )
-from trove.guestagent import disks, encryption, identity, state
+from trove.guestagent import carried, disks, encryption, identity, state
 from trove.guestagent.disks import Disks, Volume
 from trove.guestagent.host import Host
 from trove.guestagent.keeps import Keeps
@@ -97,24 +97,14 @@ def load_engine(agent: str, host: Host) -> Engine:
 
 def prepare(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
     """Becomes what the plan says: volume, engine, databases, accounts, health."""
-    plan: Plan = codec.decode(Plan, arguments["plan"], "plan")
-    if plan.datastore != desk.guest.datastore:
-        raise errors.Invalid(
-            why=f"this guest runs {desk.guest.datastore}, not {plan.datastore}"
-        )
+    plan = _plan(desk, arguments)
     accounts = _accounts(desk, plan)
     desk.progress(5, "order read")
     _volume(desk, plan)
     desk.progress(20, "volume mounted")
     if plan.back:
         Keeps(desk.host, desk.guest.data).bring_back(plan.copy)
-    tls = identity.hand_out(desk.places, desk.host, desk.guest.user)
-    sizing = Sizing(memory=plan.memory, vcpus=plan.vcpus)
-    desk.engine.configure(sizing, tls, plan.group, plan.server_id)
-    identity.taken(desk.places)
-    desk.progress(30, "engine configured")
-    desk.engine.initialise(sizing, tls)
-    desk.progress(60, "engine initialised")
+    _initialised(desk, plan)
     desk.note(run=True)
     desk.engine.start()
     if plan.copy and not plan.back:
@@ -132,6 +122,29 @@ def prepare(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
     desk.note(prepared=True)
     volume = desk.course.volume
     return {"version": health.version, "volume": volume.uuid if volume else None}
+
+
+def _plan(desk: Desk, arguments: dict[str, typing.Any]) -> Plan:
+    plan: Plan = codec.decode(Plan, arguments["plan"], "plan")
+    if plan.datastore != desk.guest.datastore:
+        raise errors.Invalid(
+            why=f"this guest runs {desk.guest.datastore}, not {plan.datastore}"
+        )
+    return plan
+
+
+def _initialised(desk: Desk, plan: Plan) -> None:
+    """The engine is configured and has its data directory, a new one if there is none.
+
+    It was not started.
+    """
+    tls = identity.hand_out(desk.places, desk.host, desk.guest.user)
+    sizing = Sizing(memory=plan.memory, vcpus=plan.vcpus)
+    desk.engine.configure(sizing, tls, plan.group, plan.server_id)
+    identity.taken(desk.places)
+    desk.progress(30, "engine configured")
+    desk.engine.initialise(sizing, tls)
+    desk.progress(60, "engine initialised")
 
 
 def _accounts(desk: Desk, plan: Plan) -> list[Account]:
@@ -312,6 +325,33 @@ def keep_data(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
     return {}
 
 
+def unload_data(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
+    """All that the engine says, beside the data."""
+    _must_be_prepared(desk)
+    _mounted(desk)
+    copy = str(arguments["copy"])
+    carried.unload(desk.engine, desk.host, desk.guest.data, copy)
+    return {}
+
+
+def load_data(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
+    """Has a new data directory have what another version unloaded; it serves nobody."""
+    plan = _plan(desk, arguments)
+    if desk.course.loaded == plan.copy:
+        return {}
+    _volume(desk, plan)
+    desk.progress(5, "volume mounted")
+    carried.load(
+        desk.engine,
+        desk.host,
+        desk.guest.data,
+        plan.copy,
+        lambda: _initialised(desk, plan),
+    )
+    desk.note(loaded=plan.copy)
+    return {}
+
+
 def forget_data(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
     """The copy is gone; the data themselves are not touched."""
     _must_be_prepared(desk)
@@ -351,6 +391,8 @@ DEEDS: dict[str, Deed] = {
     "change_tls": Deed(change_tls, 5 * 60),
     "keep_data": Deed(keep_data, 60 * 60),
     "forget_data": Deed(forget_data, 30 * 60),
+    "unload_data": Deed(unload_data, 6 * 60 * 60),
+    "load_data": Deed(load_data, 12 * 60 * 60),
     "apply_module": Deed(apply_module, 15 * 60),
     "remove_module": Deed(remove_module, 15 * 60),
 }

@@ -19,7 +19,10 @@ from trove.rpc.messages import CopyShown
 
 KEPT = ".trove-kept"
 """The directory on the volume; root's alone."""
-OURS = frozenset({KEPT, FOLDER, "lost+found"})
+CARRIED = ".trove-carried"
+"""The directory on the volume for what one version says and another is to take; what is
+in it is the engine's user's."""
+OURS = frozenset({KEPT, CARRIED, FOLDER, "lost+found"})
 """What is not the engine's; the certificate that a user brought stays what it is."""
 NAME = re.compile(r"[0-9A-Za-z-]{1,64}")
 MARGIN = 256 << 20
@@ -61,10 +64,25 @@ class Keeps:
         self._host.run(["sync", "--file-system", unfinished], timeout=600)
         self._host.rename(unfinished, str(there))
 
+    def carried(self, name: str) -> str:
+        """The place for what is carried over beside that copy."""
+        self._path(name)  # a name that is none is refused
+        there = self._volume / CARRIED
+        self._host.make_directory(str(there), mode=0o711)
+        return str(there / name)
+
+    def make_way(self, name: str) -> None:
+        """Nothing of the engine's is on the volume but that copy, which is whole."""
+        if not self._path(name).exists():
+            raise errors.Invalid(why=f"there is no copy {name} of the data")
+        for entry in self._entries():
+            self._host.remove(str(self._volume / entry))
+
     def bring_back(self, name: str) -> None:
         """Everything is as it was kept. Done again, whatever was done of it before."""
         there, failed = self._path(name), self._path(f"{name}-failed")
         aside = self._path(f"{name}-aside")
+        self._host.remove(str(self._volume / CARRIED / name))
         if not there.exists():
             if failed.exists():
                 return
@@ -81,8 +99,9 @@ class Keeps:
         self._host.remove(str(aside))
 
     def forget(self, name: str) -> None:
-        """The copy is gone, and what was begun of it."""
-        for path in (self._path(name), self._path(f"{name}-unfinished")):
+        """The copy is gone, what was begun of it, and what was carried beside it."""
+        for path in (self._path(name), self._volume / CARRIED / name):
+            self._host.remove(f"{path}-unfinished")
             self._host.remove(str(path))
 
     def shown(self) -> tuple[CopyShown, ...]:

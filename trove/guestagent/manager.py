@@ -92,6 +92,14 @@ class Manager:
         """Drop a copy of the data."""
         self._submit(job, "forget_data", {"copy": copy})
 
+    def unload_data(self, context: Context, job: str, copy: str) -> None:
+        """Have all that the engine says beside a copy of the data."""
+        self._submit(job, "unload_data", {"copy": copy})
+
+    def load_data(self, context: Context, job: str, plan: Plan) -> None:
+        """Have a new engine have all of it."""
+        self._submit(job, "load_data", {"plan": codec.encode(plan)})
+
     def apply_module(self, context: Context, job: str, module: ModuleOrder) -> None:
         """Apply a module; what is sealed in it stays sealed on disk."""
         self._submit(job, "apply_module", {"module": codec.encode(module)})

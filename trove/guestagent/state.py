@@ -43,11 +43,13 @@ class Course:
     """How far the guest has come, and what it is to do after a start.
 
     ``run``: the engine shall be running. ``prepared``: the plan was carried out.
+    ``loaded``: the copy whose data were carried over into this version.
     """
 
     volume: Volume | None = None
     run: bool = False
     prepared: bool = False
+    loaded: str = ""
 
 
 def load_json(path: pathlib.Path) -> dict[str, typing.Any] | None:
@@ -92,7 +94,8 @@ def load_course(places: Places) -> Course:
         return Course()
     try:
         volume = Volume(**data["volume"]) if data.get("volume") else None
-        return Course(volume, bool(data["run"]), bool(data["prepared"]))
+        loaded = str(data.get("loaded", ""))
+        return Course(volume, bool(data["run"]), bool(data["prepared"]), loaded)
     except (TypeError, KeyError):
         raise StateError(path=places.course, why="it has other fields") from None
 

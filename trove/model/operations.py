@@ -44,7 +44,7 @@ DEADLINES = {
     ACCESS: 20 * 60.0,
     SSL: 20 * 60.0,
     MODULES: 60 * 60.0,
-    UPGRADE: 4 * 3600.0,
+    UPGRADE: 24 * 3600.0,
     REBUILD: 4 * 3600.0,
     MIGRATE: 150 * 60.0,
     DISCARD: 60 * 60.0,
@@ -268,6 +268,8 @@ class RebuildInstance:
         default_factory=lambda: secrets.token_urlsafe(24), repr=False
     )
     """That of the one that comes when this has to be taken back."""
+    carries: bool = False
+    """Whether the new version takes a copy of what the old one says, not its files."""
 
     def to_dict(self) -> dict[str, typing.Any]:
         """Plain JSON values."""

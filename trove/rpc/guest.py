@@ -31,7 +31,7 @@ class Guest(Interface):
     """Topic ``guestagent.<instance>``, on the guests' vhost."""
 
     topic = "guestagent"
-    version = "1.7"
+    version = "1.8"
     own_topic = True
 
     @cast(since="1.0")
@@ -61,6 +61,14 @@ class Guest(Interface):
     @cast(since="1.5")
     def forget_data(self, job: str, copy: str) -> None:
         """The copy of this name is not needed any more."""
+
+    @cast(since="1.8")
+    def unload_data(self, job: str, copy: str) -> None:
+        """All that the engine says beside that copy, for another version to take."""
+
+    @cast(since="1.8")
+    def load_data(self, job: str, plan: Plan) -> None:
+        """A new data directory with all of it, proved; the engine is not started."""
 
     @cast(since="1.4")
     def apply_module(self, job: str, module: ModuleOrder) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every engine on a machine where a unit is an ordinary process below a new root."""
 
+import contextlib
 import dataclasses
 import functools
 import importlib
@@ -205,7 +206,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="module")
 def lab(request):
     """The engine of one datastore, initialised, configured, and started."""
-    name, version = request.param
+    with laboratory(*request.param) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def laboratory(name: str, version: str) -> typing.Iterator[Lab]:
+    """An engine of that version on a machine of its own, started."""
     machine = machine_of(name, version)
     root = machine.root
     tls = certificates(root)

@@ -246,3 +246,63 @@ def test_without_its_volume_the_engine_is_not_started(
         deeds.take_up(desk(), {})
     assert toy.calls.count("start") == started
     assert "did not appear" in said[-1]
+
+
+def carry(desk, toy, deed, **changes):
+    plan = dataclasses.replace(PLAN, copy="op", databases=(), **changes)
+    deed = getattr(deeds, deed)
+    return deed(desk(), {"copy": "op", "plan": codec.encode(plan)})
+
+
+def test_a_new_version_has_all_that_the_old_one_says(desk, toy, places):
+    """Each of it twice: a job may be done again from its beginning."""
+    prepare(desk)
+    (toy.data / "databases/shop").write_text("rows")
+    (toy.data / "of-the-old-version").touch()
+    for deed in ("unload_data", "keep_data"):
+        for _ in range(2):
+            assert carry(desk, toy, deed) == {}
+    assert toy.calls.count("unload") == 1
+    places.course.unlink()  # its root disk is the new version's
+    for _ in range(2):
+        assert carry(desk, toy, "load_data") == {}
+    assert toy.calls.count("load") == 1
+    assert not (toy.data / "of-the-old-version").exists()
+    assert (toy.data / ".trove-kept/op/of-the-old-version").exists()
+    assert not (toy.data / "pid").exists(), "it serves nobody yet"
+    prepare(desk, databases=(), copy="op")
+    assert (toy.data / "databases/shop").read_text() == "rows"
+    os.kill(toy.pid, 0)
+    carry(desk, toy, "forget_data")
+    assert os.listdir(toy.data / ".trove-carried") == []
+
+
+def test_what_was_half_unloaded_or_loaded_is_begun_anew(desk, toy, places):
+    prepare(desk)
+    (toy.data / "databases/shop").write_text("rows")
+    toy.order(fail_in="unload")
+    with pytest.raises(errors.EngineFailed):
+        carry(desk, toy, "unload_data")
+    toy.obey()
+    (toy.data / ".trove-carried").mkdir(exist_ok=True)
+    (toy.data / ".trove-carried/op-unfinished").mkdir()
+    carry(desk, toy, "unload_data")
+    carry(desk, toy, "keep_data")
+    places.course.unlink()
+    toy.order(fail_in="load")
+    with pytest.raises(errors.EngineFailed):
+        carry(desk, toy, "load_data")
+    toy.obey()
+    (toy.data / "databases/half").touch()
+    carry(desk, toy, "load_data")
+    assert os.listdir(toy.data / "databases") == ["shop"]
+
+
+def test_nothing_makes_way_unless_the_copy_is_whole(desk, toy, places):
+    prepare(desk)
+    (toy.data / "databases/shop").write_text("rows")
+    carry(desk, toy, "unload_data")
+    places.course.unlink()
+    with pytest.raises(errors.Invalid, match="no copy"):
+        carry(desk, toy, "load_data")
+    assert (toy.data / "databases/shop").read_text() == "rows"

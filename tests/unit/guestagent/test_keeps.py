@@ -8,7 +8,7 @@ import pytest
 from trove import errors
 from trove.guestagent.brought import FOLDER
 from trove.guestagent.host import Host, HostError
-from trove.guestagent.keeps import KEPT, Keeps, NoRoom
+from trove.guestagent.keeps import CARRIED, KEPT, Keeps, NoRoom
 
 
 class Death(BaseException):
@@ -230,3 +230,17 @@ def test_a_size_that_takes_too_long_is_not_told(volume):
     (volume / KEPT / "a").mkdir(parents=True)
     (copy,) = Keeps(Slow(), str(volume)).shown()
     assert (copy.name, copy.size) == ("a", None)
+
+
+def test_what_is_carried_is_neither_kept_nor_in_the_way(volume, host):
+    keeps = Keeps(host, str(volume))
+    carried = keeps.carried("op-1")
+    os.mkdir(carried)
+    keeps.keep("op-1")
+    assert CARRIED not in os.listdir(volume / KEPT / "op-1")
+    keeps.make_way("op-1")
+    assert sorted(os.listdir(volume)) == [CARRIED, KEPT, "lost+found"]
+    keeps.make_way("op-1")
+    keeps.bring_back("op-1")
+    assert seen(volume) == BEFORE
+    assert not os.path.exists(carried), "what is back needs nothing of it"

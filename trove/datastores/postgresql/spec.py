@@ -19,13 +19,16 @@ CHARACTER_SETS = (
     "win1257 win1258 euc_cn euc_jp euc_jis_2004 euc_kr euc_tw mule_internal"
 )
 
+LOADER = "trove_loader"
+"""The role that loads a copy of the data into a new version, while that lasts."""
+
 NAMING = Naming(
     # A longer name would be cut by the engine, and be another's.
     max_user=63,
     max_database=63,
     reserved_users=frozenset(
         "os_admin postgres root public none current_role current_user session_user "
-        "trove_admin trove_backup trove_monitor trove_replication".split()
+        f"trove_admin trove_backup {LOADER} trove_monitor trove_replication".split()
     ),
     reserved_user_prefixes=("pg_",),
     reserved_databases=frozenset(
@@ -47,6 +50,7 @@ DATASTORE = Datastore(
     parameters=parameters(__package__),
     policy=policy(__package__),
     same=1,
+    carries=True,
     character_sets=frozenset(CHARACTER_SETS.split()),
     logs=(Log("general"), GUEST_LOG),
     builds=(

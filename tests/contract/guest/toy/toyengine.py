@@ -130,6 +130,19 @@ class Engine:
     def upgrade(self):
         self._enter("upgrade")
 
+    def unload(self, directory):
+        self._enter("unload")
+        self.stop()
+        self._host.remove(directory)
+        self._host.make_directory(directory)
+        for path in (self._data / "databases").iterdir():
+            (pathlib.Path(directory) / path.name).write_text(path.read_text())
+
+    def load(self, directory):
+        self._enter("load")
+        for path in pathlib.Path(directory).iterdir():
+            (self._data / "databases" / path.name).write_text(path.read_text())
+
     def load_certificate(self, tls):
         self._enter("load_certificate")
         pair = pathlib.Path(tls.pair).read_text()

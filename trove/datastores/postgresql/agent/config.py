@@ -117,7 +117,7 @@ def forced_layer() -> Settings:
     }
 
 
-UNIT_LINES = "Conflicts=postgresql.service\n"
+UNIT_LINES = "Conflicts=postgresql.service trove-postgresql-alone.service\n"
 
 
 def service_lines(places: Places, programs: str) -> str:

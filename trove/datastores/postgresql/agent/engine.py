@@ -10,7 +10,8 @@ from psycopg import sql
 from trove import errors
 from trove.datastores import rules as shared
 from trove.datastores.layers import GROUP, Layers, Settings
-from trove.datastores.postgresql.agent import config, rules, variables
+from trove.datastores.postgresql.agent import carrying, config, rules, variables
+from trove.datastores.postgresql.agent.alone import SERVED, alone
 from trove.datastores.postgresql.agent.health import Probe
 from trove.datastores.postgresql.agent.places import places, programs
 from trove.datastores.postgresql.agent.sql import Talk, fill, talk
@@ -19,9 +20,8 @@ from trove.datastores.postgresql.spec import DATASTORE
 from trove.datastores.protocol import Description, Host, Sizing, Source, Tls
 from trove.datastores.pulse import Pulse
 from trove.datastores.server import Server
-from trove.datastores.unit import Unit
+from trove.datastores.unit import STOP_TIMEOUT, Unit
 
-UNIT = "trove-postgresql.service"
 PACKAGED_UNIT = "postgresql.service"
 RELOAD_TIMEOUT = 10.0
 
@@ -57,7 +57,7 @@ class PostgreSQL(Server):
 
     def __init__(self, host: Host, port: int) -> None:
         self._places = here = places(host)
-        unit = Unit(host, UNIT, here.unit, r"\b(FATAL|PANIC|ERROR):")
+        unit = Unit(host, SERVED, here.unit, r"\b(FATAL|PANIC|ERROR):")
         layers = Layers(host, here.settings, "postgresql.conf", config.GRAMMAR)
         pulse = Pulse(Probe(here.runtime, port), unit)
         super().__init__(host, here, layers, unit, pulse, DATASTORE.user, port)
@@ -127,9 +127,26 @@ class PostgreSQL(Server):
                 for statement in (REINDEX, REFRESH):
                     conversation.rows(fill(statement, database=database), UPGRADE)
 
+    def unload(self, directory: str) -> None:
+        """A dump of everything, and what the copy must come to."""
+        self.stop()
+        self._host.remove(directory)
+        self._host.make_directory(directory, mode=0o700, owner=DATASTORE.user)
+        with alone(self._host, self._places, self._port) as server:
+            carrying.unload(server, directory)
+
+    def load(self, directory: str) -> None:
+        """Into a data directory that was just made; it comes to the same, or fails."""
+        self.stop()
+        with alone(self._host, self._places, self._port, haste=True) as server:
+            carrying.load(server, directory)
+        self._host.run(
+            ["sync", "--file-system", self._places.data], timeout=STOP_TIMEOUT
+        )
+
     def logs(self) -> dict[str, Source]:
         """The server's one log; ``general`` also has each statement, when it is on."""
-        return {"general": Source(unit=UNIT), **super().logs()}
+        return {"general": Source(unit=SERVED), **super().logs()}
 
     def set_log(self, name: str, on: bool) -> None:
         """Switches it in the files, and has the server read them."""
