@@ -135,6 +135,8 @@ def test_everything_is_there_under_the_new_version(old, new) -> None:
     new.engine.upgrade()
     assert new.engine.health().state == Service.HEALTHY
     assert (new.engine.health().version or "").startswith(f"{NEW}.")
+    for name, value in {"allow_alter_system": "off", "summarize_wal": "on"}.items():
+        assert new.client.admin(f"SHOW {name}") == [(value,)]
     with connected(new, "bob", "bob's word") as line:
         ((count, total),) = line("SELECT count(*), sum(x) FROM goods")
         assert (count, round(total)) == (5000, 4167500)

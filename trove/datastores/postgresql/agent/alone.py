@@ -45,8 +45,6 @@ SETTINGS = (
 HASTE = (
     "fsync=off",
     "full_page_writes=off",
-    "wal_level=minimal",
-    "max_wal_senders=0",
     "archive_mode=off",
 )
 """For data that are made anew should anything happen, and synced when they are made."""

@@ -74,9 +74,11 @@ def flavor_layer(sizing: Sizing) -> Settings:
     }
 
 
-def service_layer(places: Places) -> Settings:
-    """What replication, backup and encryption need."""
-    return {
+def service_layer(places: Places, major: int) -> Settings:
+    """What replication, backup and encryption need, in that version."""
+    # what changed since a backup is known without reading all of the data
+    newer: Settings = {"summarize_wal": True} if major >= 17 else {}
+    return newer | {
         "wal_level": "replica",
         "max_wal_senders": 8,
         "max_replication_slots": 8,
@@ -100,9 +102,11 @@ def group_layer(sizing: Sizing, group: Settings) -> Settings:
     return group
 
 
-def forced_layer() -> Settings:
-    """What no one may change."""
-    return {
+def forced_layer(major: int) -> Settings:
+    """What no one may change, in that version."""
+    # before 17 nobody but a superuser can, and there is none of a tenant's
+    newer: Settings = {"allow_alter_system": False} if major >= 17 else {}
+    return newer | {
         "ssl": True,
         "ssl_min_protocol_version": "TLSv1.2",
         "password_encryption": "scram-sha-256",

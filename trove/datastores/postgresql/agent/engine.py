@@ -13,7 +13,7 @@ from trove.datastores.layers import GROUP, Layers, Settings
 from trove.datastores.postgresql.agent import carrying, config, rules, variables
 from trove.datastores.postgresql.agent.alone import SERVED, alone
 from trove.datastores.postgresql.agent.health import Probe
-from trove.datastores.postgresql.agent.places import places, programs
+from trove.datastores.postgresql.agent.places import major, places, programs
 from trove.datastores.postgresql.agent.sql import Talk, fill, talk
 from trove.datastores.postgresql.agent.tenants import Tenants
 from trove.datastores.postgresql.spec import DATASTORE
@@ -210,13 +210,13 @@ class PostgreSQL(Server):
     def _settings(
         self, sizing: Sizing, group: Settings, server_id: int
     ) -> tuple[Settings, Settings, Settings, Settings, Settings]:
-        here = self._places
+        here, version = self._places, major(self._host)
         return (
             config.engine_layer(here, self._port),
             config.flavor_layer(sizing),
-            config.service_layer(here),
+            config.service_layer(here, version),
             config.group_layer(sizing, shared.checked(self._host, DATASTORE, group)),
-            config.forced_layer(),
+            config.forced_layer(version),
         )
 
     def _settle(self) -> None:

@@ -9,11 +9,15 @@ INSTALLED = "/usr/lib/postgresql"
 """Debian has each major version's programs in a directory of its own."""
 
 
-def programs(host: Host) -> str:
-    """The directory of the newest version's that is installed there."""
+def major(host: Host) -> int:
+    """The newest version that is installed there."""
     found = host.run(["ls", INSTALLED], check=False).stdout.split()
-    newest = max((int(name) for name in found if name.isdigit()), default=0)
-    return f"{INSTALLED}/{newest}/bin"
+    return max((int(name) for name in found if name.isdigit()), default=0)
+
+
+def programs(host: Host) -> str:
+    """The directory of its programs."""
+    return f"{INSTALLED}/{major(host)}/bin"
 
 
 def places(host: Host) -> Places:

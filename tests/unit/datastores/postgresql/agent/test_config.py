@@ -43,8 +43,20 @@ def test_a_value_that_ends_its_line_is_never_written(evil):
 
 
 def test_a_group_can_name_nothing_of_the_service_or_forced_layers(host):
-    own = set(config.service_layer(places(host))) | set(config.forced_layer())
-    assert not own & set(DATASTORE.policy)
+    for major in (15, 17):
+        own = set(config.service_layer(places(host), major))
+        own |= set(config.forced_layer(major))
+        assert not own & set(DATASTORE.policy)
+
+
+def test_a_version_is_told_what_it_knows(host):
+    """Older ones do not start with a name that they do not know."""
+    said = {
+        major: config.service_layer(places(host), major) | config.forced_layer(major)
+        for major in (15, 17)
+    }
+    assert said[17]["allow_alter_system"] is False and said[17]["summarize_wal"] is True
+    assert not {"allow_alter_system", "summarize_wal"} & set(said[15])
 
 
 @pytest.mark.parametrize("memory", [256, 512, 1024, 4096, 65536])

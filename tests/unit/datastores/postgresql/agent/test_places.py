@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where PostgreSQL's files are."""
 
-from trove.datastores.postgresql.agent.places import places, programs
+from trove.datastores.postgresql.agent.places import major, places, programs
 from trove.datastores.protocol import Ran
 
 
@@ -14,3 +14,4 @@ def test_the_data_are_below_the_volume_and_not_its_root(host):
 def test_its_programs_are_those_of_the_newest_that_is_installed(host):
     host.answers["ls"] = Ran(0, "9\n15\nlost+found\n17\n", "")
     assert programs(host) == "/usr/lib/postgresql/17/bin"
+    assert major(host) == 17
