@@ -339,7 +339,9 @@ STEPS = (
     Step(settle),
 )
 
+SAME_VERSION = tuple(step for step in STEPS if step.wanted is not carries)
+
 UPGRADE, REBUILD = (
-    Flow(kind, STEPS, deadline=operations.DEADLINES[kind], failed=failed)
-    for kind in (operations.UPGRADE, operations.REBUILD)
+    Flow(kind, steps, deadline=operations.DEADLINES[kind], failed=failed)
+    for kind, steps in ((operations.UPGRADE, STEPS), (operations.REBUILD, SAME_VERSION))
 )
