@@ -27,6 +27,7 @@ def load(
     host: Host,
     volume: str,
     name: str,
+    user: str,
     initialise: typing.Callable[[], None],
 ) -> None:
     """A new data directory has all of it, from its beginning.
@@ -35,5 +36,6 @@ def load(
     """
     keeps = Keeps(host, volume)
     keeps.make_way(name)
+    keeps.hand_over(name, user)
     initialise()
     engine.load(keeps.carried(name))

@@ -102,8 +102,8 @@ def prepare(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
     desk.progress(5, "order read")
     _volume(desk, plan)
     desk.progress(20, "volume mounted")
-    if plan.back:
-        Keeps(desk.host, desk.guest.data).bring_back(plan.copy)
+    if plan.copy:
+        Keeps(desk.host, desk.guest.data).resume(plan.copy, plan.back, desk.guest.user)
     _initialised(desk, plan)
     desk.note(run=True)
     desk.engine.start()
@@ -346,6 +346,7 @@ def load_data(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
         desk.host,
         desk.guest.data,
         plan.copy,
+        desk.guest.user,
         lambda: _initialised(desk, plan),
     )
     desk.note(loaded=plan.copy)

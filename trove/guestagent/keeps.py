@@ -9,6 +9,7 @@ under the copy's name with ``.failed``, for who wants to know what went wrong.
 
 import os
 import pathlib
+import pwd
 import re
 import time
 
@@ -70,6 +71,30 @@ class Keeps:
         there = self._volume / CARRIED
         self._host.make_directory(str(there), mode=0o711)
         return str(there / name)
+
+    def resume(self, name: str, back: bool, user: str) -> None:
+        """For an image that begins with these data; with the copy's, if it goes back."""
+        if back:
+            self.bring_back(name)
+        else:
+            self.hand_over(name, user)
+
+    def hand_over(self, name: str, user: str) -> None:
+        """What was the engine's is this image's engine's: its user may have another
+        number here. The copy stays whose it was, for the image that comes back."""
+        kept = self._path(name)
+        if not kept.exists():
+            return
+        theirs = {(kept / entry).lstat().st_uid for entry in os.listdir(kept)}
+        found = pwd.getpwnam(user)
+        names = [str(self._volume / entry) for entry in self._entries()]
+        carried = self._volume / CARRIED / name
+        if carried.exists():
+            names.append(str(carried))
+        for uid in sorted(theirs - {0, found.pw_uid}) if names else ():
+            ours = f"{found.pw_uid}:{found.pw_gid}"
+            words = ["chown", "--recursive", "--no-dereference", f"--from={uid}", ours]
+            self._host.run([*words, "--", *names], timeout=WITHIN)
 
     def make_way(self, name: str) -> None:
         """Nothing of the engine's is on the volume but that copy, which is whole."""

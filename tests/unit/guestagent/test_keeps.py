@@ -2,6 +2,8 @@
 """Tests of trove/guestagent/keeps.py: kept, brought back, and never lost in between."""
 
 import os
+import pathlib
+import pwd
 
 import pytest
 
@@ -244,3 +246,28 @@ def test_what_is_carried_is_neither_kept_nor_in_the_way(volume, host):
     keeps.bring_back("op-1")
     assert seen(volume) == BEFORE
     assert not os.path.exists(carried), "what is back needs nothing of it"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: files of others")
+@pytest.mark.root
+def test_an_image_whose_user_has_another_number_has_the_data(volume, host):
+    """And the image of before has them again, if it goes back."""
+    before, user = 54321, "daemon"
+    number = pwd.getpwnam(user).pw_uid
+    for path in (volume / "data", *(volume / "data").rglob("*")):
+        os.chown(path, before, before)
+    (volume / "data/link").symlink_to("/etc/passwd")
+    os.chown(volume / "data/link", before, before, follow_symlinks=False)
+    keeps = Keeps(host, str(volume))
+    carried = pathlib.Path(keeps.carried("op-1"))
+    carried.mkdir()
+    os.chown(carried, before, before)
+    keeps.keep("op-1")
+    for _ in range(2):
+        keeps.resume("op-1", back=False, user=user)
+    ours = [volume / "data", volume / "data/shop/rows", volume / "data/link", carried]
+    assert {path.lstat().st_uid for path in ours} == {number}
+    assert (volume / "binlogs/1").stat().st_uid == 0, "what was root's is root's"
+    assert os.stat("/etc/passwd").st_uid == 0
+    keeps.resume("op-1", back=True, user=user)
+    assert (volume / "data/shop/rows").stat().st_uid == before

@@ -13,7 +13,7 @@ from psycopg import conninfo
 
 from trove import errors
 from trove.datastores.places import Places
-from trove.datastores.postgresql.agent.places import programs
+from trove.datastores.postgresql.agent.places import SERVED, programs
 from trove.datastores.postgresql.agent.sql import Talk, talk
 from trove.datastores.postgresql.spec import DATASTORE, LOADER
 from trove.datastores.protocol import Host
@@ -21,7 +21,6 @@ from trove.datastores.unit import Unit, scrub
 
 NAME = "trove-postgresql-alone"
 UNIT = f"{NAME}.service"
-SERVED = "trove-postgresql.service"
 
 WHO_MAY_ENTER = f"""\
 local all postgres peer map=alone
@@ -78,13 +77,8 @@ class Alone:
         within: float,
         database: str | None = None,
         user: str = DATASTORE.user,
-        check: bool = True,
     ) -> None:
-        """One of PostgreSQL's own programs, as a role of the server's.
-
-        Its words are the engine's, which never says a password; without ``check`` what
-        it fails at is for the caller to find.
-        """
+        """One of PostgreSQL's own programs, as a role of the server's."""
         argv = [f"{programs(self.host)}/{program}", "--no-password", *words]
         argv += [
             f"--host={self.directory}",
@@ -95,7 +89,7 @@ class Alone:
             # a name may look like a connection string
             argv.append(f"--dbname={conninfo.make_conninfo(dbname=database)}")
         ran = self.host.run(argv, user=DATASTORE.user, timeout=within, check=False)
-        if ran.returncode and check:
+        if ran.returncode:
             raise errors.EngineFailed(why=f"{program}: {scrub(ran.stderr)}")
 
 

@@ -111,10 +111,10 @@ def _has_room(directory: str, size: int) -> None:
 
 
 def _load_users(server: Alone, directory: str) -> None:
-    """That the superuser is there already is an error to its program, and none to us;
-    what it made is compared."""
+    """psql goes on where a statement fails, and the superuser is there already; what it
+    made is compared."""
     words = ("--no-psqlrc", "--quiet", f"--file={directory}/{USERS}")
-    server.run("psql", *words, database="postgres", within=LOOK, check=False)
+    server.run("psql", *words, database="postgres", within=LOOK)
     with server.open() as talk:
         if exists(talk, "pg_roles", "rolname", ROOT):
             statement = "GRANT CONNECT ON DATABASE postgres TO {root}"

@@ -3,6 +3,7 @@
 
 import contextlib
 import time
+import types
 import typing
 
 from psycopg import sql
@@ -10,10 +11,9 @@ from psycopg import sql
 from trove import errors
 from trove.datastores import rules as shared
 from trove.datastores.layers import GROUP, Layers, Settings
-from trove.datastores.postgresql.agent import carrying, config, rules, variables
-from trove.datastores.postgresql.agent.alone import SERVED, alone
+from trove.datastores.postgresql.agent import config, rules, variables
 from trove.datastores.postgresql.agent.health import Probe
-from trove.datastores.postgresql.agent.places import major, places, programs
+from trove.datastores.postgresql.agent.places import SERVED, major, places, programs
 from trove.datastores.postgresql.agent.sql import Talk, fill, talk
 from trove.datastores.postgresql.agent.tenants import Tenants
 from trove.datastores.postgresql.spec import DATASTORE
@@ -129,16 +129,18 @@ class PostgreSQL(Server):
 
     def unload(self, directory: str) -> None:
         """A dump of everything, and what the copy must come to."""
+        carrying, alone = _carrying()
         self.stop()
         self._host.remove(directory)
         self._host.make_directory(directory, mode=0o700, owner=DATASTORE.user)
-        with alone(self._host, self._places, self._port) as server:
+        with alone.alone(self._host, self._places, self._port) as server:
             carrying.unload(server, directory)
 
     def load(self, directory: str) -> None:
         """Into a data directory that was just made; it comes to the same, or fails."""
+        carrying, alone = _carrying()
         self.stop()
-        with alone(self._host, self._places, self._port, haste=True) as server:
+        with alone.alone(self._host, self._places, self._port, haste=True) as server:
             carrying.load(server, directory)
         self._host.run(
             ["sync", "--file-system", self._places.data], timeout=STOP_TIMEOUT
@@ -234,3 +236,10 @@ class PostgreSQL(Server):
         if not tried.returncode:
             return ""
         return tried.stderr or f"exit code {tried.returncode}"
+
+
+def _carrying() -> tuple[types.ModuleType, types.ModuleType]:
+    """What an agent that only serves need not have in its memory."""
+    from trove.datastores.postgresql.agent import alone, carrying
+
+    return carrying, alone

@@ -5,6 +5,8 @@ from trove.datastores.places import Places
 from trove.datastores.postgresql.spec import DATASTORE
 from trove.datastores.protocol import Host
 
+SERVED = "trove-postgresql.service"
+"""The unit of the server that users reach."""
 INSTALLED = "/usr/lib/postgresql"
 """Debian has each major version's programs in a directory of its own."""
 
