@@ -70,6 +70,10 @@ class Sql:
     """Whether a group can pass every check, and keep it from starting."""
     ages = True
     """Whether data tell of which version they are."""
+    ends: typing.ClassVar[dict[str, tuple[str, ...]]] = {}
+    """Of a parameter that no machine runs with at both ends of its rule: at which."""
+    huge: typing.ClassVar[tuple[str, ...]] = ()
+    """Those that are refused already on trial at the most that they can be."""
     begin, commit = "BEGIN", "COMMIT"
     many = (150, 250)
     """More parameters than so many may be set, and more values are beyond them."""

@@ -39,6 +39,8 @@ class Client:
     dialect: typing.ClassVar = {"log_commands": True}
     refused: typing.ClassVar = {"memory": 2**25, "max_value": 2**26}
     words: typing.ClassVar[dict[str, str]] = {}
+    ends: typing.ClassVar[dict[str, tuple[str, ...]]] = {}
+    huge = ()
     rounded, harmless = "max_value", "idle_timeout"
     many = (5, 10)
     evil = ("RELOAD", "USERS", "INFO", "VALUE port", "PUT evil evil", "DROP root")
