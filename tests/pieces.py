@@ -20,6 +20,7 @@ TOGETHER = {
     "system/test_attacks": "taken over",
     "system/test_compromised": "taken over",
     "contract/cloud/": "contract/cloud",
+    "contract/datastore/test_newcomer": "newcomer",  # a suite in a process of its own
     "contract/datastore/": "contract/datastore",
     "contract/guest/": "contract/guest",
     "contract/rpc/": "contract/rpc",

@@ -287,13 +287,15 @@ class User:
         name: str,
         users: typing.Sequence[dict[str, typing.Any]] = (),
         databases: typing.Sequence[str] = ("shop",),
+        version: str | None = None,
         **more: typing.Any,
     ) -> str:
+        version = version or VERSIONS[datastore]
         order = {
             "name": name,
             "flavorRef": 1,
             "volume": {"size": 1},
-            "datastore": {"type": datastore, "version": VERSIONS[datastore]},
+            "datastore": {"type": datastore, "version": version},
             "databases": [{"name": database} for database in databases],
             "users": list(users),
             **more,

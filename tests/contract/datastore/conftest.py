@@ -47,6 +47,7 @@ class Lab:
     tls: Tls
     name: str
     version: str
+    port: int
     refused: typing.ClassVar[type[Exception]] = clients.Refused
 
     @property
@@ -220,7 +221,7 @@ def laboratory(name: str, version: str) -> typing.Iterator[Lab]:
     agent = importlib.import_module(registry.get(name).agent)
     engine = agent.engine(machine, port)
     client = clients.client(name)(machine, port, tls.ca)
-    made = Lab(machine, engine, client, tls, name, version)
+    made = Lab(machine, engine, client, tls, name, version, port)
     file = rules.write(name, made.described.version, made.rules)
     machine.make_directory(machine.path(rules.DIRECTORY))
     machine.write_file(machine.path(rules.path(name)), file)

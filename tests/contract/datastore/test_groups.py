@@ -11,15 +11,6 @@ from trove import errors
 from trove.datastores import registry
 from trove.datastores.protocol import Change
 
-ENDS = {
-    "innodb_buffer_pool_size": (),  # how small it may become is the engine's own sum
-    "innodb_log_file_size": ("min",),
-    "maxclients": ("min",),
-    "maxmemory": ("min",),
-    "shared_buffers": ("min",),
-}
-"""Those of which no machine has the upper end."""
-
 
 @pytest.fixture
 def regrouped(lab):
@@ -34,6 +25,15 @@ def regrouped(lab):
 
 def regroup(lab, **group):
     return lab.engine.regroup(SIZING, group, 7)
+
+
+def at(lab, end):
+    """Every parameter at that end, but those of which no machine has it running."""
+    return {
+        name: lab.end(name, end)
+        for name in lab.rules
+        if end in lab.client.ends.get(name, ("min", "max"))
+    }
 
 
 def values(lab, names):
@@ -87,12 +87,7 @@ def test_each_parameter_changes_live_or_waits_as_its_rule_says(regrouped):
     slow = {name for name, rule in lab.rules.items() if rule["restart_required"]}
     waited = set()
     for end in ("min", "max"):
-        group = {
-            name: lab.end(name, end)
-            for name in lab.rules
-            if end in ENDS.get(name, ("min", "max"))
-        }
-        waited |= set(regroup(lab, **group))
+        waited |= set(regroup(lab, **at(lab, end)))
     assert waited == slow
 
 
@@ -100,12 +95,7 @@ def test_each_parameter_changes_live_or_waits_as_its_rule_says(regrouped):
 def test_the_agent_goes_on_whatever_a_group_says(regrouped, end):
     """What users may set bounds them, and not who looks after them: all of it."""
     lab = regrouped
-    group = {
-        name: lab.end(name, end)
-        for name in lab.rules
-        if end in ENDS.get(name, ("min", "max"))
-    }
-    regroup(lab, **group)
+    regroup(lab, **at(lab, end))
     for _ in range(2):
         lab.account("busy", "ClearTextThatMustNotBeThere", "busydb")
     accounts = lab.engine.accounts

@@ -353,8 +353,8 @@ def _counted(lab):
     """The statements that its conversations say."""
     said = []
     name, verb = lab.client.spoken
-    path = f"trove.datastores.{lab.name}.agent.{name}"
-    talk = importlib.import_module(path).Talk
+    agent = registry.get(lab.name).agent
+    talk = importlib.import_module(f"{agent}.{name}").Talk
     plain = getattr(talk, verb)
 
     def counted(self, *words, **how):

@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the suite sees each engine: a module of the datastore's name, with a ``Client``.
 
-Beside what a tenant and an administrator see, it says what the suite is to set, break
-and order in this engine: what no two engines have in common.
+A package elsewhere names its own: an entry point of the group ``GROUP``. Beside what a
+tenant and an administrator see, it says what the suite is to set, break and order in
+this engine: what no two engines have in common.
 """
 
 import importlib
+import importlib.metadata
 import pathlib
 import subprocess
 import typing
 
 from cryptography import x509
+
+GROUP = "trove.datastores.clients"
 
 
 class Refused(Exception):
@@ -20,12 +24,19 @@ class Refused(Exception):
 def known() -> list[str]:
     """The datastores that the suite knows how to look at."""
     here = pathlib.Path(__file__).parent
-    return sorted(path.stem for path in here.glob("*.py") if path.stem != "__init__")
+    own = {path.stem for path in here.glob("*.py")} - {"__init__"}
+    return sorted(own | _elsewhere().names)
 
 
 def client(datastore: str) -> typing.Any:
     """The class of that datastore's client."""
+    if datastore in _elsewhere().names:
+        return _elsewhere()[datastore].load()
     return importlib.import_module(f"{__name__}.{datastore}").Client
+
+
+def _elsewhere() -> importlib.metadata.EntryPoints:
+    return importlib.metadata.entry_points(group=GROUP)
 
 
 def shown(port: int, protocol: str | None) -> str:
@@ -59,6 +70,10 @@ class Sql:
     """Whether a group can pass every check, and keep it from starting."""
     ages = True
     """Whether data tell of which version they are."""
+    ends: typing.ClassVar[dict[str, tuple[str, ...]]] = {}
+    """Of a parameter that no machine runs with at both ends of its rule: at which."""
+    huge: typing.ClassVar[tuple[str, ...]] = ()
+    """Those that are refused already on trial at the most that they can be."""
     begin, commit = "BEGIN", "COMMIT"
     many = (150, 250)
     """More parameters than so many may be set, and more values are beyond them."""

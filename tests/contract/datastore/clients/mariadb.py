@@ -46,6 +46,11 @@ class Client(Sql):
         "long_query_time": 0,
         "log_warnings": 9,
     }
+    ends: typing.ClassVar = {
+        "innodb_buffer_pool_size": (),  # how small it may become is its own sum
+        "innodb_log_file_size": ("min",),
+    }
+    huge = ("innodb_buffer_pool_size",)
     rounded = "tmp_table_size"
     refused: typing.ClassVar = {"character_set_server": "klingon"}
     harmless = "join_cache_level"

@@ -39,6 +39,8 @@ class Client(Sql):
         "log_transaction_sample_rate": 1.0,
         "log_min_messages": "info",
     }
+    ends: typing.ClassVar = {"shared_buffers": ("min",)}
+    huge = ("shared_buffers",)
     rounded = "work_mem"
     refused: typing.ClassVar = {"timezone": "Middle/Earth"}
     harmless = "commit_siblings"

@@ -47,6 +47,8 @@ class Client:
         "slowlog-max-len": 1000,
         "latency-monitor-threshold": 1,
     }
+    ends: typing.ClassVar = {"maxclients": ("min",), "maxmemory": ("min",)}
+    huge = ("maxmemory",)
     rounded = "client-query-buffer-limit"
     refused: typing.ClassVar = {"maxmemory": 2**42}
     harmless = "active-expire-effort"
