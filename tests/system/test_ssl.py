@@ -18,9 +18,10 @@ from cryptography import x509
 from keystoneauth1 import adapter
 
 from tests.pkcs12 import Authority, Made
+from tests.system.builds import rows
 from tests.system.deployment import VERSIONS, Deployment, User, ask, until
 from tests.system.test_addresses import change, migrated, public
-from tests.system.test_upgrades import DATA, rows
+from trove.datastores import registry
 from trove.localcloud import things
 
 pytestmark = [pytest.mark.root, pytest.mark.localcloud]
@@ -288,7 +289,7 @@ def _found(shop: Shop, *folders: str) -> list[str]:
 
 def _only_there(shop: Shop) -> None:
     """The keys are where the engine and the agent read them, and nobody else."""
-    data = DATA[shop.datastore]
+    data = registry.get(shop.datastore).data
     found = _found(shop, "/etc", data, "/var", "/root", "/home", "/run", "/tmp")
     assert found == [
         f"/etc/trove-{shop.datastore}/tls/server.pem",
@@ -312,6 +313,9 @@ def _nowhere(shop: Shop) -> None:
         check=False,
     )
     assert done.stdout == "", done.stdout
-    assert _found(shop, "/etc", "/var", "/run", "/tmp", DATA[shop.datastore]) == []
+    assert (
+        _found(shop, "/etc", "/var", "/run", "/tmp", registry.get(shop.datastore).data)
+        == []
+    )
     journal = shop.deployment.inside(shop.id, "journalctl", "-o", "export", "--all")
     assert not [one for one in canaries if one in journal]
