@@ -232,6 +232,12 @@ class Deployment:
 
     # -- guests --------------------------------------------------------------------
 
+    def agent(self, instance: str, file: str) -> str:
+        """A file of ``/proc`` about the instance's agent."""
+        show = ("systemctl", "show", "-P", "MainPID", "trove-guestagent")
+        pid = self.inside(instance, *show).strip()
+        return self.inside(instance, "cat", f"/proc/{pid}/{file}")
+
     def container(self, instance: str) -> str:
         """The container that is the instance's server here."""
         server = self.rows("SELECT server_id FROM instances WHERE id = ?", instance)
@@ -287,7 +293,7 @@ class User:
         name: str,
         users: typing.Sequence[dict[str, typing.Any]] = (),
         databases: typing.Sequence[str] = ("shop",),
-        version: str | None = None,
+        version: str = "",
         **more: typing.Any,
     ) -> str:
         version = version or VERSIONS[datastore]

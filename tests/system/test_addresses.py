@@ -10,8 +10,8 @@ import pymysql
 import pytest
 from keystoneauth1 import adapter
 
+from tests.system.builds import image, version
 from tests.system.deployment import VERSIONS, ask, until
-from tests.system.test_upgrades import image, version
 
 pytestmark = [pytest.mark.root, pytest.mark.localcloud]
 

@@ -5,10 +5,14 @@ Of the datastores that a deployment begins with; ``--all-datastores``: of all th
 databases (``test_stores.py``: of the others).
 """
 
+import typing
+
 import pytest
 
-from tests.system.deployment import Deployment, User, ask
-from tests.system.test_upgrades import Shop
+from tests.system import builds
+from tests.system.deployment import Deployment, User
+from tests.system.shop import Shop
+from tests.system.weight import is_small
 from trove.datastores import registry, rules
 from trove.localcloud import guestimage, programs, releases
 
@@ -38,9 +42,9 @@ def test_a_life_on_it(
     release: releases.Release,
     datastore: str,
     name: str,
+    record_property: typing.Callable[[str, object], None],
 ) -> None:
-    words = (f"--datastores={datastore}:{name}", "--no-instances")
-    deployment.quickstart(*words, within=1500)
+    builds.offer(deployment, datastore, name)
     built = guestimage.build(
         deployment.place.cache, programs.Host(), guestimage.printed, release=release
     )
@@ -48,11 +52,7 @@ def test_a_life_on_it(
     assert said.engine is not None and said.engine.startswith(f"{name}.")
     shop = Shop(deployment, demo, datastore, name)
     shop.holds()
-    with shop.connected() as line:
-        question = "SELECT VERSION()"
-        if datastore == "postgresql":
-            question = "SHOW server_version"
-        assert str(ask(line, question)[0][0]).startswith(f"{name}.")
+    assert shop.engine().startswith(f"{name}.")
     _is_configured(demo, shop, name, said)
     assert (
         demo.ask(
@@ -64,8 +64,8 @@ def test_a_life_on_it(
     answer = demo.ask("POST", f"/instances/{shop.id}/action", {"restart": {}})
     assert answer.status_code == 202, answer.text
     shop.holds()
-    answer = demo.ask("GET", f"/instances/{shop.id}/users").json()
-    assert [user["name"] for user in answer["users"]] == ["ada"]
+    shop.has_its_users()
+    is_small(deployment, shop.id, f"{datastore} {name}", record_property)
     shop.end()
 
 

@@ -18,27 +18,37 @@ from cryptography import x509
 from keystoneauth1 import adapter
 
 from tests.pkcs12 import Authority, Made
-from tests.system.deployment import VERSIONS, Deployment, User, ask, until
+from tests.system import builds
+from tests.system.deployment import Deployment, User, ask, until
 from tests.system.test_addresses import change, migrated, public
-from tests.system.test_upgrades import DATA, rows
-from trove.localcloud import things
+from trove.datastores import registry
+from trove.guestagent.host import Host
 
 pytestmark = [pytest.mark.root, pytest.mark.localcloud]
 
 PASSWORD = "canary-of-a-pkcs12-password-3c77"
 USER = {"name": "ada", "password": "correct horse", "databases": [{"name": "shop"}]}
 REFUSED = (pymysql.err.OperationalError, psycopg.OperationalError)
-STARTTLS = {"mariadb": ("mysql", 3306), "postgresql": ("postgres", 5432)}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    metafunc.parametrize(("datastore", "name"), builds.params(metafunc.config))
 
 
 class Shop:
     """An instance, and its owner who has an authority of his own."""
 
     def __init__(
-        self, deployment: Deployment, demo: User, datastore: str, home: pathlib.Path
+        self,
+        deployment: Deployment,
+        demo: User,
+        datastore: str,
+        version: str,
+        home: pathlib.Path,
     ) -> None:
         self.deployment, self.demo = deployment, demo
-        self.datastore, self.home = datastore, home
+        self.datastore, self.version, self.home = datastore, version, home
+        self.spec = registry.get(datastore)
         self.authority = Authority()
         self.root = home / "root.pem"
         self.root.write_text(self.authority.pem)
@@ -48,7 +58,8 @@ class Shop:
             region_name=demo.api.region_name,
             raise_exc=False,
         )
-        self.id = demo.create(datastore, f"ssl-{datastore}", [USER])
+        name = f"ssl-{datastore}-{version}"
+        self.id = demo.create(datastore, name, [USER], version=version)
         self.host = demo.wait(self.id)["ip"][0]
         self.made: list[Made] = []
 
@@ -90,10 +101,10 @@ class Shop:
 
     def serial(self) -> str:
         """Of the certificate that a connection is shown."""
-        protocol, port = STARTTLS[self.datastore]
+        turned = registry.engine(self.datastore, Host()).starttls
         said = subprocess.run(
-            ["openssl", "s_client", "-starttls", protocol]
-            + ["-connect", f"{self.host}:{port}"],
+            ["openssl", "s_client", "-connect", f"{self.host}:{self.spec.port}"]
+            + (["-starttls", turned] if turned else []),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=30,
@@ -151,15 +162,16 @@ class Shop:
         self.demo.wait(self.id)
 
 
-@pytest.mark.parametrize("datastore", VERSIONS)
 def test_a_certificate_of_a_users_own(
     deployment: Deployment,
     demo: User,
     admin: User,
     datastore: str,
+    name: str,
     tmp_path: pathlib.Path,
 ) -> None:
-    shop = Shop(deployment, demo, datastore, tmp_path)
+    builds.offer(deployment, datastore, name)
+    shop = Shop(deployment, demo, datastore, name, tmp_path)
     assert not shop.enters(), "nobody trusts the user's authority yet"
 
     first = shop.server()
@@ -230,10 +242,8 @@ def _lives_on(shop: Shop, admin: User, first: Made) -> None:
 
     _moves_in_public(shop, first)
 
-    with rows(shop.deployment) as store, store.transaction() as tx:
-        wanted = {shop.datastore, VERSIONS[shop.datastore]}
-        found = [row for row in tx.all(things.Image) if wanted <= set(row.tags)]
-    body = {"rebuild": {"image_id": found[0].id}}
+    found = builds.content(shop.deployment, shop.datastore, shop.version)
+    body = {"rebuild": {"image_id": found.id}}
     assert admin.ask("POST", path, body).status_code == 202
     until("it is built anew", lambda: shop.demo.show(shop.id)["status"] != "BUILD")
     shop.well()
@@ -288,7 +298,7 @@ def _found(shop: Shop, *folders: str) -> list[str]:
 
 def _only_there(shop: Shop) -> None:
     """The keys are where the engine and the agent read them, and nobody else."""
-    data = DATA[shop.datastore]
+    data = shop.spec.data
     found = _found(shop, "/etc", data, "/var", "/root", "/home", "/run", "/tmp")
     assert found == [
         f"/etc/trove-{shop.datastore}/tls/server.pem",
@@ -312,6 +322,6 @@ def _nowhere(shop: Shop) -> None:
         check=False,
     )
     assert done.stdout == "", done.stdout
-    assert _found(shop, "/etc", "/var", "/run", "/tmp", DATA[shop.datastore]) == []
+    assert _found(shop, "/etc", "/var", "/run", "/tmp", shop.spec.data) == []
     journal = shop.deployment.inside(shop.id, "journalctl", "-o", "export", "--all")
     assert not [one for one in canaries if one in journal]

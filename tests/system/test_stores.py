@@ -9,7 +9,10 @@ import typing
 
 import pytest
 
+from tests.system import builds, keys
+from tests.system.builds import broken, image, version
 from tests.system.deployment import Deployment, User, until
+from tests.system.weight import is_small
 from trove import errors
 from trove.datastores import registry
 from trove.datastores.spec import Entrance
@@ -21,22 +24,23 @@ DATABASES = [{"name": "shop"}]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    stores = [
-        pytest.param(name, build.version, id=f"{name}-{build.version}")
-        for name in registry.names()
-        for build in registry.get(name).builds
-        if not registry.get(name).can.databases
-    ]
-    metafunc.parametrize(("datastore", "version"), stores)
+    stores = builds.params(metafunc.config, databases=False)
+    metafunc.parametrize(("datastore", "name"), stores)
 
 
 class Store:
     """An instance of one, with a user ``ada``."""
 
     def __init__(
-        self, deployment: Deployment, demo: User, datastore: str, version: str
+        self,
+        deployment: Deployment,
+        demo: User,
+        datastore: str,
+        version: str,
+        series: str = "",
     ) -> None:
         self.demo, self.spec, self.version = demo, registry.get(datastore), version
+        self.deployment, self.series = deployment, series or version
         self.authority = demo.authority
         self.order = {
             "name": f"store-{datastore}",
@@ -53,19 +57,34 @@ class Store:
     def ask(self, method: str, path: str, body: typing.Any = None) -> typing.Any:
         return self.demo.ask(method, f"/instances/{self.id}{path}", body)
 
+    def entrance(self, user: str, password: str = PASSWORD) -> Entrance:
+        """Where the user comes in."""
+        port, authority = self.spec.port, self.authority
+        return Entrance(self.address, port, user, password, "shop", authority)
+
     def enters(self, user: str, password: str = PASSWORD) -> bool:
         """Whether the user comes in, over TLS, to an engine of that version."""
-        port, authority = self.spec.port, self.authority
-        where = Entrance(self.address, port, user, password, "shop", authority)
         steps = importlib.import_module(self.spec.firststeps)
         try:
-            said, cipher = steps.enter(where)
+            said, cipher = steps.enter(self.entrance(user, password))
         except errors.TroveError:
             return False
-        return f" {self.version}." in said and bool(cipher)
+        return f" {self.series}." in said and bool(cipher)
+
+    def has(self, number: int) -> bool:
+        """So many keys, each with its value, and users; and it takes another key."""
+        with keys.opened(self.entrance("ada")) as line:
+            found = [line.get(f"thing {n}") for n in range(number)]
+            line.set("fresh", found[-1])
+        return found == [str(n) for n in range(number)] and self.enters("ada")
 
     def does(self, kind: str, method: str, path: str, body: typing.Any) -> None:
         """An operation, which ends well."""
+        found = self.ended(kind, method, path, body)
+        assert found["state"] == "done", found
+
+    def ended(self, kind: str, method: str, path: str, body: typing.Any) -> typing.Any:
+        """An operation, however it ends."""
         answer = self.ask(method, path, body)
         assert answer.status_code == 202, answer.text
 
@@ -75,16 +94,18 @@ class Store:
             ended = found["state"] in ("done", "failed", "stuck")
             return found if ended and found["type"] == kind else None
 
-        found = until(f"{kind} of {self.id} has ended", over)
-        assert found["state"] == "done", found
+        return until(f"{kind} of {self.id} has ended", over)
 
 
 def test_a_life_without_databases(
-    deployment: Deployment, demo: User, datastore: str, version: str
+    deployment: Deployment,
+    demo: User,
+    datastore: str,
+    name: str,
+    record_property: typing.Callable[[str, object], None],
 ) -> None:
-    words = (f"--datastores={datastore}:{version}", "--no-instances")
-    deployment.quickstart(*words, within=1500)
-    store = Store(deployment, demo, datastore, version)
+    builds.offer(deployment, datastore, name)
+    store = Store(deployment, demo, datastore, name)
     assert store.enters("ada")
     assert not store.enters("ada", "wrong")
     _refuses_databases(store)
@@ -95,6 +116,36 @@ def test_a_life_without_databases(
     store.does("instance.resize_volume", "POST", "/action", resize)
     demo.wait(store.id)
     assert store.enters("ada")
+    is_small(deployment, store.id, f"{datastore} {name}", record_property)
+    demo.delete(store.id)
+    demo.gone(store.id)
+
+
+def test_another_build_and_the_way_back(
+    deployment: Deployment, demo: User, admin: User, datastore: str, name: str
+) -> None:
+    builds.offer(deployment, datastore, name)
+    number, mine, wrong, right = f"{name}.99", "own", "broken", "next"
+    own = image(deployment, datastore, {}, name)
+    version(admin, datastore, mine, own, number)
+    bad = image(deployment, datastore, broken(datastore, name), name)
+    version(admin, datastore, wrong, bad, number)
+    good = image(deployment, datastore, {builds.BUILD: "next"}, name)
+    version(admin, datastore, right, good, number)
+    store = Store(deployment, demo, datastore, mine, name)
+    with keys.opened(store.entrance("ada")) as line:
+        for n in range(50):
+            line.set(f"thing {n}", str(n))
+    before = demo.show(store.id)["ip"]
+    for wanted, state, serves in ((wrong, "failed", mine), (right, "done", right)):
+        body = {"instance": {"datastore_version": wanted}}
+        ended = store.ended("instance.upgrade", "PATCH", "", body)
+        assert ended["state"] == state, ended
+        assert store.has(50)
+        shown = demo.wait(store.id)
+        assert (shown["datastore"]["version"], shown["ip"]) == (serves, before)
+        users = store.ask("GET", "/users").json()["users"]
+        assert [user["name"] for user in users] == ["ada"]
     demo.delete(store.id)
     demo.gone(store.id)
 

@@ -1,209 +1,58 @@
 # SPDX-License-Identifier: Apache-2.0
 """Servers built anew over real data: another build, a broken one, and the way back."""
 
-import base64
-import contextlib
-import pathlib
-import time
 import typing
-import uuid
 
 import pytest
 
-from tests.system.deployment import VERSIONS, Deployment, User, ask, until
+from tests.system import builds
+from tests.system.builds import BUILD, broken, image, version
+from tests.system.deployment import VERSIONS, Deployment, User
+from tests.system.shop import Shop
 from trove.datastores import rules
-from trove.localcloud import assembly, guestimage, programs, releases, things
-from trove.localcloud.store import Store
+from trove.localcloud import guestimage, programs, releases
 
 pytestmark = [pytest.mark.root, pytest.mark.localcloud]
 
-USER = {"name": "ada", "password": "correct horse", "databases": [{"name": "shop"}]}
-BUILD = "etc/trove-build"
-BROKEN = {
-    "mariadb": "usr/bin/mariadb-upgrade",
-    "postgresql": "usr/lib/postgresql/15/bin/postgres",
+SICK = {
+    "mariadb": ("usr/sbin/mariadbd", "--innodb-read-only", "a write failed"),
+    "postgresql": (
+        "usr/lib/postgresql/15/bin/postgres",
+        "-c default_transaction_read_only=on",
+        "wait_for_health",
+    ),
 }
-"""A program without which the new version makes no database of the data."""
-NUMBERS = {"mariadb": "10.11.99", "postgresql": "15.99"}
-DATA = {"mariadb": "/srv/mariadb", "postgresql": "/srv/postgresql"}
+"""A server, a word with which it serves and takes no write, and what is said of it.
+
+The guest itself gives up the one that refuses its writes, after two minutes. One that
+is only told to be read-only it hands over; the control plane waits for its health for
+ten, so that such an upgrade is made by ``--all-datastores``.
+"""
+PATIENCE = 1000.0
+"""Seconds for an upgrade that is given up when its database was never healthy."""
 
 
-def image(
-    deployment: Deployment, datastore: str, files: dict[str, str], *tags: str
-) -> str:
-    """The id of another build: the content with these tags, and these files above."""
-    place = deployment.place
-    layer = pathlib.Path(place.state) / f"layer-{uuid.uuid4()}"
-    layer.mkdir()
-    for name, text in files.items():
-        path = layer / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    for path in (layer, *layer.rglob("*")):
-        path.chmod(0o755)
-    wanted = {datastore, *(tags or (VERSIONS[datastore],))}
-    now = time.time()
-    with rows(deployment) as store, store.transaction() as tx:
-        first = next(row for row in tx.all(things.Image) if wanted <= set(row.tags))
-        row = things.Image(
-            str(uuid.uuid4()),
-            first.project,
-            f"another-{datastore}",
-            now,
-            now,
-            [str(layer), *first.layers],
-            ["another"],
-        )
-        tx.put(row)
-    return row.id
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "name" in metafunc.fixturenames:
+        metafunc.parametrize(("datastore", "name"), builds.params(metafunc.config))
+    if "sick" in metafunc.fixturenames:
+        every = metafunc.config.getoption("all_datastores")
+        metafunc.parametrize("sick", SICK if every else ["mariadb"])
 
 
-@contextlib.contextmanager
-def rows(deployment: Deployment) -> typing.Iterator[Store]:
-    """The cloud's own rows, as who brings an image writes them."""
-    store = assembly.store_of(deployment.place)
-    try:
-        yield store
-    finally:
-        store.close()
-
-
-def version(
-    admin: User, datastore: str, name: str, image: str, number: str = ""
-) -> str:
-    """The id of a new one, which is of this image alone."""
-    body = {
-        "name": name,
-        "datastore_name": datastore,
-        "datastore_manager": datastore,
-        "version": number or NUMBERS[datastore],
-        "image": image,
-        "active": True,
-    }
-    answer = admin.ask("POST", "/mgmt/datastore-versions", {"version": body})
-    assert answer.status_code == 202, answer.text
-    answer = admin.ask("GET", f"/datastores/{datastore}/versions/{name}")
-    return str(answer.json()["version"]["id"])
-
-
-class Shop:
-    """An instance with rows in it, and a module."""
-
-    def __init__(
-        self, deployment: Deployment, demo: User, datastore: str, version: str = ""
-    ) -> None:
-        self.deployment, self.demo, self.datastore = deployment, demo, datastore
-        contents = base64.b64encode(b"message = here").decode()
-        module = {"name": f"m-{uuid.uuid4()}", "module_type": "ping"}
-        answer = demo.ask(
-            "POST", "/modules", {"module": module | {"contents": contents}}
-        )
-        assert answer.status_code == 200, answer.text
-        self.module = answer.json()["module"]["id"]
-        order = {
-            "name": f"upgrade-{datastore}",
-            "flavorRef": 1,
-            "volume": {"size": 1},
-            "datastore": {
-                "type": datastore,
-                "version": version or VERSIONS[datastore],
-            },
-            "databases": [{"name": "shop"}],
-            "users": [USER],
-            "modules": [{"id": self.module}],
-        }
-        answer = demo.ask("POST", "/instances", {"instance": order})
-        assert answer.status_code == 200, answer.text
-        self.id = str(answer.json()["instance"]["id"])
-        self.first = demo.wait(self.id)
-        with self.connected() as line:
-            ask(line, "CREATE TABLE goods (id INTEGER PRIMARY KEY, name VARCHAR(20))")
-            for n in range(50):
-                ask(line, "INSERT INTO goods VALUES (%s, %s)", n, f"thing {n}")
-
-    def connected(self) -> typing.Any:
-        shown = self.demo.wait(self.id)
-        password = typing.cast(str, USER["password"])
-        return self.demo.connect(shown, "ada", password, "shop")
-
-    def holds(self) -> None:
-        """Every row is there, new ones are taken, the address and the module are."""
-        with self.connected() as line:
-            rows = ask(line, "SELECT id, name FROM goods WHERE id < 50 ORDER BY id")
-            assert [tuple(row) for row in rows] == [
-                (n, f"thing {n}") for n in range(50)
-            ]
-            fresh = int(time.time())
-            ask(line, "INSERT INTO goods VALUES (%s, %s)", fresh, "fresh")
-            ask(line, "DELETE FROM goods WHERE id = %s", fresh)
-        assert self.demo.show(self.id)["ip"] == self.first["ip"]
-        path = f"/instances/{self.id}/modules?from_guest=1"
-        (had,) = self.demo.ask("GET", path).json()["modules"]
-        assert (had["status"], had["message"]) == ("OK", "here")
-
-    def ended(self, kind: str) -> dict[str, typing.Any]:
-        """The operation of that kind, over."""
-        path = f"/operations?instance_id={self.id}"
-
-        def over() -> dict[str, typing.Any] | None:
-            found = self.demo.ask("GET", path).json()["operations"][0]
-            return found if found["state"] in ("done", "failed", "stuck") else None
-
-        found = until(f"{kind} of {self.id} has ended", over)
-        assert found["type"] == kind, found
-        return typing.cast(dict[str, typing.Any], found)
-
-    def engine(self) -> str:
-        """What the engine says it is."""
-        with self.connected() as line:
-            return str(ask(line, "SELECT VERSION()")[0][0])
-
-    def kept(self) -> list[str]:
-        """What is kept on the volume."""
-        place = f"{DATA[self.datastore]}/.trove-kept"
-        return self.deployment.inside(self.id, "/bin/ls", "-A", place).split()
-
-    def build(self) -> str:
-        """The build that it runs."""
-        done = self.deployment.inside(
-            self.id, "/usr/bin/find", "/etc", "-maxdepth", "1", "-name", "trove-build"
-        )
-        return done.strip() and self.deployment.inside(self.id, "/bin/cat", f"/{BUILD}")
-
-    def takes_and_leaves(self, group: str) -> None:
-        """Its guest reads each value back from the engine before it says done."""
-        for wanted in (group, None):
-            body = {"instance": {"configuration": wanted}}
-            answer = self.demo.ask("PUT", f"/instances/{self.id}", body)
-            assert answer.status_code == 202, answer.text
-            ended = self.ended("instance.configure")
-            assert ended["state"] == "done", ended
-        answer = self.demo.ask("DELETE", f"/configurations/{group}")
-        assert answer.status_code == 202, answer.text
-
-    def upgrade(self, wanted: str) -> None:
-        body = {"instance": {"datastore_version": wanted}}
-        answer = self.demo.ask("PATCH", f"/instances/{self.id}", body)
-        assert answer.status_code == 202, answer.text
-        assert self.demo.show(self.id)["status"] == "UPGRADE"
-
-    def end(self) -> None:
-        self.demo.delete(self.id)
-        self.demo.gone(self.id)
-        assert self.demo.ask("DELETE", f"/modules/{self.module}").status_code == 200
-
-
-@pytest.mark.parametrize("datastore", VERSIONS)
 def test_another_build_of_the_version_and_the_way_back(
-    deployment: Deployment, demo: User, admin: User, datastore: str
+    deployment: Deployment, demo: User, admin: User, datastore: str, name: str
 ) -> None:
-    own = version(admin, datastore, "own", image(deployment, datastore, {}))
-    shop = Shop(deployment, demo, datastore, "own")
+    builds.offer(deployment, datastore, name)
+    mine, next_one, number = f"own-{name}", f"next-{name}", f"{name}.99"
+    first = image(deployment, datastore, {}, name)
+    own = version(admin, datastore, mine, first, number)
+    shop = Shop(deployment, demo, datastore, mine)
     assert shop.build() == ""
     path, nothing = f"/mgmt/instances/{shop.id}/upgrade", {"upgrade": {}}
     answer = admin.ask("POST", path, nothing)
     assert (answer.status_code, "newest image" in answer.text) == (400, True)
-    second = image(deployment, datastore, {BUILD: "second"})
+    second = image(deployment, datastore, {BUILD: "second"}, name)
     brought = admin.ask("PATCH", f"/mgmt/datastore-versions/{own}", {"image": second})
     assert brought.status_code == 202, brought.text
     assert demo.ask("POST", path, nothing).status_code == 403
@@ -214,14 +63,14 @@ def test_another_build_of_the_version_and_the_way_back(
     assert ended["state"] == "done", ended
     shop.holds()
     assert shop.build() == "second"
-    assert demo.show(shop.id)["datastore"]["version"] == "own"
+    assert demo.show(shop.id)["datastore"]["version"] == mine
     assert shop.kept() == []
     answer = admin.ask("POST", path, nothing)
     assert (answer.status_code, second in answer.text) == (400, True)
 
-    broken = {BROKEN[datastore]: "#!/bin/sh\nexit 1\n", BUILD: "broken"}
-    version(admin, datastore, "third", image(deployment, datastore, broken))
-    shop.upgrade("third")
+    third = image(deployment, datastore, broken(datastore, name), name)
+    version(admin, datastore, next_one, third, number)
+    shop.upgrade(next_one)
     ended = shop.ended("instance.upgrade")
     assert ended["state"] == "failed", ended
     assert "prepare" in ended["fault"]
@@ -232,7 +81,7 @@ def test_another_build_of_the_version_and_the_way_back(
     assert copy["name"] == f"{ended['id']}-failed" and copy["size"] > 2**20
     assert shop.build() == "second"
     shown = demo.show(shop.id)
-    assert shown["datastore"]["version"] == "own"
+    assert shown["datastore"]["version"] == mine
     assert "prepare" in shown["fault"]["message"]
 
     assert demo.ask("DELETE", f"{copies}/{copy['name']}").status_code == 202
@@ -248,6 +97,77 @@ def test_another_build_of_the_version_and_the_way_back(
     assert shop.ended("instance.rebuild")["state"] == "done"
     shop.holds()
     assert demo.show(shop.id).get("fault") is None
+    shop.end()
+
+
+@pytest.mark.parametrize("datastore", VERSIONS)
+def test_a_minor_upgrade_and_the_way_back(
+    deployment: Deployment, demo: User, admin: User, datastore: str
+) -> None:
+    """From the one to the other of the two builds that Debian has of each engine, the
+    point release's and the security team's.
+
+    Between a point release and the next security update there may be one alone: it
+    fails then, and says what to do (``builds.Archive.two``).
+    """
+    name = VERSIONS[datastore]
+    older, newer = builds.Archive(deployment, datastore, name).two()
+    old = image(deployment, datastore, {}, name, older.layers)
+    version(admin, datastore, older.number, old, older.number)
+    shop = Shop(deployment, demo, datastore, older.number)
+    assert shop.engine() == older.number
+
+    files, wrong = broken(datastore, name), f"{newer.number}-broken"
+    bad = image(deployment, datastore, files, name, newer.layers)
+    version(admin, datastore, wrong, bad, newer.number)
+    shop.upgrade(wrong)
+    ended = shop.ended("instance.upgrade")
+    assert (ended["state"], "prepare" in ended["fault"]) == ("failed", True), ended
+    shop.holds()
+    shop.has_its_users()
+    assert (shop.engine(), shop.build()) == (older.number, "")
+    assert demo.show(shop.id)["datastore"]["version"] == older.number
+    kept = [f"{ended['id']}-failed"]
+    assert shop.kept() == kept
+
+    new = image(deployment, datastore, {}, name, newer.layers)
+    version(admin, datastore, newer.number, new, newer.number)
+    shop.upgrade(newer.number)
+    ended = shop.ended("instance.upgrade")
+    assert ended["state"] == "done", ended
+    shop.holds()
+    shop.has_its_users()
+    assert shop.engine() == newer.number
+    shown = demo.show(shop.id)
+    assert shown["datastore"]["version"] == newer.number
+    assert shown.get("fault") is None and shop.kept() == kept
+    shop.end()
+
+
+@pytest.mark.timeout(1500)
+def test_an_upgrade_to_a_sick_database_leads_back(
+    deployment: Deployment, demo: User, admin: User, sick: str
+) -> None:
+    """The new engine starts, and takes the data over; only it is never healthy."""
+    path, word, said = SICK[sick]
+    datastore, name = sick, VERSIONS[sick]
+    wrapped = f'#!/bin/sh\nexec /{path}.real "$@" {word}\n'
+    server = builds.read(deployment, datastore, name, path)
+    files = {path: wrapped, f"{path}.real": server, BUILD: "sick"}
+    wanted = f"{name}-sick"
+    version(admin, datastore, wanted, image(deployment, datastore, files, name))
+    shop = Shop(deployment, demo, datastore)
+    before = shop.engine()
+    shop.upgrade(wanted)
+    ended = shop.ended("instance.upgrade", PATIENCE)
+    assert (ended["state"], said in ended["fault"]) == ("failed", True), ended
+    shop.holds()
+    shop.has_its_users()
+    assert (shop.engine(), shop.build()) == (before, "")
+    shown = demo.show(shop.id)
+    assert shown["datastore"]["version"] == name
+    assert said in shown["fault"]["message"]
+    assert shop.kept() == [f"{ended['id']}-failed"]
     shop.end()
 
 
@@ -287,8 +207,7 @@ def test_from_mariadb_10_11_to_11_8_and_back_when_it_fails(
     )
     deployment.quickstart("--datastores=mariadb:11.8", "--no-instances")
     shop = Shop(deployment, demo, "mariadb")
-    broken = {BROKEN["mariadb"]: "#!/bin/sh\nexit 1\n"}
-    bad = image(deployment, "mariadb", broken, "11.8")
+    bad = image(deployment, "mariadb", broken("mariadb", "11.8"), "11.8")
     version(admin, "mariadb", "11.8-broken", bad, "11.8.9")
     shop.upgrade("11.8-broken")
     ended = shop.ended("instance.upgrade")
@@ -304,8 +223,7 @@ def test_from_mariadb_10_11_to_11_8_and_back_when_it_fails(
     answer = demo.ask("POST", f"/instances/{shop.id}/action", {"restart": {}})
     assert answer.status_code == 202, answer.text
     shop.holds()
-    answer = demo.ask("GET", f"/instances/{shop.id}/users").json()
-    assert [user["name"] for user in answer["users"]] == ["ada"]
+    shop.has_its_users()
     _has_rules_of_its_own(demo, shop, built)
     back = {"instance": {"datastore_version": VERSIONS["mariadb"]}}
     answer = demo.ask("PATCH", f"/instances/{shop.id}", back)

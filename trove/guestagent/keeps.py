@@ -73,7 +73,7 @@ class Keeps:
         return str(there / name)
 
     def resume(self, name: str, back: bool, user: str) -> None:
-        """For an image that begins with these data; with the copy's, if it goes back."""
+        """For an image that begins with these data, or goes back to the copy."""
         if back:
             self.bring_back(name)
         else:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is the same in the configuration of such engines."""
 
+import typing
+
 from trove import errors
 from trove.datastores.classic.places import Places
 from trove.datastores.layers import Grammar, Settings
@@ -11,6 +13,20 @@ MIB = 1024 * 1024
 LOGS = {"general": "general_log", "slow_query": "slow_query_log"}
 """What switches a log on; its file's name is another variable."""
 FLUSHED = {"general": "GENERAL", "slow_query": "SLOW"}
+
+
+class Layering(typing.NamedTuple):
+    """What an engine says in each of the layers that are no user's."""
+
+    section: str
+    """Of its files: which program they are for."""
+    engine: typing.Callable[[Places, int], Settings]
+    """By its port."""
+    flavor: typing.Callable[[Sizing], Settings]
+    service: typing.Callable[[Places, int], Settings]
+    """By the number that is its server's alone."""
+    forced: typing.Callable[[Places, str], Settings]
+    """By the mode of its connections."""
 
 
 def grammar(section: str) -> Grammar:

@@ -11,6 +11,7 @@ from trove import errors
 from trove.datastores import rules
 from trove.datastores.classic import config
 from trove.datastores.classic.accounts import Accounts
+from trove.datastores.classic.config import Layering
 from trove.datastores.classic.health import Probe
 from trove.datastores.classic.places import Places
 from trove.datastores.classic.root import Root, end_sessions
@@ -18,7 +19,16 @@ from trove.datastores.classic.sql import Talk, literal, opened
 from trove.datastores.classic.tenants import Tenants
 from trove.datastores.classic.variables import Variables
 from trove.datastores.layers import GROUP, Layers, Settings
-from trove.datastores.protocol import BASIC, MTLS, Host, Ran, Sizing, Source, Tls
+from trove.datastores.protocol import (
+    BASIC,
+    MTLS,
+    Description,
+    Host,
+    Ran,
+    Sizing,
+    Source,
+    Tls,
+)
 from trove.datastores.pulse import Pulse
 from trove.datastores.server import Server
 from trove.datastores.spec import Datastore
@@ -49,8 +59,12 @@ class Own(typing.NamedTuple):
     bootstrap: str
     """What makes new data secure, a statement a line."""
     program: str
-    section: str
-    """Of its files."""
+    trial: tuple[str, ...]
+    """What it is told beside its files, to read them and no more."""
+    places: typing.Callable[[Host], Places]
+    layering: Layering
+    describe: typing.Callable[[Host], Description]
+    """By a server of its own, in a directory that is thrown away."""
     talk: type[Talk]
     probe: type[Probe]
     accounts: Accounts
@@ -69,11 +83,12 @@ class Classic(Server):
     starttls = "mysql"
     own: typing.ClassVar[Own]
 
-    def __init__(self, host: Host, places: Places, port: int) -> None:
-        self._places = here = places
+    def __init__(self, host: Host, port: int) -> None:
         own = self.own
+        self._places = here = own.places(host)
         unit = Unit(host, own.unit, here.unit, own.complaint)
-        layers = Layers(host, here.settings, "my.cnf", config.grammar(own.section))
+        grammar = config.grammar(own.layering.section)
+        layers = Layers(host, here.settings, "my.cnf", grammar)
         pulse = Pulse(own.probe(here.socket), unit)
         super().__init__(host, here, layers, unit, pulse, own.datastore.user, port)
         self.accounts = Tenants(
@@ -86,17 +101,11 @@ class Classic(Server):
     def _maker(self, fresh: str, script: str) -> list[str]:
         """The program that makes a data directory there, and then runs a script."""
 
-    @abc.abstractmethod
-    def _written(
-        self, sizing: Sizing, server_id: int
-    ) -> tuple[Settings, Settings, Settings, Settings]:
-        """The engine's, the flavor's, the service's and the forced layer."""
-
-    @abc.abstractmethod
-    def _forced(self, mode: str) -> Settings:
-        """The forced layer."""
-
     # -- what does not
+
+    def describe(self) -> Description:
+        """What this engine, as it is installed, says of its parameters."""
+        return self.own.describe(self._host)
 
     def initialise(self, sizing: Sizing, tls: Tls) -> None:
         """Makes the data directory; no server listens anywhere while it is made."""
@@ -172,7 +181,7 @@ class Classic(Server):
         )
 
     def _write_mode(self, mode: str) -> None:
-        self._layers.force(self._forced(mode))
+        self._layers.force(self.own.layering.forced(self._places, mode))
 
     def _hold(self, mode: str) -> None:
         # A client's certificate is asked for by each account, not by the server
@@ -194,10 +203,22 @@ class Classic(Server):
     def _settings(
         self, sizing: Sizing, group: Settings, server_id: int
     ) -> tuple[Settings, Settings, Settings, Settings, Settings]:
+        here, layering = self._places, self.own.layering
         checked = rules.checked(self._host, self.own.datastore, group)
-        engine, flavor, service, forced = self._written(sizing, server_id)
-        own = config.group_layer(sizing, checked)
-        return engine, flavor, service, own, forced
+        return (
+            layering.engine(here, self._port),
+            layering.flavor(sizing),
+            layering.service(here, server_id),
+            config.group_layer(sizing, checked),
+            layering.forced(here, self._mode),
+        )
+
+    def _try_out(self, staged: str) -> str:
+        # The trial wants them, and may come before the data directory is made.
+        self._make_directories()
+        own = self.own
+        words = [own.program, f"--defaults-file={staged}", *own.trial]
+        return complaint(self._host.run(words, user=self._user, check=False))
 
     def _settle(self) -> None:
         lines = config.service_lines(self.own.program, self._places)

@@ -8,6 +8,7 @@ from trove.datastores.layers import Settings
 from trove.datastores.protocol import Sizing
 
 __all__ = (
+    "LAYERING",
     "MIB",
     "engine_layer",
     "flavor_layer",
@@ -48,3 +49,8 @@ def forced_layer(places: Places, mode: str) -> Settings:
         "symbolic_links": False,
         "allow_suspicious_udfs": False,
     }
+
+
+LAYERING = config.Layering(
+    SECTION, engine_layer, flavor_layer, service_layer, forced_layer
+)

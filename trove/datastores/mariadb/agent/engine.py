@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """MariaDB in a guest: made secure before it ever listens, run under systemd."""
 
-from trove.datastores.classic.engine import Classic, Own, complaint
-from trove.datastores.layers import Settings
+from trove.datastores.classic.engine import Classic, Own
 from trove.datastores.mariadb.agent import config, rules
 from trove.datastores.mariadb.agent.accounts import ACCOUNTS, ROOT, SESSIONS
 from trove.datastores.mariadb.agent.health import Probe
@@ -10,10 +9,12 @@ from trove.datastores.mariadb.agent.places import places
 from trove.datastores.mariadb.agent.sql import Talk
 from trove.datastores.mariadb.agent.variables import Variables
 from trove.datastores.mariadb.spec import DATASTORE
-from trove.datastores.protocol import Description, Host, Sizing
 
 UNIT = "mariadb.service"
 PROGRAM = "/usr/sbin/mariadbd"
+TRIAL = ("--help", "--verbose")
+"""It has no --validate-config. This reads everything, but for a bad value of InnoDB it
+only complains and ends with 0."""
 UPGRADE_TIMEOUT = 900.0
 
 BOOTSTRAP = """\
@@ -33,7 +34,10 @@ class MariaDB(Classic):
         complaint=r"\[ERROR\] (?!Aborting)",
         bootstrap=BOOTSTRAP,
         program=PROGRAM,
-        section=config.SECTION,
+        trial=TRIAL,
+        places=places,
+        layering=config.LAYERING,
+        describe=rules.describe,
         talk=Talk,
         probe=Probe,
         accounts=ACCOUNTS,
@@ -43,9 +47,6 @@ class MariaDB(Classic):
         tenants="user NOT IN ('root', 'system user', 'event_scheduler')",
         reload_tls="FLUSH LOCAL SSL",
     )
-
-    def __init__(self, host: Host, port: int) -> None:
-        super().__init__(host, places(host), port)
 
     def _maker(self, fresh: str, script: str) -> list[str]:
         return [
@@ -68,33 +69,3 @@ class MariaDB(Classic):
             ["mariadb-upgrade", "--no-defaults", socket, "--user=root", "--silent"],
             timeout=UPGRADE_TIMEOUT,
         )
-
-    def describe(self) -> Description:
-        """By a server of its own, in a directory that is thrown away."""
-        return rules.describe(self._host)
-
-    def _written(
-        self, sizing: Sizing, server_id: int
-    ) -> tuple[Settings, Settings, Settings, Settings]:
-        here = self._places
-        return (
-            config.engine_layer(here, self._port),
-            config.flavor_layer(sizing),
-            config.service_layer(here, server_id),
-            self._forced(self._mode),
-        )
-
-    def _forced(self, mode: str) -> Settings:
-        return config.forced_layer(self._places, mode)
-
-    def _try_out(self, staged: str) -> str:
-        # The trial wants them, and may come before the data directory is made.
-        self._make_directories()
-        # MariaDB has no --validate-config. This reads everything, but for a bad value
-        # of InnoDB it only complains and ends with 0.
-        tried = self._host.run(
-            [PROGRAM, f"--defaults-file={staged}", "--help", "--verbose"],
-            user=DATASTORE.user,
-            check=False,
-        )
-        return complaint(tried)

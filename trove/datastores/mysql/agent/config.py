@@ -66,3 +66,8 @@ def forced_layer(places: Places, mode: str) -> Settings:
         # A value that SET PERSIST wrote down would win over every layer.
         "persisted_globals_load": False,
     }
+
+
+LAYERING = config.Layering(
+    SECTION, engine_layer, flavor_layer, service_layer, forced_layer
+)

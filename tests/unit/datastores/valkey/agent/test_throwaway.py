@@ -30,10 +30,20 @@ def test_any_other_end_is_a_complaint(host, ran, said):
     assert said in stopped_short(host, "/staged.conf")
 
 
-def test_one_that_does_not_start_leaves_nothing(host, tmp_path, monkeypatch):
-    monkeypatch.setattr(throwaway, "TIMEOUT", 0.05)
+@pytest.mark.parametrize(
+    "ran, said",
+    [
+        (
+            Ran(2, "", "start-stop-daemon: timed out waiting for a notification"),
+            "timed",
+        ),
+        (Ran(0, "", ""), "did not start"),
+    ],
+)
+def test_one_that_does_not_start_leaves_nothing(host, tmp_path, ran, said):
+    host.answers["env"] = ran
     host.path = lambda path: f"{tmp_path}{path}"
-    with pytest.raises(errors.EngineFailed, match="did not start"):
+    with pytest.raises(errors.EngineFailed, match=said):
         with throwaway.throwaway(host):
             pass
     assert not host.exists(f"{tmp_path}{throwaway.WORK}")
