@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from tests.system.deployment import VERSIONS, ask, until
+from tests.system import builds
+from tests.system.deployment import ask, until
 
 pytestmark = [pytest.mark.root, pytest.mark.localcloud]
 
@@ -44,12 +45,18 @@ class Client:
         return json.loads(self(*words, "-f", "json"))
 
 
-@pytest.mark.parametrize("datastore", VERSIONS)
+def pytest_generate_tests(metafunc):
+    if "version" in metafunc.fixturenames:
+        every = builds.params(metafunc.config)
+        metafunc.parametrize(("datastore", "version"), every)
+
+
 def test_a_log_is_read_with_the_command_line_client(
-    deployment, demo, datastore, tmp_path
+    deployment, demo, datastore, version, tmp_path
 ):
+    builds.offer(deployment, datastore, version)
     log = Client(deployment)
-    id = demo.create(datastore, f"logged-{datastore}", [USER])
+    id = demo.create(datastore, f"logged-{datastore}", [USER], version=version)
     shown = demo.wait(id)
 
     def say(words):

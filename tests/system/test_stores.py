@@ -100,6 +100,7 @@ class Store:
 def test_a_life_without_databases(
     deployment: Deployment,
     demo: User,
+    admin: User,
     datastore: str,
     name: str,
     record_property: typing.Callable[[str, object], None],
@@ -116,6 +117,7 @@ def test_a_life_without_databases(
     store.does("instance.resize_volume", "POST", "/action", resize)
     demo.wait(store.id)
     assert store.enters("ada")
+    _has_logs(store, admin)
     is_small(deployment, store.id, f"{datastore} {name}", record_property)
     demo.delete(store.id)
     demo.gone(store.id)
@@ -164,6 +166,20 @@ def _refuses_databases(store: Store) -> None:
         ("DELETE", "/users/ada/databases/shop", None),
     ):
         assert store.ask(method, path, body).status_code == 501, path
+
+
+def _has_logs(store: Store, admin: User) -> None:
+    """Its own are the system's: an administrator's to read."""
+    path = f"/instances/{store.id}/log"
+    assert admin.ask("GET", path).status_code == 200
+    names = {each["name"] for each in admin.ask("GET", path).json()["logs"]}
+    assert names == {log.name for log in store.spec.logs}
+    for name in names:
+        order = {"name": name, "publish": 1}
+        assert store.demo.ask("POST", path, order).status_code == 404
+        answer = admin.ask("POST", path, order)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["log"]["published"] > 0, name
 
 
 def _has_users(store: Store) -> None:
