@@ -5,6 +5,7 @@ A volume carries its key and its deployment as metadata, given when it is create
 name is the key too, until it is retained.
 """
 
+import contextlib
 import typing
 
 from trove.cloud import protocol
@@ -86,7 +87,8 @@ class Volumes:
             if volume is None or volume.status == "deleting":
                 return
             # asked again, the volume is free: this order was for one that was not
-            self._release(id)
+            with contextlib.suppress(protocol.Refused):
+                self._release(id)
             raise protocol.CloudConflict(f"{refused}") from refused
 
     @property

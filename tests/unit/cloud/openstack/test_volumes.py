@@ -3,6 +3,7 @@
 
 import pytest
 
+from trove import errors
 from trove.cloud import protocol
 
 MARKS = {"trove_key": "a.volume", "trove_deployment": "d1"}
@@ -74,10 +75,41 @@ def test_who_holds_a_volume_is_told(stub, cloud):
 def test_cinders_400_on_a_delete_is_a_conflict_or_success(stub, cloud, status, error):
     stub.on("DELETE", "/volumes/v1$", REFUSED)
     stub.on("GET", "/volumes/v1$", {"volume": {**VOLUME, "status": status}})
+    stub.on("GET", "/attachments", {"attachments": []})
     if error:
         with pytest.raises(protocol.CloudConflict):
             cloud.volumes.delete("v1")
     else:
+        cloud.volumes.delete("v1")
+
+
+@pytest.mark.parametrize(
+    ("held", "server", "let_go"),
+    [
+        ("reserved", (404, {"itemNotFound": {"message": "no s1", "code": 404}}), True),
+        ("reserved", {"server": {"id": "s1", "status": "BUILD"}}, False),
+        ("attached", (404, {"itemNotFound": {"message": "no s1", "code": 404}}), False),
+        ("reserved", (500, {"computeFault": {"message": "x", "code": 500}}), False),
+    ],
+)
+def test_only_what_is_reserved_for_nobody_is_let_go(stub, cloud, held, server, let_go):
+    """A delete that finds it so is a conflict all the same, and is asked again."""
+    stub.on("DELETE", "/volumes/v1$", REFUSED)
+    stub.on("GET", "/volumes/v1$", {"volume": {**VOLUME, "status": "reserved"}})
+    attachment = {"id": "a1", "instance": "s1", "volume_id": "v1", "status": held}
+    stub.on("GET", "/attachments", {"attachments": [attachment]})
+    stub.on("GET", "/servers/s1$", server)
+    stub.on("DELETE", "/attachments/a1$", {"attachments": []})
+    with pytest.raises(errors.Upstream):
+        cloud.volumes.delete("v1")
+    assert bool(stub.asked("DELETE", "/attachments/a1$")) is let_go
+
+
+def test_a_cloud_that_lets_nobody_look_at_attachments_has_conflicts(stub, cloud):
+    stub.on("DELETE", "/volumes/v1$", REFUSED)
+    stub.on("GET", "/volumes/v1$", {"volume": {**VOLUME, "status": "in-use"}})
+    stub.on("GET", "/attachments", (403, {"forbidden": {"message": "x", "code": 403}}))
+    with pytest.raises(protocol.CloudConflict):
         cloud.volumes.delete("v1")
 
 
