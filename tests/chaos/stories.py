@@ -29,6 +29,13 @@ def delete_when_booted(world: World) -> None:
     world.when("guest.prepare", world.delete)
 
 
+def delete_while_booting(world: World) -> None:
+    """The cloud leaves the volume reserved for a server that it never finished."""
+    world.create()
+    world.cloud.world.leaves_reserved = True
+    world.when("compute.boot", world.delete)
+
+
 def restart(world: World) -> None:
     _quietly_created(world)
     world.restart()
@@ -362,6 +369,7 @@ FLOWS = {
         delete,
         delete_while_building,
         delete_when_booted,
+        delete_while_booting,
         restart,
         configure,
         delete_while_configuring,

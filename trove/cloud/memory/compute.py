@@ -67,6 +67,10 @@ class Compute(Part):
     @call
     def delete(self, id: str) -> None:
         if server := self.world.get("server", id):
+            if self.world.leaves_reserved and server.passing == "BUILD":
+                for thing in self.world.made.values():
+                    if thing.kind == "volume" and thing.server == id:
+                        thing.reserved = id
             self.world.leave(server)
 
     @call

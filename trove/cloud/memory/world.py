@@ -129,6 +129,9 @@ class World:
         self.keeps_sizes = False
         """Confirms a new size by itself, and does not do another one (it says it will):
         Nova with ``resize_confirm_window``, where the disk would become smaller."""
+        self.leaves_reserved = False
+        """A server that is deleted while it is built leaves its volumes reserved, for
+        good, as Nova may."""
         self.flavors = {flavor.id: flavor for flavor in flavors}
         self.images = {image.id: image for image in images}
         """In the order of their age: the last one is the newest."""
