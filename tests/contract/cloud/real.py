@@ -65,6 +65,12 @@ def settings(variable: str, deployment: str) -> Settings:
     )
 
 
+def reserve(cloud: OpenstackCloud, volume: str, server: str) -> None:
+    """Has Cinder reserve a volume, as Nova does."""
+    with cloud.access.using("a reservation") as clients:
+        clients.cinder.attachments.create(volume, None, server)
+
+
 class RealBench:
     """Two deployments' clouds and a user's, over one OpenStack."""
 
@@ -95,8 +101,7 @@ class RealBench:
 
     def reserve(self, volume, server):
         """As Nova leaves it when a server ends while it is built."""
-        with self.cloud.access.using("a reservation") as clients:
-            clients.cinder.attachments.create(volume, None, server)
+        reserve(self.cloud, volume, server)
 
     def until(self, check):
         end = time.monotonic() + PATIENCE
