@@ -165,11 +165,13 @@ class Archive:
     def two(self) -> tuple[Build, Build]:
         """The two newest builds of the release, the older one first."""
         found = self._versions()
+        if len(found) < 2:  # a machine whose lists are old, or were cleaned away
+            self._host.run("apt-get", "--quiet", "update", within=300)
+            found = self._versions()
         assert len(found) > 1, (
-            f"apt has one build of {self._server} ({', '.join(found)}): its lists are "
-            "old, its sources lack the release's security part, or no update of it "
-            "came since a point release; then name a snapshot of the archive as a "
-            "source of this machine's"
+            f"apt has one build of {self._server} ({', '.join(found)}): its sources "
+            "lack the release's security part, or no update of it came since a point "
+            "release; then name a snapshot of the archive as a source of this machine's"
         )
         older, newer = found[-2:]
         return self._build(older), self._build(newer)
