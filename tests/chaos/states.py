@@ -106,6 +106,7 @@ class State:
     service: dict[str, tuple[str, int]]
     planned: dict[str, typing.Callable[[], None]]
     cannot: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
     keeps_sizes: bool = False
 
     def key(self) -> bytes:
@@ -119,6 +120,7 @@ class State:
                 self.service,
                 sorted(self.planned),
                 self.cannot,
+                self.unknown,
                 self.keeps_sizes,
             )
         )
@@ -192,6 +194,7 @@ class State:
             and self.service == other.service
             and self.planned.keys() == other.planned.keys()
             and self.cannot == other.cannot
+            and self.unknown == other.unknown
             and self.keeps_sizes == other.keeps_sizes
         )
 
@@ -211,6 +214,7 @@ def take(world: World, later: float = 0.0) -> State:
         dict(world.reports._service),
         dict(world.planned),
         world.guests.cannot,
+        world.guests.unknown,
         world.cloud.world.keeps_sizes,
     )
 
@@ -246,6 +250,7 @@ def put_back(world: World, state: State) -> None:
     world.reports._service = dict(state.service)
     world.planned = dict(state.planned)
     world.guests.cannot = state.cannot
+    world.guests.unknown = state.unknown
     world.cloud.world.keeps_sizes = state.keeps_sizes
     raw = world.database.engine.raw_connection()
     cursor = raw.cursor()

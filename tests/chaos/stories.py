@@ -329,6 +329,13 @@ def carry_over_what_cannot_be(world: World) -> None:
     world.guests.cannot = ("/unload_data",)
 
 
+def carry_over_with_an_old_agent(world: World) -> None:
+    """Its release does not know the order; the database is not stopped for hours."""
+    _quietly_created(world)
+    world.upgrade(carries=True)
+    world.guests.unknown = ("/unload_data",)
+
+
 def rebuild(world: World) -> None:
     _quietly_created(world)
     world.rebuild()
@@ -418,6 +425,7 @@ FLOWS = {
         carry_over,
         carry_over_in_vain,
         carry_over_what_cannot_be,
+        carry_over_with_an_old_agent,
         rebuild,
         delete_while_rebuilding,
         migrate,

@@ -220,6 +220,23 @@ def test_the_guest_of_a_server_that_is_lost_is_not_waited_for() -> None:
         assert operation.updated - operation.created < GIVEN_UP / 3
 
 
+def test_an_agent_that_does_not_know_the_order_does_not_stop_a_database_for_hours() -> (
+    None
+):
+    """An upgrade that needs what only newer agents can do (ADR 29)."""
+    world = World()
+    FLOWS["carry_over_with_an_old_agent"](world)
+    began = world.moment
+    world.run()
+    task, why = ended(world)
+    assert task == Task.NONE and why is not None
+    assert "unload_data" in why and "of an older release" in why and "rebuild" in why
+    assert world.moment - began < 20 * 60
+    assert any(
+        "/restart_database.back" in id for id in sum(world.guests.done.values(), [])
+    )
+
+
 def shown_and_there(world: World) -> tuple[set[str], set[str]]:
     """The public addresses that a user is told, and those that lead to him."""
     with world.database.reading() as tx:

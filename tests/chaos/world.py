@@ -178,6 +178,8 @@ class Guests:
         self.done: dict[str, list[str]] = {}
         self.cannot: tuple[str, ...] = ()
         """How the names of the jobs end that fail."""
+        self.unknown: tuple[str, ...] = ()
+        """And of those that the agents' release does not have: dropped unanswered."""
 
     def __call__(self, instance: str, context: Context) -> "Caller":
         return Caller(self._world, self, instance)
@@ -243,7 +245,7 @@ class Caller:
                     naming.owner(server.key) == self._instance
                 ):
                     jobs = self._guests.done.setdefault(life(server), [])
-                    if job not in jobs:
+                    if job not in jobs and not job.endswith(self._guests.unknown):
                         jobs.append(job)
             self._world.after(f"guest.{method}")
 
@@ -313,6 +315,7 @@ class World:
         self.users.there.clear()
         self.guests.done.clear()
         self.guests.cannot = ()
+        self.guests.unknown = ()
         self.cloud.world.keeps_sizes = False
         self.reports._service.clear()
 

@@ -80,6 +80,19 @@ def unheard(ctx: StepContext, patience: float) -> bool:
     return last is not None and ctx.claim.now() - last > patience
 
 
+def untaken(ctx: StepContext, method: str, patience: float) -> bool:
+    """Whether a job was sent for so long, and the guest never acknowledged it.
+
+    An agent of an older release drops what it does not know, without an answer.
+    """
+    row = _row(ctx, f"{ctx.operation.id}/{method}")
+    return (
+        row is not None
+        and row.state == JobState.SENT
+        and ctx.claim.now() - row.updated > patience
+    )
+
+
 def given_up(ctx: StepContext, patience: float) -> bool:
     """Whether a guest that is asked to take a thing back is waited for no more.
 

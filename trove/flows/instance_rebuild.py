@@ -41,6 +41,10 @@ GIVEN_UP = minutes(45)
 """Seconds of silence after which a guest is waited for no more; its cloud may take its
 time for an image."""
 
+UNTAKEN = minutes(10)
+"""Seconds after which an order that no agent acknowledged is not sent again: a database
+that is stopped for it does not wait for the step's own bound."""
+
 
 class NotRebuilt(errors.Upstream):
     """The cloud did not do it, or there would be no way back."""
@@ -77,7 +81,15 @@ def carries(ctx: StepContext) -> bool:
 def unload_data(ctx: StepContext) -> Done:
     """Everything that the old version has, said by itself; nobody writes meanwhile."""
     done = guestjobs.carry(ctx, "unload_data", copy=ctx.operation.id)
-    return done if isinstance(done, Wait) else {}
+    if not isinstance(done, Wait):
+        return {}
+    if guestjobs.untaken(ctx, "unload_data", UNTAKEN):
+        raise NotRebuilt(
+            why="its agent did not take the order to say all that the database has, as "
+            "one of an older release does not: rebuild the instance with an image of "
+            "its version and of this release, then upgrade it"
+        )
+    return done
 
 
 def keep_data(ctx: StepContext) -> Done:
