@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a stream to parts in a store, and back: encrypted, counted, in bounded memory.
+
+A part is whole in memory until it has arrived, so that it can be sent again; one is
+filled while ``AHEAD`` others are on their way. Nothing is written on a disk.
+"""
+
+import collections
+import concurrent.futures
+import dataclasses
+import hmac
+import typing
+
+from trove.storage import frames
+from trove.storage.frames import Broken
+from trove.storage.manifest import Part
+
+PART = 16 * frames.FRAME
+"""Bytes of what a part has, before it is encrypted."""
+PIECE = frames.FRAME
+"""Bytes that are read at once."""
+AHEAD = 2
+"""Parts that are on their way at once."""
+
+Put = typing.Callable[[int, bytes], None]
+"""Brings a part; it is there when this returns. May be called by several threads."""
+Get = typing.Callable[[int, int], bytes]
+"""Fetches a part of so many bytes. May be called by several threads."""
+
+
+class Source(typing.Protocol):
+    """Where bytes come from: the end of a pipe."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Sent:
+    """What was brought. ``size``: bytes that were read."""
+
+    size: int
+    parts: tuple[Part, ...]
+
+
+def send(
+    source: Source,
+    key: bytes,
+    about: bytes,
+    put: Put,
+    told: typing.Callable[[int], None] = lambda size: None,
+) -> Sent:
+    """All that the source has, in the store.
+
+    ``told`` hears how many bytes were brought so far. Raises what ``put`` raises; what
+    was brought until then is of no use.
+    """
+    parts: list[Part] = []
+    read, done = _Counted(source), 0
+    for part in _brought(_filled(frames.sealed(read, key, about)), put):
+        parts.append(part)
+        done += part.size
+        told(done)
+    return Sent(read.size, tuple(parts))
+
+
+def receive(
+    parts: typing.Sequence[Part], key: bytes, about: bytes, get: Get
+) -> typing.Iterator[bytes]:
+    """What was sent, piece by piece; ``Broken`` when anything is not as it was.
+
+    It is all of it only when this ends.
+    """
+    return frames.opened(_fetched(parts, get), key, about)
+
+
+def _fetched(parts: typing.Sequence[Part], get: Get) -> typing.Iterator[bytes]:
+    """Each part as it was, in their order."""
+    with _Ahead() as ahead:
+        for number, part in enumerate(parts):
+            yield from ahead.room()
+            ahead.begin(_part, get, number, part)
+        yield from ahead.rest()
+
+
+def _brought(wholes: typing.Iterable[bytes], put: Put) -> typing.Iterator[Part]:
+    """Each part, once it is there."""
+    with _Ahead() as ahead:
+        for number, data in enumerate(wholes):
+            yield from ahead.room()
+            ahead.begin(_put, put, number, data)
+        yield from ahead.rest()
+
+
+def _put(put: Put, number: int, data: bytes) -> Part:
+    put(number, data)
+    return Part.of(data)
+
+
+def _part(get: Get, number: int, part: Part) -> bytes:
+    data = get(number, part.size)
+    found = Part.of(data)
+    if found.size != part.size:
+        raise Broken(why=f"part {number} has {found.size} bytes, not {part.size}")
+    if not hmac.compare_digest(found.sha256, part.sha256):
+        raise Broken(why=f"part {number} was changed")
+    return data
+
+
+def _filled(stream: typing.Iterable[bytes]) -> typing.Iterator[bytes]:
+    """Whole parts: frames are not divided among them."""
+    waiting: list[bytes] = []
+    size = 0
+    for frame in stream:
+        waiting.append(frame)
+        size += len(frame)
+        if size >= PART:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield b"".join(waiting)
+
+
+class _Counted:
+    """The pieces of a source, and how many bytes they were."""
+
+    def __init__(self, source: Source) -> None:
+        self._source, self.size = source, 0
+
+    def __iter__(self) -> typing.Iterator[bytes]:
+        while piece := self._source.read(PIECE):
+            self.size += len(piece)
+            yield piece
+
+
+class _Ahead:
+    """What goes on beside: its results in the order in which it was begun."""
+
+    def __init__(self) -> None:
+        self._threads = concurrent.futures.ThreadPoolExecutor(AHEAD)
+        self._begun: collections.deque[concurrent.futures.Future[typing.Any]] = (
+            collections.deque()
+        )
+
+    def __enter__(self) -> "_Ahead":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._threads.shutdown(cancel_futures=True)
+
+    def begin(self, work: typing.Callable[..., typing.Any], *with_: object) -> None:
+        self._begun.append(self._threads.submit(work, *with_))
+
+    def room(self) -> typing.Iterator[typing.Any]:
+        """Waits until another may be begun; the results of those that ended for it."""
+        while len(self._begun) >= AHEAD:
+            yield self._begun.popleft().result()
+
+    def rest(self) -> typing.Iterator[typing.Any]:
+        """Waits for all."""
+        while self._begun:
+            yield self._begun.popleft().result()
