@@ -97,7 +97,8 @@ class Host:
         """
         words = [os.fspath(word) for word in argv]
         data = input.encode() if isinstance(input, str) else input
-        process = _spawn(words, data is not None, user, output)
+        stdin = subprocess.DEVNULL if data is None else subprocess.PIPE
+        process = spawn(words, user, stdin, output or subprocess.PIPE)
         try:
             said, complaint = process.communicate(data, timeout=timeout)
         except subprocess.TimeoutExpired:
@@ -225,12 +226,13 @@ class Host:
             return ""
 
 
-def _spawn(
-    words: list[str],
-    fed: bool,
+def spawn(
+    words: typing.Sequence[str],
     user: str | None,
-    output: typing.BinaryIO | None = None,
+    stdin: int | typing.BinaryIO,
+    stdout: int | typing.BinaryIO,
 ) -> subprocess.Popen[bytes]:
+    """A program, begun in a session of its own; ``HostError`` if it cannot be run."""
     who: dict[str, typing.Any] = {}
     if user is not None:
         uid, gid = files.owner_ids(user)
@@ -238,8 +240,8 @@ def _spawn(
     try:
         return subprocess.Popen(
             words,
-            stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
-            stdout=subprocess.PIPE if output is None else output,
+            stdin=stdin,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             env=ENVIRONMENT,
             cwd="/",
