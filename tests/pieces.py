@@ -38,8 +38,17 @@ FIRST = (
 )
 ALONE = ("chaos", "architecture")
 """Each test of these is a piece of work by itself."""
-EACH = ("api/test_attacks_everywhere.py", "api/test_languages.py")
-"""Of these too: a test for each route, none of which shares anything, take minutes."""
+EACH = (
+    "api/test_attacks_everywhere.py",
+    "api/test_languages.py",
+    "system/test_releases.py",
+    "system/test_stores.py",
+    "system/test_upgrades.py",
+)
+"""Of these too: none shares anything with another of its file, and all of a file, for
+each route or each version of an engine, take minutes."""
+SUBJECTS = ("system/test_conformance.py",)
+"""What the tests of these share is the subject that their names begin with."""
 DEPLOYMENTS = 2
 """How many workers make a deployment for themselves, if there are more workers."""
 
@@ -53,10 +62,12 @@ def piece(nodeid: str) -> str:
     top = place.split("/")[0]
     if top == "functional":
         return f"{top} {name.partition('-')[0]}"  # its backend: one process for all
+    if place in SUBJECTS:
+        return f"{place} {re.split('[][]', name)[1:2]}"
     if place.startswith("chaos/test_flows"):
         # what one test of a flow played, the others need not
         return f"{place} {re.split('[][-]', name)[1:2] or name}"
-    return nodeid if top in ALONE or place in EACH else place
+    return f"{place}::{name}" if top in ALONE or place in EACH else place
 
 
 def turn(nodeid: str) -> int:
