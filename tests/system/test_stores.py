@@ -112,6 +112,7 @@ def test_a_life_without_databases(
     _refuses_databases(store)
     _has_users(store)
     _is_configured(store)
+    _may_be_full(store)
     store.does("instance.restart", "POST", "/action", {"restart": {}})
     resize = {"resize": {"volume": {"size": 2}}}
     store.does("instance.resize_volume", "POST", "/action", resize)
@@ -199,17 +200,60 @@ def _has_users(store: Store) -> None:
     assert users == [{"name": "ada", "host": "%", "databases": []}]
 
 
+def _may_be_full(store: Store) -> None:
+    """It is read, says that it is not written, is restarted, and has room again."""
+    least = store.spec.parameters["maxmemory"]["min"]
+    heavy = "x" * (least // 4)
+    group = _grouped(store, "small", {"maxmemory": least})
+    _takes(store, group)
+    with keys.opened(store.entrance("ada")) as line:
+        with pytest.raises(Exception, match="OOM"):
+            for n in range(8):
+                line.set(f"heavy {n}", heavy)
+        _is(store, "BLOCKED")
+    store.does("instance.restart", "POST", "/action", {"restart": {}})
+    _is(store, "BLOCKED")
+    with keys.opened(store.entrance("ada")) as line:
+        assert line.get("heavy 0") == heavy
+    _takes(store, None)
+    _is(store, "HEALTHY")
+    with keys.opened(store.entrance("ada")) as line:
+        line.set("heavy 8", heavy)
+        line.ask("DEL", *(f"heavy {n}" for n in range(9)))
+    _gone(store, group)
+
+
+def _is(store: Store, status: str) -> None:
+    def shown() -> bool:
+        return bool(store.demo.show(store.id)["operating_status"] == status)
+
+    until(f"{store.id} is {status}", shown)
+
+
+def _grouped(store: Store, name: str, values: dict[str, typing.Any]) -> str:
+    """The id of a configuration group."""
+    datastore = {"type": store.spec.name, "version": store.version}
+    body = {"name": name, "values": values, "datastore": datastore}
+    answer = store.demo.ask("POST", "/configurations", {"configuration": body})
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["configuration"]["id"])
+
+
+def _takes(store: Store, group: str | None) -> None:
+    change = {"instance": {"configuration": group}}
+    store.does("instance.configure", "PUT", "", change)
+
+
+def _gone(store: Store, group: str) -> None:
+    answer = store.demo.ask("DELETE", f"/configurations/{group}")
+    assert answer.status_code == 202, answer.text
+
+
 def _is_configured(store: Store) -> None:
     """Every number at the least that may be, and back again."""
     declared = store.spec.parameters.items()
     least = {name: rule["min"] for name, rule in declared if "min" in rule}
-    datastore = {"type": store.spec.name, "version": store.version}
-    body = {"name": "least", "values": least, "datastore": datastore}
-    answer = store.demo.ask("POST", "/configurations", {"configuration": body})
-    assert answer.status_code == 200, answer.text
-    group = answer.json()["configuration"]["id"]
+    group = _grouped(store, "least", least)
     for wanted in (group, None):
-        change = {"instance": {"configuration": wanted}}
-        store.does("instance.configure", "PUT", "", change)
-    answer = store.demo.ask("DELETE", f"/configurations/{group}")
-    assert answer.status_code == 202, answer.text
+        _takes(store, wanted)
+    _gone(store, group)

@@ -155,6 +155,9 @@ class Health:
     role: str | None = None
     position: str | None = None
     version: str | None = None
+    filled: bool = False
+    """It refuses writes by itself, for all that it may hold is full: not because it was
+    told to (``Engine.set_read_only``), so there is nothing to take back."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -21,6 +21,10 @@ Left = typing.Callable[[], float]
 """The seconds that are left of the budget."""
 
 
+class Filled(Exception):
+    """A write was refused for there is no room for it, in words of ours."""
+
+
 class Closed(typing.Protocol):
     """A connection, as far as it matters here."""
 
@@ -45,7 +49,8 @@ class Probe(typing.Protocol[Talk]):
         """Who it is: HEALTHY, or READ_ONLY as it is configured."""
 
     def write(self, talk: Talk, found: Health, left: Left) -> None:
-        """Writes a row that is nobody's data; a replica need not."""
+        """Writes a row that is nobody's data; a replica need not. May raise ``Filled``
+        where users read, and make room, though nobody can write."""
 
 
 class Pulse(typing.Generic[Talk]):
@@ -95,6 +100,10 @@ class Pulse(typing.Generic[Talk]):
         state, why = Service(found.state), note or found.why
         try:
             self._probe.write(talk, found, left)
+        except Filled as full:
+            return dataclasses.replace(
+                found, state=Service.READ_ONLY, why=str(full), filled=True
+            )
         except self._probe.failures as failed:
             self.forget()  # it may hold half a transaction
             why = f"a write failed: {scrub(str(failed))}"

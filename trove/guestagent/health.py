@@ -171,10 +171,11 @@ class Watch(Looping):
             return  # whether that writes is not for a disk to say
         self._guarding = disk.low or (self._guarding and not disk.enough)
         try:
-            if self._guarding and health.state == Service.HEALTHY:
+            writes = health.state == Service.HEALTHY or health.filled
+            if self._guarding and writes:
                 engine.set_read_only(True)
                 LOG.warning("only %d MiB are free: no more writes", disk.free // MIB)
-            elif disk.enough and health.state == Service.READ_ONLY:
+            elif disk.enough and not writes and health.state == Service.READ_ONLY:
                 engine.set_read_only(False)
                 LOG.info("%d MiB are free: writes are allowed", disk.free // MIB)
         except errors.TroveError as error:

@@ -4,7 +4,7 @@
 import pytest
 
 from trove.datastores.protocol import Health
-from trove.datastores.pulse import Pulse
+from trove.datastores.pulse import Filled, Pulse
 from trove.datastores.unit import Unit
 
 
@@ -45,6 +45,8 @@ class Probe:
     def write(self, talk, found, left):
         if "write" in self.broken:
             raise Refused("no space left")
+        if "room" in self.broken:
+            raise Filled("its memory is full")
 
 
 @pytest.fixture
@@ -93,6 +95,13 @@ def test_a_failed_write_is_no_health(pulse, probe):
         "running", "a write failed: no space left", role="source"
     )
     assert probe.made[-1].closed
+
+
+def test_one_that_has_no_room_is_read_only_and_was_not_told_to_be(pulse, probe):
+    probe.broken.add("room")
+    why = "its memory is full"
+    assert pulse.take() == Health("read_only", why, role="source", filled=True)
+    assert not probe.made[-1].closed, "it answers"
 
 
 def test_read_only_stays_so_whether_the_probe_may_write_or_not(pulse, probe):

@@ -131,6 +131,19 @@ def test_an_agent_that_restarts_lifts_the_guard_of_the_one_before(scene, engine)
     assert engine.orders == [False]
 
 
+def test_one_that_is_full_by_itself_is_told_nothing_until_the_disk_is_too(
+    scene, engine
+):
+    why = "its memory is full"
+    engine.health_is = Health("read_only", why, role="source", filled=True)
+    scene.watch.look()
+    assert engine.orders == []
+    assert scene.service() == ("read_only", why)
+    scene.disk = FULL
+    scene.watch.look()
+    assert engine.orders == [True]
+
+
 def test_a_replica_is_left_read_only(scene, engine):
     engine.health_is = Health("read_only", role="replica")
     scene.watch.look()

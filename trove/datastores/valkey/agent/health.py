@@ -4,15 +4,17 @@
 import typing
 
 from trove.datastores.protocol import Health
-from trove.datastores.pulse import Left
+from trove.datastores.pulse import Filled, Left
 from trove.datastores.valkey.agent.config import DATABASES, NEVER
 from trove.datastores.valkey.agent.rights import BEAT
-from trove.datastores.valkey.agent.wire import FAILURES, Talk
+from trove.datastores.valkey.agent.wire import FAILURES, Refusal, Talk
 from trove.model.states import Service
 
 ANSWER_TIMEOUT = 1.0
 
 CROWDED = "max number of clients reached"
+FULL = "OOM "
+"""How it begins to refuse what would take more than ``maxmemory``."""
 
 
 class Probe:
@@ -59,7 +61,12 @@ class Probe:
         """
         if found.state == Service.HEALTHY and found.role == "source":
             talk.ask("SELECT", DATABASES, within=left())
-            talk.ask("SET", BEAT, found.position or "", within=left())
+            try:
+                talk.ask("SET", BEAT, found.position or "", within=left())
+            except Refusal as refused:
+                if str(refused).startswith(FULL):
+                    raise Filled("its memory is full (maxmemory)") from refused
+                raise
 
 
 def facts(said: str) -> dict[str, str]:

@@ -3,7 +3,7 @@
 
 import pytest
 
-from trove.datastores.pulse import Pulse
+from trove.datastores.pulse import Filled, Pulse
 from trove.datastores.unit import Unit
 from trove.datastores.valkey.agent.health import Probe, facts
 from trove.datastores.valkey.agent.rights import BEAT
@@ -49,6 +49,15 @@ def test_a_disk_that_took_nothing_is_told_also_where_nothing_is_asked_of_it(
     found = looked(talk, probe, replicas="2147483647", disk="err")
     assert (found.state, "disk" in found.why) == ("read_only", True)
     assert looked(talk, probe).why == ""
+
+
+def test_one_whose_memory_is_full_says_so(talk, probe, refusal):
+    talk.answers["SET"] = refusal("OOM command not allowed when used memory > 'max'")
+    with pytest.raises(Filled, match="maxmemory"):
+        looked(talk, probe)
+    talk.answers["SET"] = refusal("MISCONF Errors writing to the AOF file")
+    with pytest.raises(probe.failures, match="MISCONF"):
+        looked(talk, probe)
 
 
 def test_a_replica_is_asked_for_none(talk, probe):
