@@ -13,7 +13,7 @@ import pytest
 
 from tests.contract.cloud import dummies, real
 from tests.openstack import machine
-from tests.openstack.stand import ADMIN, Stand
+from tests.openstack.stand import ADMIN, MORE, Stand
 from trove.cmd import guestimage
 from trove.guestimage import builder, needs
 
@@ -23,7 +23,7 @@ IMAGES = (("mariadb", "10.11"), ("mariadb", "11.8"), ("postgresql", "15"))
 
 
 @pytest.fixture(scope="session")
-def uploaded(tmp_path_factory):
+def uploaded(request, tmp_path_factory):
     """The cloud has guest images of this very code; and has them no more afterwards."""
     if not real.named():
         pytest.fail(f"{real.SERVICE} names no cloud: doc/developer/openstack.rst")
@@ -31,7 +31,7 @@ def uploaded(tmp_path_factory):
     with contextlib.closing(real.connection(real.SERVICE)) as service:
         before = {one.id for one in service.image.images()}
         try:
-            for datastore, version in IMAGES:
+            for datastore, version in images(request.config):
                 made = build(at / f"{datastore}.qcow2", datastore, version, *QUICK)
                 upload(made)
             yield
@@ -39,6 +39,12 @@ def uploaded(tmp_path_factory):
             for one in list(service.image.images()):
                 if one.id not in before:
                     service.image.delete_image(one.id)
+
+
+def images(config):
+    """What guests are made of: ``--all-datastores`` has more."""
+    every = config.getoption("all_datastores")
+    return (*IMAGES, *MORE.items()) if every else IMAGES
 
 
 QUICK = ("--no-cloud-init",)
@@ -74,10 +80,10 @@ def dummy():
 
 
 @pytest.fixture(scope="module")
-def stand(uploaded, dummy):
+def stand(request, uploaded, dummy):
     """The cloud is afterwards as it was before, whatever the tests of a file did."""
     before = listed()
-    made = Stand()
+    made = Stand(request.config.getoption("all_datastores"))
     try:
         made.start()
         yield made

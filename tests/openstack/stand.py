@@ -37,6 +37,8 @@ DEPLOYMENT, BARE = "tests", "bare"
 """This deployment; and the version of those servers that need no agent."""
 NEXT = {"mariadb": "11.8"}
 """What a version is upgraded to: an image of the next Debian."""
+MORE = {"mysql": "9.7", "valkey": "8.1"}
+"""What there is with ``--all-datastores`` only."""
 TASKMANAGERS = ("taskmanager-1", "taskmanager-2")
 CONDUCTORS = ("conductor-1", "conductor-2")
 PATIENCE = 1200.0
@@ -47,7 +49,9 @@ SMALL, LARGE = os.environ.get("TROVE_TEST_FLAVORS", "small,large").split(",")
 class Stand(Hosted):
     """All of it but the cloud; ``stop`` leaves nothing of ours in either."""
 
-    def __init__(self) -> None:
+    def __init__(self, every: bool = False) -> None:
+        """``every``: with the datastores of ``MORE``."""
+        self._more = MORE if every else {}
         where = os.environ[ADDRESS]
         super().__init__("openstack", tag="tos", ports=27000, address=where)
         self.cloud = real.settings(real.SERVICE, DEPLOYMENT)
@@ -104,10 +108,11 @@ class Stand(Hosted):
 
     def _register(self) -> None:
         """The datastores, by the tags of the images that the cloud has."""
-        for datastore, version in (*VERSIONS.items(), *NEXT.items()):
+        first = VERSIONS | self._more
+        for datastore, version in (*first.items(), *NEXT.items()):
             tags = f"trove,{datastore},{version}"
             words = ("register", datastore, version, "--manager", datastore)
-            more = ("--default",) if VERSIONS[datastore] == version else ()
+            more = ("--default",) if first[datastore] == version else ()
             words = ("version", *words, "--image-tags", tags, *more)
             self.manage("datastore", *words)
         words = ("register", "mariadb", BARE, "--manager", "mariadb")
@@ -260,6 +265,7 @@ def outside(user: User, id: str) -> dict[str, typing.Any]:
 __all__ = [
     "CONDUCTORS",
     "LARGE",
+    "MORE",
     "NEXT",
     "PATIENCE",
     "SMALL",

@@ -11,6 +11,7 @@ import pytest
 
 from tests.openstack.stand import (
     LARGE,
+    MORE,
     NEXT,
     PATIENCE,
     SMALL,
@@ -18,8 +19,11 @@ from tests.openstack.stand import (
     outside,
     until,
 )
+from tests.system import keys
 from tests.system.clients import Openstack
 from tests.system.deployment import VERSIONS, User, ask
+from trove.datastores import registry
+from trove.datastores.spec import Entrance
 
 pytestmark = pytest.mark.openstack
 
@@ -44,13 +48,16 @@ class Story:
     def shown(self):
         return self.osc.shown("database", "instance", "show", self.id or self.name)
 
+    databases = ("--databases", "shop")
+    """What is ordered of them."""
+
     def create(self, *more):
         """On the network of the guests alone, unless ``more`` names another one."""
         made = self.osc.shown(
             *("database", "instance", "create", self.name),
             *("--flavor", SMALL, "--size", "1", "--datastore", self.datastore),
-            *("--datastore-version", VERSIONS[self.datastore]),
-            *("--databases", "shop", "--users", f"ada:{PASSWORD}"),
+            *("--datastore-version", (VERSIONS | MORE)[self.datastore]),
+            *(*self.databases, "--users", f"ada:{PASSWORD}"),
             *more,
         )
         self.id = made["id"]
@@ -68,6 +75,25 @@ class Story:
         line = self.user.connect(outside(self.user, self.id), user, password, database)
         return contextlib.closing(line)
 
+    def write(self):
+        with self.enter() as line:
+            ask(line, "CREATE TABLE kept (what VARCHAR(20))")
+            ask(line, "INSERT INTO kept VALUES ('kept')")
+
+    def read(self):
+        with self.enter() as line:
+            assert ask(line, "SELECT what FROM kept")[0][0] == "kept"
+
+    def share(self):
+        """Another user comes, and goes."""
+        osc, id = self.osc, self.id
+        osc("database", "db", "create", id, "more")
+        osc("database", "user", "create", id, "bob", PASSWORD, "--databases", "more")
+        with self.enter("bob", database="more") as line:
+            assert ask(line, "SELECT 1")[0][0] == 1
+        osc("database", "user", "delete", id, "bob")
+        osc("database", "db", "delete", id, "more")
+
     def upgrade(self):
         """To the next Debian."""
         words = ("database", "instance", "upgrade", self.id, NEXT[self.datastore])
@@ -76,7 +102,7 @@ class Story:
         self.tell("its server is one of the next Debian")
         with self.enter() as line:
             assert ask(line, "SELECT VERSION()")[0][0].startswith(NEXT[self.datastore])
-            assert ask(line, "SELECT what FROM kept")[0][0] == "kept"
+        self.read()
 
     def weigh(self):
         """The agent's budget; and what the daemons have, for whoever reads."""
@@ -92,9 +118,49 @@ class Story:
         self.user.gone(self.id)
 
 
-@pytest.fixture(params=["mariadb", "postgresql"])
+class Keys(Story):
+    """One of a store that has no databases."""
+
+    databases = ()
+
+    def enter(self, user="ada", password=PASSWORD):
+        ip = outside(self.user, self.id)["ip"][0]
+        port = registry.get(self.datastore).port
+        where = Entrance(ip, port, user, password, "", self.user.authority)
+        return keys.opened(where)
+
+    def write(self):
+        with self.enter() as line:
+            line.set("what", "kept")
+
+    def read(self):
+        with self.enter() as line:
+            assert line.get("what") == "kept"
+
+    def share(self):
+        self.osc("database", "user", "create", self.id, "bob", PASSWORD)
+        with self.enter("bob") as line:
+            assert line.get("what") == "kept"
+        self.osc("database", "user", "delete", self.id, "bob")
+
+
+FIRST = ("mariadb", "postgresql")
+
+
+def pytest_generate_tests(metafunc):
+    """``--all-datastores``: a whole life of the others too."""
+    stories = FIRST
+    if metafunc.function is test_a_life and metafunc.config.getoption("all_datastores"):
+        stories = (*FIRST, *MORE)
+    if metafunc.function is test_another_version:
+        stories = tuple(NEXT)
+    metafunc.parametrize("story", stories, indirect=True)
+
+
+@pytest.fixture
 def story(request, stand):
-    made = Story(stand, request.param)
+    plain = not registry.get(request.param).can.databases
+    made = (Keys if plain else Story)(stand, request.param)
     yield made
     if made.id and made.user.show(made.id) is not None:
         made.delete()
@@ -104,17 +170,10 @@ def test_a_life(story):
     story.create_outside()
     story.wait()
     story.tell("it serves")
-    with story.enter() as line:
-        ask(line, "CREATE TABLE kept (what VARCHAR(20))")
-        ask(line, "INSERT INTO kept VALUES ('kept')")
+    story.write()
     story.tell("a row is written from outside, over TLS")
+    story.share()
     osc, id = story.osc, story.id
-    osc("database", "db", "create", id, "more")
-    osc("database", "user", "create", id, "bob", PASSWORD, "--databases", "more")
-    with story.enter("bob", database="more") as line:
-        assert ask(line, "SELECT 1")[0][0] == 1
-    osc("database", "user", "delete", id, "bob")
-    osc("database", "db", "delete", id, "more")
     osc("database", "instance", "restart", id)
     story.wait()
     story.tell("restarted")
@@ -124,21 +183,17 @@ def test_a_life(story):
     osc("database", "instance", "resize", "flavor", id, LARGE)
     story.wait()
     story.tell("its server is larger")
-    with story.enter() as line:
-        assert ask(line, "SELECT what FROM kept")[0][0] == "kept"
+    story.read()
     story.weigh()
     story.delete()
     story.tell("gone")
 
 
-@pytest.mark.parametrize("story", NEXT, indirect=True)
 def test_another_version(story):
     story.create_outside()
     story.wait()
     story.tell("it serves")
-    with story.enter() as line:
-        ask(line, "CREATE TABLE kept (what VARCHAR(20))")
-        ask(line, "INSERT INTO kept VALUES ('kept')")
+    story.write()
     story.upgrade()
     story.delete()
     story.tell("gone")
