@@ -242,6 +242,26 @@ def _die(world: World, caller: Caller, done: bool) -> None:
         del desks.relayed
 
 
+def test_a_create_is_answered_again_when_what_it_was_made_of_is_gone(
+    world: World,
+) -> None:
+    """The flavor, the image, and the datastore version."""
+    body = {"instance": {"name": "db", "flavorRef": "2", "volume": {"size": 1}}}
+    first = world.ask("POST", "instances", body, headers=KEY)
+    assert first.status_int == 200, first.text
+    world.cloud.world.flavors.clear()
+    world.cloud.world.images.clear()
+    version = f"mgmt/datastore-versions/{world.versions['mariadb-10.11']}"
+    answer = world.ask("PATCH", version, {"active": False}, caller="admin")
+    assert answer.status_int == 202, answer.text
+    again = world.ask("POST", "instances", body, headers=KEY)
+    assert (again.status_int, again.body) == (first.status_int, first.body)
+    another = world.ask("POST", "instances", body)
+    assert another.status_int == 400, "it could not be made today"
+    other = {"instance": {**body["instance"], "name": "other"}}
+    assert world.ask("POST", "instances", other, headers=KEY).status_int == 409
+
+
 def test_a_refusal_is_no_change_and_the_key_may_come_again(world: World) -> None:
     """A user that is another's is not taken for the one that was asked for."""
     id = world.furnished()

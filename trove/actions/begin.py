@@ -75,6 +75,16 @@ def begin(
     return begun
 
 
+def earlier(services: Services, project: str, token: Token | None) -> str | None:
+    """The object of what this token has begun: the flavor or the image of then may be
+    gone by now, so that this is asked before anything of a request is looked at."""
+    if token is None:
+        return None
+    with services.database.reading() as tx:
+        found = journal.replayed(tx, project, token.key, token.hash)
+        return None if found is None else found.object_id
+
+
 def open(
     tx: orm.Session,
     context: Context,

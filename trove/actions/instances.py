@@ -99,7 +99,19 @@ def create(
     token: Token | None = None,
 ) -> Seen:
     """Accepts a create; the same answer again for the same token."""
-    datastore, version = _version(services, order)
+    made = begin.earlier(services, owner, token)
+    if made is None:
+        made = _accepted(services, context, owner, order, token)
+    with services.database.reading() as tx:
+        # a replay may come when the instance is gone again
+        return instances.seen(tx, made, owner, deleted=None)
+
+
+def _accepted(
+    services: Services, context: Context, owner: str, order: Order, token: Token | None
+) -> str:
+    """The id of an instance that will be."""
+    _, version = _version(services, order)
     spec = registry.get(version.manager)
     orders.check_volume(order, spec, services.settings.max_volume_size)
     orders.check_accounts(order, spec)
@@ -136,10 +148,7 @@ def create(
         return begin.open(tx, context, kind, owner, id, plain, token), id
 
     begun = begin.begin(services, context, owner, token, work)
-    made = typing.cast(Begun, begun).object_id
-    with services.database.reading() as tx:
-        # a replay may come when the instance is gone again
-        return instances.seen(tx, made, owner, deleted=None)
+    return typing.cast(Begun, begun).object_id
 
 
 def _version(services: Services, order: Order) -> tuple[Datastore, DatastoreVersion]:
