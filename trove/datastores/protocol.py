@@ -9,6 +9,7 @@ needed, and looks again, so that it may be called twice. What goes wrong is
 engine's own words).
 """
 
+import contextlib
 import dataclasses
 import typing
 
@@ -20,6 +21,16 @@ class Ran:
     returncode: int
     stdout: str
     stderr: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Stage:
+    """A program of a pipe; ``user``: as whom it runs. ``hide``: secrets that it may
+    repeat in a complaint."""
+
+    argv: tuple[str, ...]
+    user: str | None = None
+    hide: tuple[str, ...] = dataclasses.field(default=(), repr=False)
 
 
 class Host(typing.Protocol):
@@ -51,6 +62,21 @@ class Host(typing.Protocol):
         more than ``timeout`` seconds always does, after the whole group was killed.
         Output is decoded as UTF-8 with replacement. ``input`` is never logged.
         """
+
+    def reading(
+        self, *stages: Stage, within: float = 60.0
+    ) -> contextlib.AbstractContextManager[typing.BinaryIO]:
+        """What the last of these says, each of which reads what the one before says.
+
+        It is all of it when the block has read to its end and is left without an error:
+        every one of them ended well then, within so many seconds of the end.
+        """
+
+    def writing(
+        self, *stages: Stage, within: float = 60.0
+    ) -> contextlib.AbstractContextManager[typing.BinaryIO]:
+        """What the first of these is told; they have taken all of it, and ended well,
+        when the block is left without an error."""
 
     def write_file(
         self, path: str, text: str, *, mode: int = 0o644, owner: str = "root"
@@ -237,6 +263,39 @@ class Accounts(typing.Protocol):
         """Its sessions end, and it cannot log in; nobody of that name is fine, too."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Mark:
+    """Where a backup ends, in the engine's own words: an increment of it begins there.
+
+    ``size``: bytes that the data take on a volume.
+    """
+
+    words: dict[str, str]
+    size: int
+
+
+class Backups(typing.Protocol):
+    """How an engine's data are brought out while it serves, and come in again.
+
+    ``work`` is a directory of the caller's, empty at first, that the engine's user may
+    enter: small for a backup, on the data's volume for a restore. Links of a chain have
+    numbers, the full one 0.
+    """
+
+    def stages(self, work: str, since: Mark | None = None) -> tuple[Stage, ...]:
+        """What says all the data, or what has changed since that mark."""
+
+    def mark(self, work: str) -> Mark:
+        """Where those that ended well have ended."""
+
+    def taking(self, work: str, number: int) -> tuple[Stage, ...]:
+        """What takes a link as it was said, into ``work``."""
+
+    def together(self, work: str, links: int) -> None:
+        """The links that were taken are the data directory, which there is none of yet;
+        the engine is stopped. What is in them is checked as far as the tool does."""
+
+
 class Engine(typing.Protocol):
     """One database engine in a guest."""
 
@@ -296,6 +355,9 @@ class Engine(typing.Protocol):
     def load(self, directory: str) -> None:
         """Has a new data directory have all of it, and proves that it has: raises
         ``errors.EngineFailed`` when anything is not as it was. It is stopped after."""
+
+    def backups(self) -> Backups:
+        """How its data are saved; ``errors.NotSupported`` if they cannot be."""
 
     def stop(self) -> None:
         """Stops it in good order; bounded."""

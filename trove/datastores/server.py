@@ -16,6 +16,7 @@ from trove.datastores.protocol import (
     ENFORCED,
     MODES,
     MTLS,
+    Backups,
     Description,
     Health,
     Host,
@@ -239,6 +240,10 @@ class Server(abc.ABC):
     def unload(self, directory: str) -> None:
         """All that is in it, for a version that does not take the data as they are."""
         raise errors.NotSupported(datastore="This engine", what="a copy of its data")
+
+    def backups(self) -> Backups:
+        """How its data are saved."""
+        raise errors.NotSupported(datastore="This engine", what="a backup")
 
     def load(self, directory: str) -> None:
         """Has a new data directory have all that an older version unloaded."""

@@ -6,6 +6,7 @@ made from nothing. Secrets go in by ``input`` (a pipe), never as a word; an erro
 the exit code and the end of what the program said, with every secret taken out.
 """
 
+import contextlib
 import os
 import pathlib
 import re
@@ -14,7 +15,7 @@ import subprocess
 import typing
 
 from trove import errors
-from trove.datastores.protocol import Ran
+from trove.datastores.protocol import Ran, Stage
 from trove.guestagent import files
 
 ENVIRONMENT = {
@@ -130,6 +131,22 @@ class Host:
             file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)],
             setsid=True,
         )
+
+    def reading(
+        self, *stages: Stage, within: float = 60.0
+    ) -> contextlib.AbstractContextManager[typing.BinaryIO]:
+        """What the last of these says; it counts when the block is left well."""
+        from trove.guestagent import streams  # only here: an agent that serves has none
+
+        return streams.reading(*stages, within=within)
+
+    def writing(
+        self, *stages: Stage, within: float = 60.0
+    ) -> contextlib.AbstractContextManager[typing.BinaryIO]:
+        """What the first of these is told; taken when the block is left well."""
+        from trove.guestagent import streams
+
+        return streams.writing(*stages, within=within)
 
     # -- files
 

@@ -7,7 +7,6 @@ has found that every one ended well (``pipefail``, for processes of our own).
 """
 
 import contextlib
-import dataclasses
 import os
 import signal
 import subprocess
@@ -15,22 +14,13 @@ import threading
 import time
 import typing
 
+from trove.datastores.protocol import Stage
 from trove.guestagent.host import HostError, scrub, spawn
 
 KEPT = 64 * 1024
 """Bytes of a program's complaint that are kept: the last ones."""
 END = 60.0
 """Seconds in which a program ends that has said all, or has been told all."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Stage:
-    """A program of a pipe; ``user``: as whom it runs. ``hide``: secrets that it may
-    repeat in a complaint."""
-
-    argv: tuple[str, ...]
-    user: str | None = None
-    hide: tuple[str, ...] = dataclasses.field(default=(), repr=False)
 
 
 class Pipe:

@@ -5,6 +5,7 @@ Its engines are those of this very machine, or of another root file system (``tr
 """
 
 import contextlib
+import dataclasses
 import os
 import pathlib
 import signal
@@ -15,7 +16,7 @@ import typing
 
 from tests.contract.datastore import within
 from trove import errors
-from trove.datastores.protocol import Ran
+from trove.datastores.protocol import Ran, Stage
 from trove.guestagent.host import Host, Owner
 
 
@@ -38,6 +39,22 @@ class Machine(Host):
         if self.tree is None:
             return super().run(argv, user=user, **how)
         return super().run([*self._inside(), *_as(user), *argv], **how)
+
+    def reading(
+        self, *stages: Stage, **how: typing.Any
+    ) -> contextlib.AbstractContextManager[typing.BinaryIO]:
+        return super().reading(*map(self._there, stages), **how)
+
+    def writing(
+        self, *stages: Stage, **how: typing.Any
+    ) -> contextlib.AbstractContextManager[typing.BinaryIO]:
+        return super().writing(*map(self._there, stages), **how)
+
+    def _there(self, stage: Stage) -> Stage:
+        if self.tree is None:
+            return stage
+        argv = (*self._inside(), *_as(stage.user), *stage.argv)
+        return dataclasses.replace(stage, argv=argv, user=None)
 
     def write_file(
         self,

@@ -7,9 +7,10 @@ import signal
 
 import pytest
 
+from trove.datastores.protocol import Stage
 from trove.guestagent import streams
 from trove.guestagent.host import HostError
-from trove.guestagent.streams import Stage, reading, writing
+from trove.guestagent.streams import reading, writing
 
 
 def sh(script, *words, **about):

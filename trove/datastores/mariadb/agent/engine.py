@@ -9,6 +9,7 @@ from trove.datastores.mariadb.agent.places import places
 from trove.datastores.mariadb.agent.sql import Talk
 from trove.datastores.mariadb.agent.variables import Variables
 from trove.datastores.mariadb.spec import DATASTORE
+from trove.datastores.protocol import Backups
 
 UNIT = "mariadb.service"
 PROGRAM = "/usr/sbin/mariadbd"
@@ -61,6 +62,12 @@ class MariaDB(Classic):
             f"--extra-file={script}",
             "--debug-no-sync",  # synced as a whole when it is made
         ]
+
+    def backups(self) -> Backups:
+        """By mariadb-backup, which copies the files while they are written."""
+        from trove.datastores.mariadb.agent import backups  # when there is one to make
+
+        return backups.Tool(self._host, self._places)
 
     def upgrade(self) -> None:
         """Its system tables as this version has them; nothing if they are."""

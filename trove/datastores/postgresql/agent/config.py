@@ -30,7 +30,7 @@ def who_may_enter(mode: str) -> str:
     by = "host" if mode == BASIC else "hostssl"
     proof = "scram-sha-256" + (" clientcert=verify-ca" if mode == MTLS else "")
     return f"""\
-local all postgres peer map=trove
+local all,replication postgres peer map=trove
 {by} all postgres all reject
 {by} all all all {proof}
 """

@@ -17,7 +17,14 @@ from trove.datastores.postgresql.agent.places import SERVED, major, places, prog
 from trove.datastores.postgresql.agent.sql import Talk, fill, talk
 from trove.datastores.postgresql.agent.tenants import Tenants
 from trove.datastores.postgresql.spec import DATASTORE
-from trove.datastores.protocol import Description, Host, Sizing, Source, Tls
+from trove.datastores.protocol import (
+    Backups,
+    Description,
+    Host,
+    Sizing,
+    Source,
+    Tls,
+)
 from trove.datastores.pulse import Pulse
 from trove.datastores.server import Server
 from trove.datastores.unit import STOP_TIMEOUT, Unit
@@ -145,6 +152,12 @@ class PostgreSQL(Server):
         self._host.run(
             ["sync", "--file-system", self._places.data], timeout=STOP_TIMEOUT
         )
+
+    def backups(self) -> Backups:
+        """By pg_basebackup, which says the files and the log that makes them whole."""
+        from trove.datastores.postgresql.agent import backups  # when one is to be made
+
+        return backups.Tool(self._host, self._places, self._port)
 
     def logs(self) -> dict[str, Source]:
         """The server's one log; ``general`` also has each statement, when it is on."""

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Backups by pg_basebackup: the files of a server that goes on writing, and its log.
+
+It comes in by the socket as the superuser, so there is no password. All of it is one
+tar, with the write-ahead log that makes the files whole, and with the engine's own
+manifest, by which ``pg_verifybackup`` checks each file where it is restored.
+"""
+
+from trove import errors
+from trove.datastores.places import Places
+from trove.datastores.postgresql.agent.places import programs
+from trove.datastores.postgresql.agent.sql import talk
+from trove.datastores.postgresql.spec import DATASTORE
+from trove.datastores.protocol import Host, Mark, Stage
+from trove.datastores.unit import scrub
+
+VERIFY = 6 * 3600.0
+"""Seconds in which every file is read, and its checksum compared."""
+COPY = 1800.0
+
+
+class Tool:
+    """Its command lines, and what it leaves behind."""
+
+    def __init__(self, host: Host, places: Places, port: int) -> None:
+        self._host, self._places, self._port = host, places, port
+
+    def stages(self, work: str, since: Mark | None = None) -> tuple[Stage, ...]:
+        """What says all files; of those that have changed since, there is no saying."""
+        if since is not None:
+            what = "an increment of a backup"
+            raise errors.NotSupported(datastore="This engine", what=what)
+        argv = (
+            f"{programs(self._host)}/pg_basebackup",
+            "--pgdata=-",
+            "--format=tar",
+            "--wal-method=fetch",
+            "--checkpoint=fast",
+            "--manifest-checksums=SHA256",
+            "--no-password",
+            f"--host={self._places.runtime}",
+            f"--port={self._port}",
+            f"--username={DATASTORE.user}",
+        )
+        return (Stage(argv, user=DATASTORE.user),)
+
+    def mark(self, work: str) -> Mark:
+        """The server's version, its timeline, and where its log is by now."""
+        statement = (
+            "SELECT current_setting('server_version'), pg_current_wal_lsn()::text, "
+            "timeline_id::text FROM pg_control_checkpoint()"
+        )
+        size = "SELECT sum(size)::text FROM pg_ls_waldir()"
+        databases = "SELECT sum(pg_database_size(oid))::text FROM pg_database"
+        with talk(self._places.runtime, self._port) as conversation:
+            ((version, lsn, timeline),) = conversation.rows(statement, 10.0)
+            ((log,),) = conversation.rows(size, 10.0)
+            ((data,),) = conversation.rows(databases, COPY)
+        words = {"version": version, "lsn": lsn, "timeline": timeline}
+        return Mark(words, int(log) + int(data))
+
+    def taking(self, work: str, number: int) -> tuple[Stage, ...]:
+        """The files, in a directory of their own."""
+        there = f"{work}/{number}"
+        self._host.remove(there)
+        self._host.make_directory(there, mode=0o700, owner=DATASTORE.user)
+        argv = ("tar", "--extract", f"--directory={there}", "--preserve-permissions")
+        return (Stage((*argv, "--file=-"), user=DATASTORE.user),)
+
+    def together(self, work: str, links: int) -> None:
+        """Each file is what the engine's manifest says; then they are the data."""
+        host, there = self._host, f"{work}/0"
+        argv = [f"{programs(host)}/pg_verifybackup", "--exit-on-error", there]
+        ran = host.run(argv, user=DATASTORE.user, timeout=VERIFY, check=False)
+        if ran.returncode:
+            raise errors.EngineFailed(why=f"pg_verifybackup: {scrub(ran.stderr)}")
+        host.run(["sync", "--file-system", there], timeout=COPY)
+        host.rename(there, self._places.data)
