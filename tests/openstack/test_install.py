@@ -41,7 +41,7 @@ class Guide:
     def __init__(self, home: pathlib.Path) -> None:
         self.home, self.begun = home, time.monotonic()
         self.address = os.environ[ADDRESS]
-        self.password = secrets.token_urlsafe(18)
+        self.password = secrets.token_hex(18)  # which no command takes for an option
         self.authority = Authority.create(home / "ca")
         self.first = Controller(home, "first")
         self.second = Controller(home, "second", servers=False)

@@ -239,7 +239,9 @@ class Compute:
 
         def listing(clients: Clients) -> list[protocol.Server]:
             answer = clients.nova.servers.list(search_opts=wanted, limit=most)
-            found = [server.to_dict() for server in answer]
+            # One that Nova builds can be on a page and on the next one again: it comes
+            # from two of its databases. What was seen last is what it is.
+            found = {server.id: server.to_dict() for server in answer}.values()
             # To adopt another's server would be worse than to find none.
             mine = [server for server in found if set(tags) <= set(server["tags"])]
             mine.sort(key=lambda server: (server.get("created") or "", server["id"]))

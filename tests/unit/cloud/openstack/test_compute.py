@@ -133,6 +133,18 @@ def test_owned_servers_are_read_to_the_last_page(stub, cloud):
     assert markers == [None, ["s0-2"], ["s1-2"], ["s2-2"], ["s3-2"]]
 
 
+def test_a_server_that_is_on_two_pages_is_one(stub, cloud):
+    """Nova tells of one that it builds out of two databases (seen on a real one)."""
+    pages = [
+        {"servers": [SERVER, {**SERVER, "id": "s2", "status": "BUILD"}]},
+        {"servers": [{**SERVER, "id": "s2", "status": "ACTIVE"}]},
+    ]
+    stub.on("GET", "/servers/detail$", *pages, NONE)
+    stub.on("GET", "/flavors/detail$", {"flavors": [FLAVOR]})
+    found = [(server.id, server.status) for server in cloud.compute.owned()]
+    assert found == [("s1", "ACTIVE"), ("s2", "ACTIVE")]
+
+
 def test_a_server_is_shown_whole(stub, cloud):
     fault = {"message": "No valid host was found."}
     broken = {**SERVER, "status": "ERROR", "fault": fault}
