@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A vault over a store of its own, of every driver, with a test's hands on it.
+
+Swift is the one-machine cloud's, S3 is moto's behind a front that looks at signatures.
+``TROVE_TEST_CLOUD`` names an entry of clouds.yaml (``tests/contract/cloud/real.py``):
+then the same is asked of that cloud's Swift, in a container that is gone afterwards.
+"""
+
+import contextlib
+import secrets
+import uuid
+
+import pytest
+
+from tests import s3store
+from tests.contract.cloud import real
+from trove.storage import account
+from trove.storage.vault.directory import Directory
+from trove.storage.vault.swift import Swift
+
+
+class Bench:
+    """A vault, and a test's hands on it."""
+
+    once = False
+    """Whether a URL that writes does so only where there is no such object."""
+    vault = None
+
+    def stranger(self):
+        """The same container, for one who has no right to it."""
+
+    def away(self):
+        """The same container, of a store that does not answer."""
+
+    secrets = ()
+    """What must be told to nobody."""
+
+    def close(self):
+        self.vault.close()
+
+
+class SwiftBench(Bench):
+    def __init__(self, store):
+        self._store, self._container = store, f"backups-{uuid.uuid4()}"
+        self._token = "p/member," + secrets.token_hex(16)
+        self.secrets = (self._token,)
+        self.vault = self._made(store.endpoint("p"), self._token)
+
+    def _made(self, endpoint, token):
+        return Swift(endpoint, lambda *, fresh: token, self._container)
+
+    def stranger(self):
+        return self._made(self._store.endpoint("p"), "q/member")
+
+    def away(self):
+        return self._made("http://127.0.0.1:1/v1/AUTH_p", self._token)
+
+
+class S3Bench(Bench):
+    once = True
+    secrets = (s3store.SECRET,)
+
+    def __init__(self, store):
+        self._store, self._bucket = store, f"b-{uuid.uuid4()}"
+        self.vault = store.vault(self._bucket)
+
+    def stranger(self):
+        return self._store.vault(self._bucket, secret_key="another")
+
+    def away(self):
+        return self._store.vault(self._bucket, endpoint="http://127.0.0.1:1")
+
+
+class DirectoryBench(Bench):
+    once = True
+
+    def __init__(self, path):
+        self._path = path
+        path.mkdir()
+        self.vault = Directory(str(path))
+
+    def away(self):
+        return Directory(str(self._path / "away"))
+
+
+class RealBench(Bench):
+    """A real Swift, as the service's own user."""
+
+    def __init__(self):
+        self._cloud = real.cloud(real.SERVICE, "one")
+        with self._cloud.access.using("the catalogue") as clients:
+            self._endpoint = clients.session.get_endpoint(
+                service_type="object-store",
+                region_name=self._cloud.access.settings.region_name,
+                interface=self._cloud.access.settings.interface,
+            )
+        self._verify = self._cloud.access.settings.verify
+        self._container = f"trove-test-{uuid.uuid4()}"
+        token = self._cloud.access.service_token
+        self.vault = self._made(self._endpoint, token)
+        self.secrets = (token(fresh=False),)
+
+    def _made(self, endpoint, token):
+        return Swift(endpoint, token, self._container, self._verify)
+
+    def stranger(self):
+        return self._made(self._endpoint, lambda *, fresh: "nobody")
+
+    def away(self):
+        return self._made("http://127.0.0.1:1/v1/AUTH_p", lambda *, fresh: "x")
+
+    def close(self):
+        over = account.Account(
+            self._endpoint, self._cloud.access.service_token, self._verify, "the test"
+        )
+        with contextlib.closing(over), contextlib.closing(self._cloud):
+            for one in over.listed(self._container, ""):
+                path = account.below(self._container, one.name)
+                over.ask("DELETE", path, ok=(204, 404))
+            over.ask("DELETE", self._container, ok=(204, 404))
+        super().close()
+
+
+def swift(request):
+    return SwiftBench(request.getfixturevalue("swift_store"))
+
+
+def moto(request):
+    return S3Bench(request.getfixturevalue("s3_store"))
+
+
+def directory(request):
+    return DirectoryBench(request.getfixturevalue("tmp_path") / "vault")
+
+
+def openstack(request):
+    return RealBench()
+
+
+REAL = [pytest.param(openstack, marks=pytest.mark.openstack)]
+ALL = REAL if real.named() else [swift, moto, directory]
+SIGNING = REAL if real.named() else [swift, moto]
+"""Those whose URLs are good for one request only, and end."""
+
+
+def called(maker):
+    """What a test is called after."""
+    return maker.__name__
