@@ -107,6 +107,12 @@ def refusal(request: Request, target: str) -> tuple[int, str]:
         return 403, "InvalidAccessKeyId"
     if any(name not in request.headers for name in said.names):
         return 403, "SignatureDoesNotMatch"
+    # S3 heeds none of its own headers that is not signed: one makes a copy of another
+    if any(
+        name.lower().startswith("x-amz-") and name.lower() not in said.names
+        for name, _ in request.headers
+    ):
+        return 403, "AccessDenied"
     heard = awsrequest.AWSRequest(
         request.method,
         f"http://{request.host}{said.target}",

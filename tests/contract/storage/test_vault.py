@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import hashlib
 import http.client
+import json
 import urllib.parse
 
 import pytest
@@ -218,6 +219,25 @@ def test_a_url_lists_and_deletes_nothing_else(filled):
         for verb in ("GET", "DELETE", "PUT"):
             assert asked(url, verb, headers=signed.headers) in (401, 403)
     assert listed(filled) == ["a/1"]
+
+
+@signing
+def test_a_url_makes_nothing_of_what_others_brought(bench, filled, carried):
+    """Swift would put an object together of others, whose names are in a list; S3
+    copies one that a header names."""
+    signed = filled.writes("a/2", 60)
+    segment = f"/{bench.container}/a/1"
+    parts = json.dumps([{"path": segment, "size_bytes": None, "etag": None}]).encode()
+    odd = dataclasses.replace(signed, url=signed.url + "&multipart-manifest=put")
+    with contextlib.suppress(errors.Forbidden):
+        carry.put(odd, parts, **carried)
+        assert filled.get("a/2", 1000) == parts
+        assert [one.md5 for one in filled.listed("a/2")] == [md5(parts)]
+    for word in ("X-Object-Manifest", "X-Copy-From", "x-amz-copy-source"):
+        headers = {**signed.headers, word: segment}
+        with contextlib.suppress(errors.TroveError):
+            carry.put(dataclasses.replace(signed, headers=headers), b"mine", **carried)
+    assert "a/2" not in listed(filled) or filled.get("a/2", 1000) in (parts, b"mine")
 
 
 @signing

@@ -22,7 +22,8 @@ if typing.TYPE_CHECKING:
     import http.client
 
 QUIET = 20.0
-"""Seconds for a connection, and for the next bytes."""
+"""Seconds for a connection to each address of a name, and for the next bytes. How long
+it is looked up is the resolver's to say."""
 BLOCK = 1 << 16
 
 

@@ -6,7 +6,9 @@ A URL that writes carries ``If-None-Match: *`` in its signature: who holds it wr
 object once, and no other.
 """
 
+import base64
 import contextlib
+import hashlib
 import itertools
 import logging
 import typing
@@ -87,10 +89,16 @@ class S3:
         return Signed(str(url), dict(headers))
 
     def put(self, name: str, data: bytes) -> None:
-        """The object is these bytes."""
+        """The object is these bytes; the store compares them with their MD5."""
         names.checked(name)
+        md5 = hashlib.md5(data, usedforsecurity=False).digest()
         with self._asking("Object", name):
-            self._client.put_object(Bucket=self._bucket, Key=name, Body=data)
+            self._client.put_object(
+                Bucket=self._bucket,
+                Key=name,
+                Body=data,
+                ContentMD5=base64.b64encode(md5).decode(),
+            )
 
     def get(self, name: str, most: int) -> bytes:
         """All of an object, of which no more is read than ``most``."""
@@ -204,6 +212,11 @@ def _library(
     )
 
     def make(endpoint: str, verify: bool | str) -> typing.Any:
-        return session.client("s3", endpoint_url=endpoint, verify=verify, config=config)
+        try:
+            return session.client(
+                "s3", endpoint_url=endpoint, verify=verify, config=config
+            )
+        except ValueError:
+            raise errors.Invalid(why="the store of backups has no such URL") from None
 
     return make, botocore.exceptions
