@@ -2,8 +2,10 @@
 """A vault in Swift: a container of the service's own account.
 
 What a URL lets a guest do is signed for one object and one verb (not for a prefix), by
-the container's key. Two things follow from how Swift judges such URLs: one that writes
-may write again until it ends, and it tells by HEAD whether the object is there.
+the container's key. Three things follow from how Swift judges such URLs. One that puts
+may write again until it ends. It tells by HEAD whether the object is there. And it may
+make its object a copy of any other of the same container whose name it knows
+(``X-Copy-From``); of another container it may not, since the key is this one's.
 """
 
 import hashlib
