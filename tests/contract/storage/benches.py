@@ -25,8 +25,6 @@ class Bench:
 
     once = False
     """Whether a URL that writes does so only where there is no such object."""
-    copies = False
-    """Whether a URL that writes can make the object a copy of another."""
     vault = None
     container = ""
 
@@ -89,8 +87,6 @@ class DirectoryBench(Bench):
 
 class RealBench(Bench):
     """A real Swift, as the service's own user."""
-
-    copies = True
 
     def __init__(self):
         self._cloud = real.cloud(real.SERVICE, "one")

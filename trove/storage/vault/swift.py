@@ -2,10 +2,12 @@
 """A vault in Swift: a container of the service's own account.
 
 What a URL lets a guest do is signed for one object and one verb (not for a prefix), by
-the container's key. Three things follow from how Swift judges such URLs. One that puts
-may write again until it ends. It tells by HEAD whether the object is there. And it may
-make its object a copy of any other of the same container whose name it knows
-(``X-Copy-From``); of another container it may not, since the key is this one's.
+the container's key. How Swift judges such URLs leaves its bearer more than S3 does: one
+that writes may write again until it ends, and may say when the object goes
+(``X-Delete-After``); either tells by HEAD whether the object is there. And up to
+2.38.0 (2.38.2 refuses it) Swift makes the object a copy of any other of the same
+container whose name the bearer knows (``X-Copy-From``); of another container it does
+not, since the key is this one's.
 """
 
 import hashlib
