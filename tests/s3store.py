@@ -21,11 +21,6 @@ from werkzeug import Request, Response, serving
 
 from trove.storage.vault.s3 import S3
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # of its own, when it is loaded
-    from moto.moto_server import werkzeug_app
-    from moto.s3.models import s3_backends
-
 REGION = "us-east-1"
 ACCESS, SECRET = "AKIAUSEDBYTESTSONLY", "s3cr3t+" + secrets.token_hex(16)
 REFUSAL = (
@@ -45,7 +40,7 @@ def refused(request: Request, status: int, code: str) -> Response | None:
     return Response(body, status, content_type="application/xml")
 
 
-class Handler(werkzeug_app.MotoRequestHandler):
+class Handler(serving.WSGIRequestHandler):
     """Says nothing."""
 
     def log(self, type, message, *args):
@@ -59,9 +54,7 @@ class Store:
         self.asked: list[str] = []
         self.instead: Instead | None = None
         """Called before the store is: what it answers, if it is something, counts."""
-        self._behind = werkzeug_app.DomainDispatcherApplication(
-            werkzeug_app.create_backend_app
-        )
+        self._behind, self._forget = _moto()
         self._server = serving.make_server(
             "127.0.0.1", 0, self._front, threaded=True, request_handler=Handler
         )
@@ -95,7 +88,18 @@ class Store:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
-        s3_backends.reset()
+        self._forget()
+
+
+def _moto() -> tuple[typing.Any, typing.Callable[[], None]]:
+    """Its application, and what empties it; loaded only where it is needed, for it is
+    large."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of its own, when it is loaded
+        from moto.moto_server import werkzeug_app
+        from moto.s3.models import s3_backends
+    made = werkzeug_app.DomainDispatcherApplication(werkzeug_app.create_backend_app)
+    return made, s3_backends.reset
 
 
 def refusal(request: Request, target: str) -> tuple[int, str]:

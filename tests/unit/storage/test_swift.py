@@ -161,8 +161,8 @@ def bad(monkeypatch):
     server.over = threading.Event()
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
-    monkeypatch.setattr(account, "TIMEOUT", (1.0, 0.3))
-    monkeypatch.setattr(upload, "TIMEOUT", 0.3)
+    monkeypatch.setattr(account, "TIMEOUT", (1.0, 1.0))
+    monkeypatch.setattr(upload, "TIMEOUT", 1.0)
     yield server
     server.over.set()
     server.shutdown()
