@@ -104,6 +104,8 @@ class Application:
             if request.headers.get("X-Object-Manifest"):
                 # it would let the bearer read what the URL does not name
                 raise webob.exc.HTTPBadRequest("not allowed with a temporary URL")
+            # nor does the query: it makes no large object of what others brought
+            request.query_string = tempurl.own(request)
             return
         headers = request.headers
         if headers.get("X-Identity-Status") != "Confirmed":
