@@ -67,6 +67,13 @@ class Account:
             raise errors.Forbidden(what=f"sign URLs of {self._whose}")
         return str(found)
 
+    def renew(self, container: str) -> str:
+        """Another key, beside which there is none; what was signed before is void."""
+        key = secrets.token_urlsafe(32)
+        headers = {KEY: key, f"{KEY}-2": ""}
+        self.ask("POST", container, headers=headers, ok=(204,))
+        return key
+
     def address(self, guests: str) -> tuple[str, str]:
         """Where guests reach it, and the path there that a signature is of.
 

@@ -40,6 +40,10 @@ class Bench:
     def away(self):
         """The same container, of a store that does not answer."""
 
+    def ends(self, name):
+        """Whether an object goes by itself."""
+        return False
+
     secrets = ()
     """What must be told to nobody."""
 
@@ -65,6 +69,10 @@ class SwiftBench(Bench):
 
     def away(self):
         return self._made("http://127.0.0.1:1/v1/AUTH_p", self._token)
+
+    def ends(self, name):
+        found = self._store.objects.find("AUTH_p", self.container, name)
+        return found.expires is not None
 
 
 class S3Bench(Bench):
@@ -129,6 +137,13 @@ class RealBench(Bench):
 
     def away(self):
         return self._made("http://127.0.0.1:1/v1/AUTH_p", lambda *, fresh: "x")
+
+    def ends(self, name):
+        token = self._cloud.access.service_token
+        over = account.Account(self._endpoint, token, self._verify, "the test")
+        with contextlib.closing(over):
+            path = account.below(self.container, name)
+            return "X-Delete-At" in over.ask("HEAD", path, ok=(200,)).headers
 
     def close(self):
         over = account.Account(

@@ -280,6 +280,35 @@ def test_what_a_url_writes_twice(bench, vault, carried):
         assert vault.get("a/1", 10) == b"again"
 
 
+def test_what_was_shut_stays_as_it_is(bench, vault, carried):
+    """No URL of before writes it again, and none gave it an end."""
+    signed = vault.writes("a/1", 60)
+    mortal = {**signed.headers, "X-Delete-After": "3600"}
+    with contextlib.suppress(errors.Forbidden):  # S3 knows no such word
+        carry.put(dataclasses.replace(signed, headers=mortal), b"x", **carried)
+    early = vault.writes("a/2", 60)
+    before = list(vault.listed("a/"))
+    assert before
+    vault.shut()
+    for url in (signed, early) if not bench.once else (signed,):
+        with pytest.raises((errors.Forbidden, carry.Taken)):
+            carry.put(url, b"y", **carried)
+    assert list(vault.listed("a/")) == before
+    assert not bench.ends("a/1")
+    assert carry.get(vault.reads("a/1", 60), 1, **carried) == b"x"
+
+
+def test_all_of_one_owner_goes_and_its_container(bench, vault):
+    for name in ("a/1", "a/2"):
+        vault.put(name, b"x")
+    vault.end("a/")
+    assert listed(vault) == []
+    vault.end("a/")
+    vault.ensure()
+    vault.put("a/3", b"x")
+    assert listed(vault) == ["a/3"]
+
+
 @signing
 def test_the_condition_is_part_of_the_signature(bench, filled):
     signed = filled.writes("a/1", 60)

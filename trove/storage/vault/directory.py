@@ -75,6 +75,13 @@ class Directory:
             with files.told(), files.top(self._path) as top:
                 _clear(top, "", prefix)
 
+    def shut(self) -> None:
+        """Nothing is to do: a URL writes what is not there."""
+
+    def end(self, prefix: str) -> None:
+        """All of it; the directory is everybody's."""
+        self.delete([prefix])
+
     @contextlib.contextmanager
     def _at(self, name: str, make: bool = False) -> typing.Iterator[tuple[int, str]]:
         *parts, last = names.checked(name).split("/")

@@ -68,6 +68,16 @@ class Vault(typing.Protocol):
         prefix is refused: it is every backup there is."""
         ...
 
+    def shut(self) -> None:
+        """What is there is as it is from now on: no URL that was given before writes it
+        again or has it end, and it does not end by itself."""
+        ...
+
+    def end(self, prefix: str) -> None:
+        """What begins with this is gone, and the container with it, where that is of
+        one owner's own."""
+        ...
+
     def close(self) -> None:
         """Ends the connections."""
         ...

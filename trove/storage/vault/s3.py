@@ -154,6 +154,13 @@ class S3:
         if codes:
             raise errors.Upstream(why=f"the object store answered {_word(codes.pop())}")
 
+    def shut(self) -> None:
+        """Nothing is to do: a URL writes what is not there, and gives it no end."""
+
+    def end(self, prefix: str) -> None:
+        """All of it; the bucket is everybody's."""
+        self.delete([prefix])
+
     @contextlib.contextmanager
     def _asking(self, what: str, name: str) -> typing.Iterator[None]:
         """A failure leaves as an error of ours, without boto's words: they may repeat

@@ -22,6 +22,7 @@ from trove.storage.vault import names
 from trove.storage.vault.protocol import Signed, Stored
 
 BLOCK = 1 << 16
+STAYS = {"X-Remove-Delete-At": "x"}
 
 
 class Swift:
@@ -100,6 +101,22 @@ class Swift:
     def delete(self, prefixes: typing.Iterable[str]) -> None:
         """All that begins with one of these; nothing there is fine."""
         self._account.delete(self._container, list(map(names.prefix, prefixes)))
+
+    def shut(self) -> None:
+        """Another key: no URL of before is good any more. And no object has an end that
+        the bearer of such a URL gave it."""
+        self._key = self._account.renew(self._container)
+        for one in self._account.listed(self._container, ""):
+            path = account.below(self._container, one.name)
+            said = self._account.ask("HEAD", path, ok=(200, 404))
+            if "X-Delete-At" in said.headers:
+                self._account.ask("POST", path, headers=STAYS, ok=(202,))
+
+    def end(self, prefix: str) -> None:
+        """All of it, and the container when it is empty then."""
+        self.delete([prefix])
+        # a list may lag, and another may be in it still: both are a 409
+        self._account.ask("DELETE", self._container, ok=(204, 404, 409))
 
     def _path(self, name: str) -> str:
         return account.below(self._container, names.checked(name))
