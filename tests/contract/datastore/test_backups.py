@@ -7,6 +7,7 @@ another machine the way back. Each link of a chain of three is restored.
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import pathlib
 import threading
@@ -17,9 +18,9 @@ import pytest
 from tests.contract.datastore.conftest import Lab, laboratory
 from trove import errors
 from trove.datastores import registry
-from trove.datastores.protocol import Mark, Stage
+from trove.datastores.protocol import Mark
+from trove.guestagent import backups
 from trove.model.states import Service
-from trove.storage import pipeline
 from trove.storage.frames import Broken
 from trove.storage.manifest import Part
 
@@ -29,8 +30,6 @@ CHAINED = [each for each in FULL if each[0] == "mariadb"]
 """Whose increments are the tool's own."""
 KEY, ABOUT = b"k" * 32, b"backup"
 ROWS = 2000
-PRESS = Stage(("zstd", "--quiet", "--stdout"))
-UNPRESS = Stage(("zstd", "--quiet", "--decompress", "--stdout"))
 
 TABLE = "CREATE TABLE goods (id INT PRIMARY KEY, name VARCHAR(40), raw TEXT)"
 
@@ -93,10 +92,9 @@ def save(lab: Lab, work: pathlib.Path, since: Mark | None = None) -> Link:
     tool = lab.engine.backups()
     data: dict[int, bytes] = {}
     work.mkdir()
-    stages = (*tool.stages(str(work), since), PRESS)
-    with lab.machine.reading(*stages) as stream:
-        sent = pipeline.send(stream, KEY, ABOUT, data.__setitem__)
-    return Link(sent.parts, data, tool.mark(str(work)), rows(lab))
+    put = data.__setitem__
+    made = backups.save(lab.machine, tool, str(work), since, KEY, ABOUT, put)
+    return Link(made.parts, data, made.mark, rows(lab))
 
 
 @contextlib.contextmanager
@@ -108,15 +106,17 @@ def restored(kind: tuple[str, str], links: list[Link]) -> typing.Iterator[Lab]:
         tool, work = lab.engine.backups(), f"{volume(lab)}/restore"
         owner = registry.get(lab.name).user
         lab.machine.make_directory(work, mode=0o700, owner=owner)
-        for number, link in enumerate(links):
-            get = lambda at, size, link=link: link.data[at]  # noqa: E731
-            stages = (UNPRESS, *tool.taking(work, number))
-            with lab.machine.writing(*stages) as sink:
-                for piece in pipeline.receive(link.parts, KEY, ABOUT, get):
-                    sink.write(piece)
-        tool.together(work, len(links))
+        chain = [
+            backups.Link(link.parts, KEY, ABOUT, functools.partial(got, link))
+            for link in links
+        ]
+        backups.restore(lab.machine, tool, work, chain)
         lab.engine.start()
         yield lab
+
+
+def got(link: Link, number: int, size: int) -> bytes:
+    return link.data[number]
 
 
 def volume(lab: Lab) -> str:

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A database's data on their way: out of the engine into parts, and in again.
+
+All of it runs in the process of a job, which ends: no agent that serves has any of this
+in its memory. Nothing is on a disk in between.
+"""
+
+import dataclasses
+import typing
+
+from trove.datastores.protocol import Backups, Host, Mark, Stage
+from trove.storage import pipeline
+from trove.storage.manifest import Part
+
+PRESS = Stage(("zstd", "--quiet", "--stdout"))
+UNPRESS = Stage(("zstd", "--quiet", "--decompress", "--stdout"))
+ENDS = 600.0
+"""Seconds in which the programs end that have said, or been told, everything."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Link:
+    """A backup as who restores it gets it. ``about`` is what it was encrypted with."""
+
+    parts: tuple[Part, ...]
+    key: bytes = dataclasses.field(repr=False)
+    about: bytes
+    get: pipeline.Get
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Saved:
+    """What was brought, and where it ends."""
+
+    parts: tuple[Part, ...]
+    mark: Mark
+
+
+def save(
+    host: Host,
+    tool: Backups,
+    work: str,
+    since: Mark | None,
+    key: bytes,
+    about: bytes,
+    put: pipeline.Put,
+    told: typing.Callable[[int], None] = lambda size: None,
+) -> Saved:
+    """The data, or what has changed since; ``told`` hears how many bytes are there.
+
+    Raises ``errors.CommandFailed`` when any program did not end well, and what ``put``
+    raises: what was brought is nothing then.
+    """
+    with host.reading(*tool.stages(work, since), PRESS, within=ENDS) as stream:
+        sent = pipeline.send(stream, key, about, put, told)
+    return Saved(sent.parts, tool.mark(work))
+
+
+def restore(host: Host, tool: Backups, work: str, links: typing.Sequence[Link]) -> None:
+    """The data directory is what the last of the links was; there is none yet.
+
+    Raises ``frames.Broken`` when anything is not as it was stored,
+    ``errors.EngineFailed`` when the engine's tool does not take it.
+    """
+    for number, link in enumerate(links):
+        stages = (UNPRESS, *tool.taking(work, number))
+        with host.writing(*stages, within=ENDS) as sink:
+            for piece in pipeline.receive(link.parts, link.key, link.about, link.get):
+                sink.write(piece)
+    tool.together(work, len(links))
