@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Backups: their states, the chains that they make, and which of these are over.
+
+Contract, section 9. An increment is of no use without all that it stands on, so what
+is kept and what goes is always a whole chain.
+"""
+
+import collections
+import dataclasses
+import enum
+import typing
+
+from trove import errors
+
+
+class BackupState(enum.StrEnum):
+    """Where a backup is, as users are told."""
+
+    NEW = "NEW"
+    BUILDING = "BUILDING"
+    SAVING = "SAVING"  # the guest is done; what it brought is compared
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    RESTORED = "RESTORED"  # made elsewhere, and registered here
+    DELETING = "DELETING"
+    DELETE_FAILED = "DELETE_FAILED"
+
+
+RUNNING = (BackupState.NEW, BackupState.BUILDING, BackupState.SAVING)
+"""Of one that goes on: it can be neither deleted nor restored, nor be a parent."""
+WHOLE = (BackupState.COMPLETED, BackupState.RESTORED)
+"""Of one that restores."""
+
+LINKS = 30
+"""The most that a chain may have: each is a step of a restore."""
+
+
+class NotWhole(errors.Conflict):
+    """A backup that nothing can be made of."""
+
+    sentence = "Backup {id} is {state}: it restores nothing."
+
+
+class NoChain(errors.Conflict):
+    """An increment that has nothing to stand on."""
+
+    sentence = "Backup {id} stands on {parent}, which is not there."
+
+
+class TooLong(errors.Conflict):
+    """Another increment would be one too many."""
+
+    sentence = "The chain of backup {id} has {links} links, the most there may be."
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Link:
+    """A backup, as far as a chain knows it. ``ended``: when, in seconds; of its data,
+    not of its bookkeeping."""
+
+    id: str
+    parent: str | None
+    state: BackupState
+    ended: float
+
+
+Chain = tuple[Link, ...]
+"""A full one, and increments, each of the one before it."""
+
+
+def chain(links: typing.Iterable[Link], id: str) -> Chain:
+    """All that a restore of this one needs, the full one first.
+
+    ``links`` has at least those. Raises ``NotWhole`` or ``NoChain``.
+    """
+    known = {link.id: link for link in links}
+    found: list[Link] = []
+    wanted: str | None = id
+    while wanted is not None:
+        link = known.pop(wanted, None)
+        if link is None:
+            raise NoChain(id=found[-1].id if found else id, parent=wanted)
+        if link.state not in WHOLE:
+            raise NotWhole(id=link.id, state=link.state)
+        found.append(link)
+        wanted = link.parent
+    return tuple(reversed(found))
+
+
+def parent(links: typing.Iterable[Link], id: str) -> Link:
+    """One that an increment may be made of."""
+    whole = chain(links, id)
+    if len(whole) >= LINKS:
+        raise TooLong(id=id, links=len(whole))
+    return whole[-1]
+
+
+def trees(links: typing.Iterable[Link]) -> list[list[Link]]:
+    """Each full one with all that stands on it, in whatever state; older ones first.
+
+    What stands on nothing that is there is a tree by itself.
+    """
+    below = collections.defaultdict(list)
+    known = {link.id: link for link in links}
+    tops = []
+    for link in known.values():
+        if link.parent in known:
+            below[link.parent].append(link)
+        else:
+            tops.append(link)
+    found = []
+    for top in sorted(tops, key=lambda link: (link.ended, link.id)):
+        tree, left = [], [top]
+        while left:
+            tree.append(left.pop())
+            left += below[tree[-1].id]
+        found.append(tree)
+    return found
+
+
+def over(links: typing.Iterable[Link], since: float) -> list[list[Link]]:
+    """The trees that may go: nothing since that moment needs them, oldest first.
+
+    A moment is restored from the last full one before it. So the newest tree whose full
+    one was whole before ``since`` is kept, and all after it; and while there is none,
+    everything is. The last one that restores is never among those that go.
+    """
+    found = trees(links)
+    bases = [
+        number
+        for number, tree in enumerate(found)
+        if tree[0].parent is None and tree[0].state in WHOLE and tree[0].ended <= since
+    ]
+    if not bases:
+        return []
+    return [tree for tree in found[: bases[-1]] if not any(map(_goes_on, tree))]
+
+
+def _goes_on(link: Link) -> bool:
+    return link.state in RUNNING
