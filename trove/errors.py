@@ -149,6 +149,13 @@ class InstanceBusy(Conflict):
     sentence = "Instance {instance} is not ready. (Status is {task})."
 
 
+class InstanceProtected(Conflict):
+    sentence = (
+        "Instance {instance} is protected: set its deletion_protection to false before "
+        "it is deleted."
+    )
+
+
 class InstanceNotReady(Conflict):
     sentence = (
         "Instance {instance} is not currently available for an action to be "

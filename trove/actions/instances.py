@@ -197,6 +197,7 @@ def _row(
         locality=order.locality,
         restart_required=False,
         was_active=False,
+        deletion_protection=order.deletion_protection,
         ram=flavor.ram,
         vcpus=flavor.vcpus,
         configuration_id=order.configuration,
@@ -257,6 +258,26 @@ def rename(
     services.database.run(work)
 
 
+def protect(
+    services: Services, context: Context, id: str, project: str | None, on: bool
+) -> None:
+    """Has nobody delete it, or lets it be deleted; in every state."""
+
+    def work(tx: orm.Session) -> None:
+        if instances.load(tx, id, project).deletion_protection == on:
+            return
+        instances.changes(tx, id, deletion_protection=on)
+        seen = instances.seen(tx, id, project)
+        # looked at after the change: a delete may have come between
+        if on and seen.instance.task == Task.DELETING:
+            raise errors.InstanceBusy(instance=id, task=status(services, seen)[0])
+        kind = "instance.protected" if on else "instance.unprotected"
+        who = {"user": context.user}
+        journal.event(tx, id, kind, who, context.request_id)
+
+    services.database.run(work)
+
+
 def refuse_unable(services: Services, seen: Seen) -> None:
     """Raises for one that is busy, or whose database no action can be asked of."""
     refuse_busy(services, seen)
@@ -310,6 +331,8 @@ def delete(services: Services, context: Context, id: str, project: str | None) -
 
     def work(tx: orm.Session) -> tuple[str, str] | None:
         seen = instances.seen(tx, id, project)
+        if seen.instance.deletion_protection:
+            raise errors.InstanceProtected(instance=id)
         if seen.replicas:
             raise errors.Forbidden("Detach replicas before deleting replica source.")
         live = journal.live(tx, operations.INSTANCE, id)
@@ -332,6 +355,8 @@ def _open_delete(
 ) -> str:
     cost = costs.cost_of_instance(row.ram, row.volume_size) if row.was_active else {}
     instances.move(tx, row.id, Task.DELETING)
+    if row.deletion_protection:  # as it is by now: it may have come between
+        raise errors.InstanceProtected(instance=row.id)
     return begin.open(
         tx,
         context,

@@ -30,6 +30,7 @@ class Order:
     databases: tuple[NewDatabase, ...] = ()
     users: tuple[NewUser, ...] = ()
     modules: tuple[str, ...] = ()
+    deletion_protection: bool = False
 
 
 def check_volume(order: Order, datastore: Datastore, largest: int) -> None:

@@ -10,7 +10,9 @@ import pytest
 from tests.api.world import DEMO, World
 from trove.db.queries import datastores, quotas, tokens
 from trove.db.session import Database
+from trove.db.tables import Instance
 from trove.model import operations
+from trove.model.states import Task
 
 CREATE = {"name": "a", "flavorRef": "1", "volume": {"size": 1}}
 
@@ -171,6 +173,25 @@ def test_restarts_at_once(world: World) -> None:
         return world.ask("POST", f"instances/{id}/action", body).status_int
 
     assert sorted(at_once(6, one)) == [202] + [422] * 5
+
+
+@pytest.mark.parametrize("turn", range(8))
+def test_a_delete_and_its_protection_are_never_both_accepted(
+    world: World, turn: int
+) -> None:
+    id = world.active()
+    asks = [
+        ("DELETE", f"instances/{id}", None),
+        ("PATCH", f"instances/{id}", {"instance": {"deletion_protection": True}}),
+    ]
+    answers = at_once(4, lambda n: world.ask(*asks[(n + turn) % 2]).status_int)
+    asked = [asks[(n + turn) % 2][0] for n in range(4)]
+    took = {verb for verb, answer in zip(asked, answers, strict=True) if answer == 202}
+    assert len(took) == 1 and set(answers) <= {202, 422}
+    with world.database.reading() as tx:
+        row = tx.get_one(Instance, id)
+        assert (row.task == Task.DELETING) == ("DELETE" in took)
+        assert row.deletion_protection == ("PATCH" in took)
 
 
 def test_a_restart_and_a_delete_and_a_rename_at_once(world: World) -> None:

@@ -63,6 +63,7 @@ CREATE: Plain = {
             ]
         },
         "access": {**schemas.ACCESS, "type": ["object", "null"]},
+        "deletion_protection": schemas.FLAG,
     },
 }
 
@@ -112,6 +113,7 @@ def order(body: Plain) -> Order:
         databases=tuple(new_database(each) for each in body.get("databases") or ()),
         modules=tuple(each["id"] for each in body.get("modules") or ()),
         users=tuple(new_user(each) for each in body.get("users") or ()),
+        deletion_protection=bool(body.get("deletion_protection")),
     )
 
 

@@ -35,6 +35,7 @@ EDIT: Plain = {
         "replica_of": ANYTHING,
         "slave_of": ANYTHING,
         "datastore_version": {**TEXT, "type": "string", "minLength": 1},
+        "deletion_protection": schemas.FLAG,
     },
 }
 
@@ -82,7 +83,10 @@ def page(ask: Ask) -> paging.Page:
 def create(ask: Ask) -> typing.Any:
     order = creation.order(ask.body["instance"])
     # by what is meant: XML has no numbers, so its body says "1" where JSON says 1
-    said = [ask.links.path, dataclasses.asdict(order)]
+    meant = dataclasses.asdict(order)
+    if not order.deletion_protection:
+        del meant["deletion_protection"]  # as keys of before this had it
+    said = [ask.links.path, meant]
     token = None if ask.key is None else Token(ask.key, said)
     order = dataclasses.replace(order, nic=nics.allowed(ask.networks, order.nic))
     return instances.create(ask.services, ask.context, ask.owner, order, token)
@@ -111,6 +115,9 @@ def change(ask: Ask) -> None:
     if "datastore_version" in body:
         wanted = body["datastore_version"]
         upgrades.upgrade(ask.services, ask.context, id, ask.project, wanted, token(ask))
+    if "deletion_protection" in body:
+        on = bool(body["deletion_protection"])
+        instances.protect(ask.services, ask.context, id, ask.project, on)
     if "configuration" in body or not body:
         reference = body.get("configuration")
         configurations.attach(

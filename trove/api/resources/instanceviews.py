@@ -74,6 +74,8 @@ def detail(ask: Ask, seen: typing.Any) -> Plain:
         }
     if row.locality:
         view["locality"] = row.locality
+    if row.deletion_protection:
+        view["deletion_protection"] = True
     if ask.context.is_admin:
         view |= {
             "server_id": row.server_id,

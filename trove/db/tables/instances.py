@@ -67,6 +67,10 @@ class Instance(Record):
     restart_required: orm.Mapped[bool] = orm.mapped_column(default=False)
     was_active: orm.Mapped[bool] = orm.mapped_column(default=False)
     """Once true, its data volume is never undone, only retained."""
+    deletion_protection: orm.Mapped[bool] = orm.mapped_column(
+        default=False, server_default="0"
+    )
+    """While true nobody deletes it, whoever asks."""
     ram: orm.Mapped[int] = orm.mapped_column(default=0)
     """MiB, what it counts for in the quota."""
     ram_target: orm.Mapped[int | None]
