@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a job brings its parts by: signed requests, some at a time.
+
+The process of a job has no connection to the broker; the agent has one. So what comes
+for a job lies sealed in a file beside the job's own, the newest in the place of the one
+before, and a pipe wakes whoever waits for it. An agent that dies in between loses
+nothing: the control plane gives it again.
+"""
+
+import contextlib
+import dataclasses
+import errno
+import os
+import pathlib
+import select
+import threading
+import time
+import typing
+
+from trove import errors
+from trove.guestagent import files
+from trove.storage.vault import carry
+from trove.storage.vault.protocol import Signed
+
+PATIENCE = 900.0
+"""Seconds that a part waits for a request to be granted, or for a store to answer."""
+SEND = 120.0
+"""Seconds for a part to be brought."""
+PAUSE, LONGEST = 0.5, 30.0
+"""Seconds between two tries at a store that is away, twice as long each time."""
+
+Unseal = typing.Callable[[str], dict[str, typing.Any]]
+
+
+class NotGranted(errors.Unavailable):
+    """Nothing came that lets a part be brought."""
+
+    sentence = "nothing was granted to bring part {number} by, for {seconds} seconds"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Grant:
+    """Requests for parts from ``first`` on. A later one has a larger ``serial``."""
+
+    serial: int
+    first: int
+    requests: tuple[Signed, ...]
+
+    @classmethod
+    def of(cls, said: dict[str, typing.Any]) -> "Grant":
+        """As the control plane sealed it."""
+        try:
+            requests = tuple(
+                Signed(str(url), {str(k): str(v) for k, v in dict(headers).items()})
+                for url, headers in said["requests"]
+            )
+            return cls(int(said["serial"]), int(said["first"]), requests)
+        except (KeyError, TypeError, ValueError):
+            raise errors.Invalid(why="the sealed part grants nothing") from None
+
+    def request(self, number: int) -> Signed | None:
+        """The one for a part, if it has it."""
+        at = number - self.first
+        return self.requests[at] if 0 <= at < len(self.requests) else None
+
+
+def give(path: pathlib.Path, sealed: str) -> None:
+    """The agent's side: this is what counts now; wakes the job, if one waits."""
+    files.write(path, sealed.encode(), mode=0o600)
+    try:
+        pipe = os.open(_pipe(path), os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENXIO):
+            return  # nobody waits: who comes reads the file
+        raise
+    try:
+        with contextlib.suppress(BlockingIOError):  # it has been woken often enough
+            os.write(pipe, b"!")
+    finally:
+        os.close(pipe)
+
+
+class Grants:
+    """The job's side. Several threads may ask."""
+
+    def __init__(
+        self,
+        path: pathlib.Path,
+        unseal: Unseal,
+        wanted: typing.Callable[[int], None] = lambda number: None,
+        patience: float = PATIENCE,
+    ) -> None:
+        """``wanted`` is told which part nothing is granted for yet."""
+        self._path, self._unseal = path, unseal
+        self._wanted, self._patience = wanted, patience
+        self._changed = threading.Condition()
+        self._watched = False
+        with contextlib.suppress(FileExistsError):
+            os.mkfifo(_pipe(path), 0o600)
+        # both ends: it never looks ended, and is there before the file is read
+        self._pipe = os.open(_pipe(path), os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def close(self) -> None:
+        """Nothing that was granted stays on the disk."""
+        os.close(self._pipe)
+        for path in (self._path, _pipe(self._path)):
+            path.unlink(missing_ok=True)
+
+    def put(self, number: int, data: bytes) -> None:
+        """Brings a part, however often that takes; in ``patience`` seconds at most.
+
+        One that is there already is this job's own, of a try whose answer was lost: the
+        control plane compares what it is.
+        """
+        until, serial, pause = time.monotonic() + self._patience, 0, PAUSE
+        while True:
+            grant = self._of(number, serial, until)
+            request = typing.cast(Signed, grant.request(number))
+            try:
+                carry.put(request, data, SEND)
+                return
+            except carry.Taken:
+                return
+            except errors.Forbidden:
+                serial = grant.serial  # it has ended: another one is on its way
+            except errors.Unavailable:
+                if time.monotonic() + pause > until:
+                    raise
+                time.sleep(pause)
+                pause = min(LONGEST, 2 * pause)
+
+    def _of(self, number: int, serial: int, until: float) -> Grant:
+        """One that is newer than ``serial``, and has the part."""
+        with self._changed:
+            while True:
+                found = self._read()
+                if found and found.serial > serial and found.request(number):
+                    return found
+                self._wanted(number)
+                left = until - time.monotonic()
+                if left <= 0:
+                    seconds = f"{self._patience:g}"
+                    raise NotGranted(number=number, seconds=seconds)
+                self._wait(left)
+
+    def _wait(self, within: float) -> None:
+        """Until something else counts: one of those who wait watches for all."""
+        if self._watched:
+            self._changed.wait(within)
+            return
+        self._watched = True
+        self._changed.release()
+        try:
+            self._woken(within)
+        finally:
+            self._changed.acquire()
+            self._watched = False
+            self._changed.notify_all()
+
+    def _read(self) -> Grant | None:
+        text = files.text(self._path)
+        return None if text is None else Grant.of(self._unseal(text))
+
+    def _woken(self, within: float) -> None:
+        poll = select.poll()
+        poll.register(self._pipe, select.POLLIN)
+        if poll.poll(within * 1000):
+            os.read(self._pipe, 4096)
+
+
+def _pipe(path: pathlib.Path) -> pathlib.Path:
+    return path.with_suffix(".wake")
