@@ -126,11 +126,8 @@ class Change:
         return self._services.guest(self._id, self._context)
 
     def _replayed(self, token: Token | None) -> bool:
-        if token is None:
-            return False
-        with self._services.database.reading() as tx:
-            project = self._context.project or ""
-            return journal.replayed(tx, project, token.key, token.hash) is not None
+        project = self._context.project or ""
+        return begin.earlier(self._services, project, token) is not None
 
     def _refuse_unable(self, mode: str = ENFORCED) -> None:
         with self._services.database.reading() as tx:

@@ -17,9 +17,8 @@ from cryptography.hazmat.primitives import hashes, keywrap
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from trove import errors
+from trove.storage.frames import KEY
 
-KEY = 32
-"""Bytes of a key."""
 WRAPPING, SIGNING = b"trove project wrapping 1 ", b"trove project signing 1 "
 LINE = re.compile(r"([A-Za-z0-9._-]{1,32}):([0-9a-f]{64})")
 

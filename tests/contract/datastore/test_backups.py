@@ -102,7 +102,7 @@ def restored(kind: tuple[str, str], links: list[Link]) -> typing.Iterator[Lab]:
     """A new machine with that chain, and nothing but it."""
     with laboratory(*kind) as lab:
         lab.engine.stop()
-        lab.machine.remove(f"{data(lab)}")
+        lab.machine.remove(f"{volume(lab)}/data")
         tool, work = lab.engine.backups(), f"{volume(lab)}/restore"
         owner = registry.get(lab.name).user
         lab.machine.make_directory(work, mode=0o700, owner=owner)
@@ -120,11 +120,7 @@ def got(link: Link, number: int, size: int) -> bytes:
 
 
 def volume(lab: Lab) -> str:
-    return str(lab.engine._places.volume)  # type: ignore[attr-defined]
-
-
-def data(lab: Lab) -> str:
-    return str(lab.engine._places.data)  # type: ignore[attr-defined]
+    return lab.machine.path(registry.get(lab.name).data)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 
 import logging
 import sys
-import time
+import threading
 import urllib.parse
 import uuid
 
@@ -167,9 +167,15 @@ def test_one_that_says_nothing_is_not_waited_for(store, opened, monkeypatch):
     monkeypatch.setattr(s3, "READ", 0.3)
     monkeypatch.setattr(s3, "ATTEMPTS", 1)
     vault = opened()
-    store.instead = lambda request: time.sleep(1)
+    over = threading.Event()
+
+    def silent(request):
+        over.wait(30)
+
+    store.instead = silent
     with pytest.raises(errors.Unavailable, match="ReadTimeoutError"):
         vault.put("a/1", b"x")
+    over.set()
 
 
 def test_what_broke_off_is_not_all_of_it(store, vault):
