@@ -314,7 +314,7 @@ def uwsgi(place: pathlib.Path) -> list[str]:
     return [
         *("uwsgi", "--plugin", "python3", "--http-socket", str(place), "--master"),
         *("--processes", "2", "--threads", "4", "--enable-threads", "--lazy-apps"),
-        *("--die-on-term", "--virtualenv", sys.prefix),
+        *("--die-on-term", "--worker-reload-mercy", "15", "--virtualenv", sys.prefix),
         *("--module", "trove.wsgi:application"),
     ]
 
@@ -348,5 +348,5 @@ def test_an_operators_own_server_serves_it(
             assert b" 401 " in _asked(place, name).partition(b"\r\n")[0]
         finally:
             server.terminate()
-            _, rest = server.communicate(timeout=30)
+            _, rest = server.communicate(timeout=60)
         assert server.returncode == 0, rest
