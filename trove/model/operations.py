@@ -11,7 +11,9 @@ import typing
 
 INSTANCE = "instance"
 MODULE = "module"
-"""The types of object that the kinds below are about: theirs is in their name."""
+BACKUP = "backup"
+"""The types of object that the kinds below are about: theirs is in their name, but a
+backup is made by its instance."""
 
 CREATE = "instance.create"
 DELETE = "instance.delete"
@@ -30,6 +32,8 @@ REBUILD = "instance.rebuild"
 MIGRATE = "instance.migrate"
 DISCARD = "instance.discard"
 REAPPLY = "module.reapply"
+BACK_UP = "instance.backup"
+DELETE_BACKUP = "backup.delete"
 
 DEADLINES = {
     CREATE: 75 * 60.0,
@@ -49,6 +53,8 @@ DEADLINES = {
     MIGRATE: 150 * 60.0,
     DISCARD: 60 * 60.0,
     REAPPLY: 7 * 24 * 3600.0,
+    BACK_UP: 48 * 3600.0,
+    DELETE_BACKUP: 24 * 3600.0,
 }
 """Seconds that each kind may take before it is undone, or raises an alarm."""
 
@@ -91,6 +97,8 @@ class CreateInstance:
     locality: str | None = None
     modules: tuple[str, ...] = ()
     """The ids of those that were asked for: without them it is not what was ordered."""
+    restore: str | None = None
+    """The backup that its data come from."""
     bootstrap: str = dataclasses.field(
         default_factory=lambda: secrets.token_urlsafe(24), repr=False
     )
@@ -295,6 +303,39 @@ class MigrateInstance:
     def from_dict(cls, data: dict[str, typing.Any]) -> "MigrateInstance":
         """The reverse of ``to_dict``."""
         return cls(**data)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class BackUp:
+    """The backup that ``instance.backup`` makes: its row is there."""
+
+    backup: str
+
+    def to_dict(self) -> dict[str, typing.Any]:
+        """Plain JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, typing.Any]) -> "BackUp":
+        """The reverse of ``to_dict``."""
+        return cls(**data)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DeleteBackup:
+    """What ``backup.delete`` takes away: a backup and all that stands on it, in an
+    order in which none is without what it stands on."""
+
+    backups: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, typing.Any]:
+        """Plain JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, typing.Any]) -> "DeleteBackup":
+        """The reverse of ``to_dict``."""
+        return cls(tuple(data["backups"]))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tables: every column, once."""
 
+from trove.db.tables.backups import Backup, BackupStrategy
 from trove.db.tables.certificates import BroughtCertificate
 from trove.db.tables.configurations import Configuration, Parameter
 from trove.db.tables.datastores import Datastore, DatastoreVersion
@@ -20,6 +21,8 @@ from trove.db.tables.root import RootDeed
 from trove.db.tables.services import ServiceProcess
 
 __all__ = [
+    "Backup",
+    "BackupStrategy",
     "BroughtCertificate",
     "ClientToken",
     "CloudThing",

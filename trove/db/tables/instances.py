@@ -29,6 +29,7 @@ class Instance(Record):
         sa.Index("ix_instances_source", "source_id"),
         sa.Index("ix_instances_configuration", "configuration_id"),
         sa.Index("ix_instances_version", "version_id"),
+        sa.Index("ix_instances_restored_from", "restored_from"),
         sa.Index("ix_instances_deleted_updated", "deleted_at", "updated"),
         # a user's port has one instance at most, whoever asks at the same moment
         sa.Index("uq_instances_port", "port_id", unique=True),
@@ -71,6 +72,8 @@ class Instance(Record):
         default=False, server_default="0"
     )
     """While true nobody deletes it, whoever asks."""
+    restored_from: orm.Mapped[str | None] = orm.mapped_column(sa.String(36))
+    """The backup that it was made of."""
     ram: orm.Mapped[int] = orm.mapped_column(default=0)
     """MiB, what it counts for in the quota."""
     ram_target: orm.Mapped[int | None]

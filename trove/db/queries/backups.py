@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Backups: load, list, change, and the chains that they make.
+
+Whoever acts for a user passes ``project``: another project's is not found (S26).
+"""
+
+import dataclasses
+import typing
+
+import sqlalchemy as sa
+from sqlalchemy import orm
+
+from trove import errors
+from trove.db import dialects
+from trove.db.session import now
+from trove.db.tables import Backup, Datastore, DatastoreVersion, Instance
+from trove.model import backups as model
+from trove.model.backups import BackupState, Link
+from trove.model.states import Task
+
+BACKUPS = typing.cast(sa.Table, Backup.__table__)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Shown:
+    """A backup, and the datastore and version that it is of."""
+
+    row: Backup
+    datastore: str
+    version: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a list is narrowed to; None: it is not. ``datastore`` is a name or an id."""
+
+    project: str | None = None
+    instance: str | None = None
+    datastore: str | None = None
+
+
+def get(tx: orm.Session, id: str) -> Backup | None:
+    """The row as it is now, deleted or not; for the work on it."""
+    return tx.get(Backup, id, populate_existing=True)
+
+
+def load(tx: orm.Session, id: str, project: str | None = None) -> Backup:
+    """A living one; raises ``errors.BackupNotFound``."""
+    statement = sa.select(Backup).where(Backup.id == id, Backup.deleted_at.is_(None))
+    if project is not None:
+        statement = statement.where(Backup.project == project)
+    row = tx.scalar(statement.execution_options(populate_existing=True))
+    if row is None:
+        raise errors.BackupNotFound(id=id)
+    return row
+
+
+def shown(tx: orm.Session, id: str, project: str | None = None) -> Shown:
+    """One of them, with the names of what it is of."""
+    row = load(tx, id, project)
+    found = tx.execute(_named().where(Backup.id == row.id)).one()
+    return Shown(*found)
+
+
+def page(tx: orm.Session, wanted: Wanted, limit: int, offset: int = 0) -> list[Shown]:
+    """Newest first. Two statements at the most, however many there are."""
+    statement = _named().where(Backup.deleted_at.is_(None))
+    if wanted.project is not None:
+        statement = statement.where(Backup.project == wanted.project)
+    if wanted.instance is not None:
+        statement = statement.where(Backup.instance_id == wanted.instance)
+    if wanted.datastore is not None:
+        said = wanted.datastore
+        statement = statement.where(
+            sa.or_(Datastore.name == said, Datastore.id == said)
+        )
+    statement = statement.order_by(Backup.created.desc(), Backup.id)
+    return [Shown(*row) for row in tx.execute(statement.limit(limit).offset(offset))]
+
+
+def _named() -> sa.Select[tuple[Backup, str, str]]:
+    return (
+        sa.select(Backup, Datastore.name, DatastoreVersion.name)
+        .join(DatastoreVersion, DatastoreVersion.id == Backup.version_id)
+        .join(Datastore, Datastore.id == DatastoreVersion.datastore_id)
+    )
+
+
+def links(tx: orm.Session, instance: str) -> list[Link]:
+    """All living ones of an instance, as far as chains know them."""
+    columns = (Backup.id, Backup.parent_id, Backup.state, Backup.ended, Backup.created)
+    found = tx.execute(
+        sa.select(*columns).where(
+            Backup.instance_id == instance, Backup.deleted_at.is_(None)
+        )
+    )
+    return [
+        Link(id, parent, BackupState(state), created if ended is None else ended)
+        for id, parent, state, ended, created in found
+    ]
+
+
+def chain(tx: orm.Session, id: str) -> list[Backup]:
+    """The rows that a restore of this one needs, the full one first.
+
+    Raises ``model.NotWhole`` or ``model.NoChain``.
+    """
+    ids = [link.id for link in model.chain(links(tx, load(tx, id).instance_id), id)]
+    statement = sa.select(Backup).where(Backup.id.in_(ids))
+    found = {row.id: row for row in tx.scalars(statement)}
+    return [found[id] for id in ids]
+
+
+def below(tx: orm.Session, row: Backup) -> list[str]:
+    """The backup and all that stands on it, each after what stands on it."""
+    for tree in model.trees(links(tx, row.instance_id)):
+        if any(link.id == row.id for link in tree):
+            wanted = {row.id}
+            for link in tree:  # what a link stands on comes before it
+                if link.parent in wanted:
+                    wanted.add(link.id)
+            return [link.id for link in reversed(tree) if link.id in wanted]
+    return [row.id]
+
+
+def hold(tx: orm.Session, ids: typing.Sequence[str]) -> list[Backup]:
+    """The living ones among these, which nobody else changes until the end."""
+    statement = (
+        sa.select(Backup)
+        .where(Backup.id.in_(ids), Backup.deleted_at.is_(None))
+        .order_by(Backup.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return list(tx.scalars(statement))
+
+
+def move(
+    tx: orm.Session,
+    id: str,
+    to: BackupState,
+    origins: typing.Collection[BackupState],
+    **columns: typing.Any,
+) -> bool:
+    """To another state, from one of these; False: it is in none of them."""
+    moved = tx.execute(
+        sa.update(Backup)
+        .where(
+            Backup.id == id,
+            Backup.deleted_at.is_(None),
+            Backup.state.in_(list(origins)),
+        )
+        .values(state=to, updated=now(tx), **columns)
+        .execution_options(synchronize_session=False)
+    )
+    return dialects.matched(moved) > 0
+
+
+def changes(tx: orm.Session, id: str, **columns: typing.Any) -> None:
+    """These of its columns are so from now on."""
+    tx.execute(
+        sa.update(Backup)
+        .where(Backup.id == id)
+        .values(updated=now(tx), **columns)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def restoring(tx: orm.Session, ids: typing.Sequence[str]) -> str | None:
+    """An instance that is being made of one of these, if there is any."""
+    return tx.scalar(
+        sa.select(Instance.id)
+        .where(
+            Instance.restored_from.in_(ids),
+            Instance.task == Task.BUILDING,
+            Instance.deleted_at.is_(None),
+        )
+        .limit(1)
+    )
+
+
+def running(tx: orm.Session, instance: str) -> str | None:
+    """The backup that is being made of an instance, if one is."""
+    return tx.scalar(
+        sa.select(Backup.id)
+        .where(
+            Backup.instance_id == instance,
+            Backup.deleted_at.is_(None),
+            Backup.state.in_(model.RUNNING),
+        )
+        .limit(1)
+    )

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Backups, and where a project wants them to go."""
+
+import sqlalchemy as sa
+from sqlalchemy import orm
+
+from trove.db.tables.record import (
+    TABLE,
+    Document,
+    Id,
+    Key,
+    Moment,
+    Name,
+    Record,
+    Text,
+    Word,
+)
+
+
+class Backup(Record):
+    """A backup: what users are told of it, and what a restore must know."""
+
+    __tablename__ = "backups"
+    __table_args__ = (
+        sa.Index("ix_backups_project_deleted_id", "project", "deleted_at", "id"),
+        sa.Index("ix_backups_instance_id", "instance_id"),
+        sa.Index("ix_backups_parent_id", "parent_id"),
+        TABLE,
+    )
+
+    id: orm.Mapped[Key]
+    project: orm.Mapped[Name]
+    name: orm.Mapped[Name]
+    description: orm.Mapped[Text | None]
+    instance_id: orm.Mapped[Id]
+    """Of what; the instance may be gone."""
+    parent_id: orm.Mapped[str | None] = orm.mapped_column(sa.String(36))
+    """What an increment stands on; None: it is a full one."""
+    version_id: orm.Mapped[Id]
+    """The datastore version that the instance had."""
+    state: orm.Mapped[Word]
+    """A ``model.backups.BackupState``."""
+    driver: orm.Mapped[Word]
+    """The store that it is in (``storage/vault/registry.py``)."""
+    container: orm.Mapped[Name]
+    """As its user, or the deployment, calls the place."""
+    location: orm.Mapped[Text | None]
+    """Where its manifest is; None: there is none yet."""
+    size: orm.Mapped[int | None] = orm.mapped_column(sa.BigInteger())
+    """Bytes that the data take on a volume."""
+    stored: orm.Mapped[int | None] = orm.mapped_column(sa.BigInteger())
+    """Bytes of all its parts."""
+    parts: orm.Mapped[int | None]
+    """How many they are."""
+    ring: orm.Mapped[str | None] = orm.mapped_column(sa.String(64))
+    """The key of the keyring that wrapped its own."""
+    key: orm.Mapped[str | None] = orm.mapped_column(sa.String(128))
+    """Its key, wrapped (``storage/keys.py``)."""
+    manifest: orm.Mapped[str | None] = orm.mapped_column(sa.String(64))
+    """The SHA-256 of its manifest: no other one is."""
+    about: orm.Mapped[Document | None]
+    """The engine's own words: where an increment of it begins."""
+    ended: orm.Mapped[Moment | None]
+    """When it was whole."""
+    fault: orm.Mapped[Text | None]
+    created: orm.Mapped[Moment]
+    updated: orm.Mapped[Moment]
+    deleted_at: orm.Mapped[Moment | None]
+
+
+class BackupStrategy(Record):
+    """Where the backups of a project go, or (``instance_id``) those of an instance."""
+
+    __tablename__ = "backup_strategies"
+
+    project: orm.Mapped[str] = orm.mapped_column(sa.String(255), primary_key=True)
+    instance_id: orm.Mapped[Key]
+    """Empty: of all instances that have none of their own."""
+    container: orm.Mapped[Name]
