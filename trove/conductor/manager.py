@@ -188,7 +188,8 @@ class Manager:
             )
             if not typing.cast("sa.CursorResult[typing.Any]", changed).rowcount:
                 return None
-            if job.state not in ENDED:
+            wants = "want" in (job.result or {})
+            if job.state not in ENDED and not wants:
                 return None
             return journal.wake_object(tx, INSTANCE, instance)
 

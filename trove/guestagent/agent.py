@@ -11,8 +11,9 @@ import logging
 import typing
 
 from trove.datastores.protocol import Engine
-from trove.guestagent import accounts, deeds, files, identity, state
+from trove.guestagent import accounts, files, identity, state
 from trove.guestagent.addresses import Addresses
+from trove.guestagent.desk import load_engine
 from trove.guestagent.health import Watch
 from trove.guestagent.heartbeat import Heartbeat, Reporter
 from trove.guestagent.host import Host
@@ -64,13 +65,13 @@ class Agent:
         state.save_guest(places, guest)
         self._who = identity.ensure(places, host, guest.instance)
         self._places, self._host = places, host
-        load_engine = functools.partial(deeds.load_engine, guest.agent, host)
+        load = functools.partial(load_engine, guest.agent, host)
         self.addresses = _addresses(host, conf.guest)
         self.routes = Routes(host) if conf.guest.several_networks else None
         self.ledger = Ledger(places.jobs)
         self.jobs = Jobs(places, self.ledger, host, changed=self._changed)
         self.watch = Watch(
-            *(load_engine, guest.data),
+            *(load, guest.data),
             idle=lambda: self.reporter.idle(),
             seen=lambda: self.heartbeat.wake(),
         )
@@ -86,24 +87,22 @@ class Agent:
             _broker(places, conf, guest, contact),
             self._who,
             contact.bootstrap,
-            self._manager(load_engine, guest.data),
+            self._manager(load, guest.data),
             up=self._up,
             check=_check(conf.guest.commands_key, guest.instance),
         )
         self.renewals = Renewals(
             *(places, host, guest.instance, guest.user),
             ask=self.link.renew,
-            engine=load_engine,
+            engine=load,
             ready=lambda: self.reporter.course.prepared,
         )
         self.heartbeat = Heartbeat(self.reporter, self.link.report, heartbeat_interval)
         self._take_up()
 
-    def _manager(
-        self, load_engine: typing.Callable[[], Engine], volume: str
-    ) -> Manager:
+    def _manager(self, load: typing.Callable[[], Engine], volume: str) -> Manager:
         desk = accounts.Desk(
-            functools.cache(load_engine),
+            functools.cache(load),
             accounts.unsealer(lambda: identity.load(self._places).private_key),
             ready=lambda: self.reporter.course.prepared,
         )

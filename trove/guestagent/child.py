@@ -19,6 +19,7 @@ import typing
 
 from trove import errors
 from trove.guestagent import deeds, ledger, state
+from trove.guestagent.desk import Desk
 from trove.guestagent.host import Host
 from trove.guestagent.ledger import Outcome
 from trove.guestagent.places import Places
@@ -40,6 +41,7 @@ class Saying(contextlib.AbstractContextManager["Saying"]):
         self._path = path
         self._progress = 0
         self._trouble: str | None = None
+        self._so_far: dict[str, typing.Any] | None = None
         self.result: dict[str, typing.Any] | None = None
 
     def progress(self, percent: int, done: str) -> None:
@@ -53,6 +55,12 @@ class Saying(contextlib.AbstractContextManager["Saying"]):
         """What stands in the job's way at the moment; nothing: it is out of it."""
         if (why or None) != self._trouble:
             self._trouble = why or None
+            self._go_on()
+
+    def so_far(self, facts: dict[str, typing.Any]) -> None:
+        """What the control plane must know before the job ends."""
+        if facts != self._so_far:
+            self._so_far = facts
             self._go_on()
 
     def __exit__(
@@ -81,7 +89,7 @@ class Saying(contextlib.AbstractContextManager["Saying"]):
         return isinstance(error, Exception)
 
     def _go_on(self) -> None:
-        self._say(Outcome(self._progress, fault=self._trouble))
+        self._say(Outcome(self._progress, None, self._trouble, self._so_far))
 
     def _say(self, outcome: Outcome) -> None:
         ledger.save_outcome(self._path, outcome)
@@ -130,7 +138,8 @@ def carry_out(places: Places, host: Host, name: str) -> None:
             return
         deed = deeds.DEEDS[job.method]
         with Saying(out) as saying, at_most(deed.within):
-            desk = deeds.Desk(places, host, saying.progress, saying.trouble)
+            desk = Desk(places, host, saying.progress, saying.trouble)
+            desk.so_far, desk.attempt = saying.so_far, job.tries
             saying.result = deed.do(desk, job.arguments)
 
 

@@ -20,7 +20,7 @@ from trove.rpc import codec
 from trove.rpc.messages import TlsOrder
 
 if typing.TYPE_CHECKING:
-    from trove.guestagent.deeds import Desk
+    from trove.guestagent.desk import Desk
 
 SOON = 10.0
 """Seconds within which a new connection is shown the new certificate."""

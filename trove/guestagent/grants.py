@@ -20,15 +20,18 @@ import typing
 from trove import errors
 from trove.guestagent import files
 from trove.storage.vault import carry
-from trove.storage.vault.protocol import Signed
+from trove.storage.vault.protocol import LIST, Signed
 
 PATIENCE = 900.0
 """Seconds that a part waits for a request to be granted, or for a store to answer."""
-SEND = 120.0
-"""Seconds for a part to be brought."""
+CARRY = 120.0
+"""Seconds for a part to be brought, or fetched."""
+LEFT = 12
+"""Requests that are still good for parts to come when the next are asked for."""
 PAUSE, LONGEST = 0.5, 30.0
 """Seconds between two tries at a store that is away, twice as long each time."""
 
+Got = typing.TypeVar("Got")
 Unseal = typing.Callable[[str], dict[str, typing.Any]]
 
 
@@ -40,11 +43,13 @@ class NotGranted(errors.Unavailable):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Grant:
-    """Requests for parts from ``first`` on. A later one has a larger ``serial``."""
+    """Requests for parts from ``first`` on, of that attempt at a job. A later one has
+    a larger ``serial``."""
 
     serial: int
     first: int
     requests: tuple[Signed, ...]
+    attempt: int = 1
 
     @classmethod
     def of(cls, said: dict[str, typing.Any]) -> "Grant":
@@ -54,14 +59,23 @@ class Grant:
                 Signed(str(url), {str(k): str(v) for k, v in dict(headers).items()})
                 for url, headers in said["requests"]
             )
-            return cls(int(said["serial"]), int(said["first"]), requests)
+            attempt = int(said.get("attempt", 1))
+            return cls(int(said["serial"]), int(said["first"]), requests, attempt)
         except (KeyError, TypeError, ValueError):
             raise errors.Invalid(why="the sealed part grants nothing") from None
 
+    @property
+    def end(self) -> int:
+        """The first part that it is not for."""
+        return self.first + len(self.requests)
+
     def request(self, number: int) -> Signed | None:
         """The one for a part, if it has it."""
-        at = number - self.first
-        return self.requests[at] if 0 <= at < len(self.requests) else None
+        return self.requests[number - self.first] if self.has(number) else None
+
+    def has(self, number: int) -> bool:
+        """Whether it is for that part."""
+        return self.first <= number < self.end
 
 
 def give(path: pathlib.Path, sealed: str) -> None:
@@ -87,12 +101,16 @@ class Grants:
         self,
         path: pathlib.Path,
         unseal: Unseal,
-        wanted: typing.Callable[[int], None] = lambda number: None,
+        wanted: typing.Callable[[int | None], None] = lambda number: None,
         patience: float = PATIENCE,
+        attempt: int = 1,
+        own: Grant | None = None,
     ) -> None:
-        """``wanted`` is told which part nothing is granted for yet."""
+        """``wanted`` is told which part nothing is granted for yet, a little before it
+        is waited for; None: all that is needed is. ``own``: of the job's order."""
         self._path, self._unseal = path, unseal
         self._wanted, self._patience = wanted, patience
+        self._attempt, self._own = attempt, own
         self._changed = threading.Condition()
         self._watched = False
         with contextlib.suppress(FileExistsError):
@@ -112,15 +130,23 @@ class Grants:
         One that is there already is this job's own, of a try whose answer was lost: the
         control plane compares what it is.
         """
+
+        def bring(request: Signed) -> None:
+            with contextlib.suppress(carry.Taken):
+                carry.put(request, data, CARRY)
+
+        self._carry(number, bring)
+
+    def get(self, number: int, size: int) -> bytes:
+        """Fetches an object of so many bytes, as patiently."""
+        return self._carry(number, lambda one: carry.get(one, size, CARRY))
+
+    def _carry(self, number: int, ask: typing.Callable[[Signed], Got]) -> Got:
         until, serial, pause = time.monotonic() + self._patience, 0, PAUSE
         while True:
             grant = self._of(number, serial, until)
-            request = typing.cast(Signed, grant.request(number))
             try:
-                carry.put(request, data, SEND)
-                return
-            except carry.Taken:
-                return
+                return ask(typing.cast(Signed, grant.request(number)))
             except errors.Forbidden:
                 serial = grant.serial  # it has ended: another one is on its way
             except errors.Unavailable:
@@ -134,7 +160,9 @@ class Grants:
         with self._changed:
             while True:
                 found = self._read()
-                if found and found.serial > serial and found.request(number):
+                if found and found.serial > serial and found.has(number):
+                    few = LIST > number >= found.end - LEFT
+                    self._wanted(found.end if few else None)
                     return found
                 self._wanted(number)
                 left = until - time.monotonic()
@@ -159,7 +187,10 @@ class Grants:
 
     def _read(self) -> Grant | None:
         text = files.text(self._path)
-        return None if text is None else Grant.of(self._unseal(text))
+        said = [Grant.of(self._unseal(text))] if text is not None else []
+        said += [self._own] if self._own else []
+        mine = [each for each in said if each.attempt == self._attempt]
+        return max(mine, key=lambda each: each.serial, default=None)
 
     def _woken(self, within: float) -> None:
         poll = select.poll()

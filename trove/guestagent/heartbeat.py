@@ -37,6 +37,7 @@ CHECK = 0.5
 
 JUDGED = ("prepare", "take_up")
 SERVING = (
+    "back_up",
     "configure",
     "grow_file_system",
     "renew_certificate",
@@ -111,7 +112,10 @@ class Reporter:
     def standing(self) -> tuple[object, ...]:
         """What a change of is reported at once."""
         service, why = self._service()
-        jobs = tuple((job.id, job.state) for job in self._ledger.reports())
+        jobs = tuple(
+            (job.id, job.state, (job.result or {}).get("want"))
+            for job in self._ledger.reports()
+        )
         return service, bool(why), jobs
 
     def report(self) -> Report:

@@ -195,6 +195,10 @@ class Ledger:
         """Where a job's child writes what came of it."""
         return self._directory / f"{file_name(id)}.out"
 
+    def granted(self, id: str) -> pathlib.Path:
+        """Where it lies what a job may carry by."""
+        return self._directory / f"{file_name(id)}.grant"
+
     # -- what the agent is asked
 
     def accept(
@@ -227,7 +231,8 @@ class Ledger:
             job = self._jobs.get(id)
         if job is None or job.state != JobState.RUNNING:
             return job
-        return dataclasses.replace(job, progress=self.outcome(job).progress)
+        said = self.outcome(job)
+        return dataclasses.replace(job, progress=said.progress, result=said.result)
 
     def acknowledge(self, id: str) -> None:
         """The control plane knows how it ended: it is not reported any more."""
@@ -311,6 +316,7 @@ class Ledger:
     def finish(self, job: Job, outcome: Outcome) -> Job:
         """Its end, for good; the arguments, with all that was sealed, are gone."""
         self._tell(job.id)
+        files.remove(self.granted(job.id))
         return self._save(
             dataclasses.replace(
                 job,

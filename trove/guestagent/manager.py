@@ -7,7 +7,7 @@ import typing
 from trove import errors
 from trove.context import Context
 from trove.datastores.protocol import ENFORCED
-from trove.guestagent import machine
+from trove.guestagent import grants, machine
 from trove.guestagent.accounts import Desk
 from trove.guestagent.jobs import Jobs
 from trove.guestagent.ledger import OWN, Ledger
@@ -15,6 +15,7 @@ from trove.guestagent.logs import Logs
 from trove.guestagent.modules.shelf import Shelf
 from trove.rpc import codec
 from trove.rpc.messages import (
+    BackupOrder,
     CopyShown,
     DatabaseOrder,
     Group,
@@ -23,6 +24,7 @@ from trove.rpc.messages import (
     ModuleOrder,
     ModuleShown,
     Plan,
+    RestoreOrder,
     Sealed,
     TlsOrder,
     TlsShown,
@@ -107,6 +109,20 @@ class Manager:
     def remove_module(self, context: Context, job: str, module: ModuleOrder) -> None:
         """Take a module away."""
         self._submit(job, "remove_module", {"module": codec.encode(module)})
+
+    def back_up(self, context: Context, job: str, order: BackupOrder) -> None:
+        """Bring the data; the key stays sealed on disk."""
+        self._submit(job, "back_up", {"order": codec.encode(order), "job": job})
+
+    def restore(self, context: Context, job: str, order: RestoreOrder) -> None:
+        """Have the data of a backup; the keys stay sealed on disk."""
+        self._submit(job, "restore", {"order": codec.encode(order), "job": job})
+
+    def allow(self, context: Context, job: str, sealed: Sealed) -> None:
+        """Requests for a job that goes on; for another they are nothing."""
+        found = self._ledger.get(_checked(job))
+        if found is not None and not found.over:
+            grants.give(self._ledger.granted(job), sealed.text)
 
     def list_modules(self, context: Context) -> tuple[ModuleShown, ...]:
         """What it was told to apply."""

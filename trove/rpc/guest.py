@@ -12,6 +12,7 @@ import typing
 
 from trove.rpc.interface import Interface, call, cast
 from trove.rpc.messages import (
+    BackupOrder,
     CopyShown,
     DatabaseOrder,
     Group,
@@ -20,6 +21,7 @@ from trove.rpc.messages import (
     ModuleOrder,
     ModuleShown,
     Plan,
+    RestoreOrder,
     Sealed,
     TlsOrder,
     TlsShown,
@@ -31,7 +33,7 @@ class Guest(Interface):
     """Topic ``guestagent.<instance>``, on the guests' vhost."""
 
     topic = "guestagent"
-    version = "1.8"
+    version = "1.9"
     own_topic = True
 
     @cast(since="1.0")
@@ -69,6 +71,24 @@ class Guest(Interface):
     @cast(since="1.8")
     def load_data(self, job: str, plan: Plan) -> None:
         """A new data directory with all of it, proved; the engine is not started."""
+
+    @cast(since="1.9")
+    def back_up(self, job: str, order: BackupOrder) -> None:
+        """All data, or what has changed, encrypted and in parts, by granted requests.
+
+        ``{"attempt", "words", "size"}`` when all is there. While it goes on its result
+        is ``{"attempt", "carried", "want"?}``: bytes, and the first part that nothing
+        is granted for.
+        """
+
+    @cast(since="1.9")
+    def restore(self, job: str, order: RestoreOrder) -> None:
+        """A new data directory of that chain; the engine is not started."""
+
+    @cast(since="1.9")
+    def allow(self, job: str, sealed: Sealed) -> None:
+        """``{"serial", "attempt", "first", "requests"}``: what a job may carry by from
+        now on, in the place of what it was allowed before."""
 
     @cast(since="1.4")
     def apply_module(self, job: str, module: ModuleOrder) -> None:

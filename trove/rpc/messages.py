@@ -129,6 +129,42 @@ class Group:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class BackupOrder:
+    """A backup that a guest brings. ``since``: the engine's own words on where the one
+    ended that this one stands on; None: it is a full one.
+
+    ``sealed`` is ``rpc.sealing.seal`` of ``{"key", "grant"}``: the backup's key, in
+    hexadecimal, and the first of what ``Guest.allow`` brings.
+    """
+
+    backup: str
+    since: dict[str, str] | None = None
+    sealed: str = dataclasses.field(default="", repr=False, metadata={"max": 1048576})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class BackupLink:
+    """A backup of a chain: its manifest's bytes, and their SHA-256."""
+
+    backup: str
+    size: int
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RestoreOrder:
+    """A chain that a guest's data come from, the full one first.
+
+    ``sealed`` is ``rpc.sealing.seal`` of ``{"keys", "grant"}``: a key for each link,
+    and the first of what ``Guest.allow`` brings.
+    """
+
+    plan: Plan
+    links: tuple[BackupLink, ...]
+    sealed: str = dataclasses.field(default="", repr=False, metadata={"max": 1048576})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class UserShown:
     """A user as a guest finds it in its engine."""
 

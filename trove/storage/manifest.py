@@ -15,9 +15,10 @@ import typing
 
 from trove import errors
 from trove.storage.frames import Broken
+from trove.storage.vault.protocol import LIST
 
 FORMAT = 1
-PARTS = 1_000_000
+PARTS = LIST
 """The most that a backup may have."""
 LARGEST = 192 * PARTS
 """Bytes of a manifest, at the most."""
@@ -77,9 +78,7 @@ def read(data: bytes, sha256: str, key: typing.Callable[[str], bytes]) -> Manife
 
     ``sha256`` is what the control database has of it; ``key`` answers by id.
     """
-    if not hmac.compare_digest(digest(data), sha256):
-        raise Broken(why="its manifest is another one than was written")
-    body, _, signature = data.rstrip(b"\n").rpartition(b"\n")
+    body, signature = _same(data, sha256)
     try:
         said = json.loads(body)
         ring, facts = str(said["ring"]), dict(said["manifest"])
@@ -92,6 +91,23 @@ def read(data: bytes, sha256: str, key: typing.Callable[[str], bytes]) -> Manife
     if not hmac.compare_digest(_signature(body, key(ring)), signature):
         raise Broken(why="its manifest was not signed by this service")
     return found
+
+
+def parts_in(data: bytes, sha256: str) -> tuple[Part, ...]:
+    """The parts that it names, for who knows its hash from a better place than it."""
+    body, _ = _same(data, sha256)
+    try:
+        return parts_of(json.loads(body)["manifest"]["parts"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise Broken(why=f"its manifest is none ({type(error).__name__})") from None
+
+
+def _same(data: bytes, sha256: str) -> tuple[bytes, bytes]:
+    """What was written, and its signature."""
+    if not hmac.compare_digest(digest(data), sha256):
+        raise Broken(why="its manifest is another one than was written")
+    body, _, signature = data.rstrip(b"\n").rpartition(b"\n")
+    return body, signature
 
 
 def digest(data: bytes) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from trove import errors
 from trove.guestagent import deeds, identity, state
+from trove.guestagent.desk import Desk, NotHealthy
 from trove.guestagent.disks import DiskError, Disks
 from trove.rpc import codec, sealing
 from trove.rpc.messages import DatabaseOrder, Group, Plan
@@ -31,7 +32,7 @@ def desk(places, host, guest, said):
 
     def made():
         clock = Clock()
-        return deeds.Desk(
+        return Desk(
             *(places, host),
             progress=lambda percent, _done: said.append(percent),
             trouble=said.append,
@@ -108,7 +109,7 @@ def test_an_engine_that_does_not_become_healthy_fails_the_job(desk, toy, places)
     toy.kill()
     made = desk()
     made.engine.restart = lambda: None
-    with pytest.raises(deeds.NotHealthy, match="crashed"):
+    with pytest.raises(NotHealthy, match="crashed"):
         deeds.restart_database(made, {})
 
 

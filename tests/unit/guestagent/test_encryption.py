@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives import hashes
 from tests.pkcs12 import Authority
 from trove import errors
 from trove.guestagent import brought, deeds, encryption, files, identity, state
+from trove.guestagent.desk import Desk
 from trove.guestagent.brought import Pair
 from trove.rpc import codec, sealing
 from trove.rpc.messages import TlsOrder
@@ -30,7 +31,7 @@ class Scene:
 
     def desk(self):
         moments = iter(range(10_000))
-        return deeds.Desk(
+        return Desk(
             *(self.places, self.host),
             progress=lambda percent, done: None,
             clock=lambda: float(next(moments)),

@@ -8,6 +8,10 @@ A guest has none of these rights. It is given one request at a time, signed, whi
 import dataclasses
 import typing
 
+LIST = 1_000_000
+"""The number by which a guest is granted what is no part: the list of them, or (from
+here on, one each) the manifests of a chain. No backup has as many parts."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Stored:

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The deeds of backups: the data brought to a store, or had from it.
+
+A job that is begun again begins from nothing: what an earlier attempt brought has names
+of its own, and counts for nothing.
+"""
+
+import contextlib
+import functools
+import os
+import threading
+import typing
+
+from trove import errors
+from trove.datastores.protocol import Mark
+from trove.guestagent import grants, identity, ledger
+from trove.guestagent.desk import (
+    Desk,
+    Result,
+    make_volume,
+    mounted,
+    must_be_prepared,
+    plan_of,
+)
+from trove.guestagent.grants import Grants
+from trove.rpc import codec
+from trove.rpc.messages import BackupLink, BackupOrder, RestoreOrder
+from trove.storage import manifest
+from trove.storage.manifest import Part
+from trove.storage.vault.protocol import LIST
+
+DATA = "data"
+"""The directory of an engine on its volume."""
+
+
+class Told:
+    """What the control plane hears meanwhile; several threads say it."""
+
+    def __init__(self, desk: Desk, size: int) -> None:
+        """``size``: bytes of all that will be carried, or a little more."""
+        self._desk, self.size = desk, size
+        self._lock = threading.Lock()
+        self._facts: dict[str, typing.Any] = {"attempt": desk.attempt, "carried": 0}
+
+    def carried(self, size: int) -> None:
+        """So many bytes are where they belong."""
+        with self._lock:
+            percent = 5 + 85 * size // max(self.size, 1)
+            self._desk.progress(min(percent, 90), f"{size >> 20} MiB are there")
+            self._say("carried", size)
+
+    def wants(self, number: int | None) -> None:
+        """Nothing is granted for this part; None: all that is needed is."""
+        with self._lock:
+            self._say("want", number)
+
+    def _say(self, name: str, value: int | None) -> None:
+        facts = {**self._facts, name: value}
+        facts = {name: value for name, value in facts.items() if value is not None}
+        if facts != self._facts:
+            self._facts = facts
+            self._desk.so_far(facts)
+
+
+def back_up(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
+    """The data of a database that goes on serving, as encrypted parts in a store."""
+    from trove.guestagent import backups  # only here: it stays out of the agent
+
+    order: BackupOrder = codec.decode(BackupOrder, arguments["order"], "order")
+    must_be_prepared(desk)
+    _serving(desk)
+    secret = _unsealed(desk, order.sealed)
+    key = bytes.fromhex(str(secret["key"]))
+    since = None if order.since is None else Mark(order.since, 0)
+    told, job = Told(desk, _used(desk.guest.data)), str(arguments["job"])
+    with (
+        _working(desk, "backup") as work,
+        _granted(desk, job, secret, told) as at,
+    ):
+        tool = desk.engine.backups()
+        about = order.backup.encode()
+        saved = backups.save(
+            desk.host, tool, work, since, key, about, at.put, told.carried
+        )
+        at.put(LIST, manifest.brought(saved.parts))
+    return {
+        "attempt": desk.attempt,
+        "words": saved.mark.words,
+        "size": saved.mark.size,
+    }
+
+
+def restore(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
+    """The data directory is what a backup was. Where there is one already, an attempt
+    of before was whole: it gets its name last of all."""
+    from trove.guestagent import backups
+
+    order: RestoreOrder = codec.decode(RestoreOrder, arguments["order"], "order")
+    if desk.course.prepared:
+        raise errors.Conflict("the guest has a database already")
+    plan = plan_of(desk, {"plan": codec.encode(order.plan)})
+    make_volume(desk, plan)
+    if desk.host.exists(f"{desk.guest.data}/{DATA}"):
+        return {}
+    secret = _unsealed(desk, order.sealed)
+    told, job = Told(desk, 0), str(arguments["job"])
+    with (
+        _working(desk, "restore") as work,
+        _granted(desk, job, secret, told) as at,
+    ):
+        links = _links(order.links, secret, Fetched(at, told))
+        backups.restore(desk.host, desk.engine.backups(), work, links)
+    return {}
+
+
+def _links(
+    links: typing.Sequence[BackupLink], secret: dict[str, typing.Any], at: "Fetched"
+) -> list[typing.Any]:
+    """Each as it is stored. The parts of all of them have numbers in one row."""
+    from trove.guestagent import backups
+
+    found, first = [], 0
+    for number, (link, key) in enumerate(zip(links, secret["keys"], strict=True)):
+        parts = at.parts(number, link)
+        get = functools.partial(at.part, first)
+        found.append(
+            backups.Link(parts, bytes.fromhex(str(key)), link.backup.encode(), get)
+        )
+        first += len(parts)
+    return found
+
+
+class Fetched:
+    """The objects of a chain as they come, and how far that is."""
+
+    def __init__(self, at: Grants, told: Told) -> None:
+        self._at, self._told = at, told
+        self._lock = threading.Lock()
+        self._done = 0
+
+    def parts(self, number: int, link: BackupLink) -> tuple[Part, ...]:
+        """What a link's manifest names."""
+        said = self._at.get(LIST + number, link.size)
+        found = manifest.parts_in(said, link.sha256)
+        self._told.size += sum(part.size for part in found)
+        return found
+
+    def part(self, first: int, number: int, size: int) -> bytes:
+        """One of a link, whose own begin with number ``first``."""
+        data = self._at.get(first + number, size)
+        with self._lock:
+            self._done += size
+            self._told.carried(self._done)
+        return data
+
+
+def _serving(desk: Desk) -> None:
+    """The database runs, also when its machine has just been started."""
+    mounted(desk)
+    if not desk.course.run:
+        raise errors.Conflict("the database is stopped")
+    desk.engine.start()
+    desk.until_healthy(60)
+
+
+@contextlib.contextmanager
+def _working(desk: Desk, name: str) -> typing.Iterator[str]:
+    """An empty directory on the volume, which is gone at the end."""
+    work = f"{desk.guest.data}/{name}"
+    desk.host.remove(work)
+    desk.host.make_directory(work, mode=0o700, owner=desk.guest.user)
+    try:
+        yield work
+    finally:
+        desk.host.remove(work)
+
+
+@contextlib.contextmanager
+def _granted(
+    desk: Desk, job: str, secret: dict[str, typing.Any], told: Told
+) -> typing.Iterator[Grants]:
+    """What the job may carry by; of its order, if this is its first attempt."""
+    path = desk.places.jobs / f"{ledger.file_name(job)}.grant"
+    unseal = functools.partial(_unsealed, desk)
+    own = grants.Grant.of(dict(secret["grant"]))
+    made = Grants(path, unseal, told.wants, attempt=desk.attempt, own=own)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def _unsealed(desk: Desk, sealed: str) -> dict[str, typing.Any]:
+    from trove.rpc import sealing  # only here: its library stays out of the agent
+
+    return sealing.unseal(identity.load(desk.places).private_key, sealed)
+
+
+def _used(path: str) -> int:
+    """Bytes on the file system of the data."""
+    found = os.statvfs(path)
+    return (found.f_blocks - found.f_bfree) * found.f_frsize
