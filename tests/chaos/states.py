@@ -67,6 +67,12 @@ MARKS = {
     ("instances", "deleted_at"),
     ("guests", "enrolled_at"),
     ("guests", "certificate_expires"),
+    ("backups", "key"),
+    ("backups", "manifest"),
+    ("backups", "location"),
+    ("backups", "stored"),
+    ("backups", "ended"),
+    ("backups", "deleted_at"),
 }
 """Moments of which only counts whether there is one."""
 
@@ -108,6 +114,8 @@ class State:
     cannot: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     keeps_sizes: bool = False
+    said: dict[str, dict[str, typing.Any]] = dataclasses.field(default_factory=dict)
+    objects: dict[str, bytes] = dataclasses.field(default_factory=dict)
 
     def key(self) -> bytes:
         """The same for states that nobody could tell apart by what comes next."""
@@ -122,6 +130,8 @@ class State:
                 self.cannot,
                 self.unknown,
                 self.keeps_sizes,
+                self.said,
+                sorted(self.objects),
             )
         )
         names: dict[str, str] = {}
@@ -196,6 +206,8 @@ class State:
             and self.cannot == other.cannot
             and self.unknown == other.unknown
             and self.keeps_sizes == other.keeps_sizes
+            and self.said == other.said
+            and self.objects == other.objects
         )
 
 
@@ -216,6 +228,8 @@ def take(world: World, later: float = 0.0) -> State:
         world.guests.cannot,
         world.guests.unknown,
         world.cloud.world.keeps_sizes,
+        dict(world.guests.savers.said),
+        world.store.taken(),
     )
 
 
@@ -252,6 +266,8 @@ def put_back(world: World, state: State) -> None:
     world.guests.cannot = state.cannot
     world.guests.unknown = state.unknown
     world.cloud.world.keeps_sizes = state.keeps_sizes
+    world.guests.savers.said = dict(state.said)
+    world.store.put_back(state.objects)
     raw = world.database.engine.raw_connection()
     cursor = raw.cursor()
     cursor.execute("BEGIN IMMEDIATE")

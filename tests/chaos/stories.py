@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The stories: flows, single faults, crashes; ``one`` plays a story from its birth."""
 
+import contextlib
 import functools
+import typing
 
 from tests.chaos.world import REFUSED, TAKEN, Fault, World
 from trove.workflow.flow import Flow
@@ -34,6 +36,51 @@ def delete_while_booting(world: World) -> None:
     world.create()
     world.cloud.world.leaves_reserved = True
     world.when("compute.boot", world.delete)
+
+
+def back_up(world: World) -> None:
+    _quietly_created(world)
+    world.back_up()
+
+
+def back_up_in_vain(world: World) -> None:
+    """The engine's tool does not end well."""
+    back_up(world)
+    world.guests.cannot = ("/back_up",)
+
+
+def back_up_of_a_liar(world: World) -> None:
+    """The guest says that all is there, and one part is not."""
+    back_up(world)
+    world.guests.savers.lies = "no part"
+
+
+def delete_while_backing_up(world: World) -> None:
+    """The delete comes when the guest has its job already, and wins."""
+    back_up(world)
+    world.when("guest.back_up", world.delete)
+
+
+def delete_a_backup(world: World) -> None:
+    """With the one that stands on it."""
+    full = _quietly_backed_up(world)
+    increment = _quietly_backed_up(world, full)
+    world.delete_backup(increment, full)
+
+
+def restore(world: World) -> None:
+    """Of a chain of two, of an instance that is gone."""
+    full = _quietly_backed_up(world)
+    increment = _quietly_backed_up(world, full)
+    with _quietly(world):
+        world.delete()
+    world.create(restore=increment)
+
+
+def restore_in_vain(world: World) -> None:
+    """The engine's tool does not take what it gets."""
+    restore(world)
+    world.guests.cannot = ("/restore",)
 
 
 def restart(world: World) -> None:
@@ -362,12 +409,26 @@ def migrate_in_vain(world: World) -> None:
 
 
 def _quietly_created(world: World, *modules: str) -> None:
+    with _quietly(world):
+        world.create(*modules)
+
+
+@contextlib.contextmanager
+def _quietly(world: World) -> typing.Iterator[None]:
+    """What is accepted in the block is carried out with no fault and no crash."""
     armed, fault = world.armed, world.fault
     world.armed, world.fault = [], None
-    world.create(*modules)
+    yield
     world.run()
     world.armed, world.fault, world.ticks = armed, fault, 0
     world.calls.clear()
+
+
+def _quietly_backed_up(world: World, parent: str | None = None) -> str:
+    if parent is None:
+        _quietly_created(world)
+    with _quietly(world):
+        return world.back_up(parent)
 
 
 FLOWS = {
@@ -430,6 +491,13 @@ FLOWS = {
         delete_while_rebuilding,
         migrate,
         migrate_in_vain,
+        back_up,
+        back_up_in_vain,
+        back_up_of_a_liar,
+        delete_while_backing_up,
+        delete_a_backup,
+        restore,
+        restore_in_vain,
     )
 }
 """What was accepted, in whatever state; then the taskmanagers run."""

@@ -16,6 +16,7 @@ import uuid
 import sqlalchemy as sa
 from sqlalchemy import orm
 
+from tests.chaos.store import Savers, Store
 from trove import errors
 from trove.cloud import protocol
 from trove.cloud.memory import MemoryCloud, Pace
@@ -24,8 +25,9 @@ from trove.conductor.manager import Manager as Conductor
 from trove.conductor.reports import Reports
 from trove.context import Context
 from trove.db import session
-from trove.db.queries import certificates, modules, quotas
+from trove.db.queries import backups, certificates, instances, modules, quotas
 from trove.db.tables import (
+    Backup,
     BroughtCertificate,
     CloudThing,
     Datastore,
@@ -41,11 +43,14 @@ from trove.db.tables import (
 from trove.flows import FLOWS
 from trove.flows.context import Settings, StepContext, Surroundings, passing
 from trove.model import naming, operations
+from trove.model.backups import BackupState
 from trove.model.operations import CreateInstance, NewUser
-from trove.model.quotas import cost_of_instance
+from trove.model.quotas import BACKUPS, cost_of_instance
 from trove.model.states import LIVE, JobState, Modular, Service, Task
 from trove.rpc import sealing
 from trove.rpc.messages import Enrolment, JobReport, Report
+from trove.storage import manifest
+from trove.storage.backups import Names
 from trove.taskmanager.reaper import Reaper
 from trove.workflow import journal
 from trove.workflow.claims import Claims
@@ -180,6 +185,7 @@ class Guests:
         """How the names of the jobs end that fail."""
         self.unknown: tuple[str, ...] = ()
         """And of those that the agents' release does not have: dropped unanswered."""
+        self.savers = Savers(KEYS[0])
 
     def __call__(self, instance: str, context: Context) -> "Caller":
         return Caller(self._world, self, instance)
@@ -218,6 +224,8 @@ class Guests:
 
     def _result(self, job: str) -> dict[str, typing.Any] | None:
         """Of a module: its driver refuses contents that begin like this."""
+        if job in self.savers.said:
+            return self.savers.said[job]
         if "/change_tls" in job:
             return {"mode": "mtls", "brought": True, "fingerprint": BROUGHT}
         if "/remove_module" in job:
@@ -228,6 +236,8 @@ class Guests:
         return {"applied": not refused, "message": "no" if refused else "yes"}
 
     def _end(self, job: str) -> JobState:
+        if self.savers.goes_on(job) and not job.endswith(self.cannot or ("?",)):
+            return JobState.RUNNING
         return JobState.FAILED if job.endswith(self.cannot) else JobState.DONE
 
 
@@ -245,6 +255,8 @@ class Caller:
                     naming.owner(server.key) == self._instance
                 ):
                     jobs = self._guests.done.setdefault(life(server), [])
+                    if self._guests.savers.hears(job, method, arguments):
+                        continue
                     if job not in jobs and not job.endswith(self._guests.unknown):
                         jobs.append(job)
             self._world.after(f"guest.{method}")
@@ -278,6 +290,8 @@ class World:
         self.instance = ""
         self.users = Users(self)
         self.guests = Guests(self)
+        self.store = Store(self)
+        self.backup = ""
         self.reports = Reports(self.database, lambda operation: None)
         self.authority = Authority()
         self.conductor = Conductor(
@@ -316,6 +330,9 @@ class World:
         self.guests.done.clear()
         self.guests.cannot = ()
         self.guests.unknown = ()
+        self.guests.savers.said.clear()
+        self.guests.savers.lies = ""
+        self.store.put_back({})
         self.cloud.world.keeps_sizes = False
         self.reports._service.clear()
 
@@ -424,7 +441,8 @@ class World:
             self.database, f"tm-{next(self.ids)}", lease=LEASE, clock=self.now
         )
         around = Surroundings(
-            self.database, self.cloud, self.users, self.guests, SETTINGS
+            *(self.database, self.cloud, self.users, self.guests, SETTINGS),
+            self.store,
         )
         engine = Engine(
             claims,
@@ -448,8 +466,8 @@ class World:
 
     # -- what the API does ---------------------------------------------------------
 
-    def create(self, *asked: str) -> str:
-        """An accepted POST /instances, with these modules."""
+    def create(self, *asked: str, restore: str | None = None) -> str:
+        """An accepted POST /instances, with these modules, or of that backup."""
         id = str(uuid.UUID(int=next(self._born)))
         cost = cost_of_instance(1024, 2)
         order = CreateInstance(
@@ -460,12 +478,14 @@ class World:
             cost=cost,
             users=(NewUser("u", "p"),),
             modules=asked,
+            restore=restore,
         )
 
         def work(tx: orm.Session) -> None:
             quotas.reserve(tx, PROJECT, cost, DEFAULTS)
             tx.add(self._row(id))
             tx.flush()
+            instances.changes(tx, id, restored_from=restore)
             modules.ask(tx, id, asked)
             journal.open(
                 tx,
@@ -561,6 +581,54 @@ class World:
     def discard(self) -> None:
         """An accepted end of a copy of the data."""
         self._ask(operations.DISCARD, Task.UPDATING, {"copy": "old-failed"})
+
+    def back_up(self, parent: str | None = None) -> str:
+        """An accepted POST /backups."""
+        id = str(uuid.UUID(int=next(self._born) + 2**32))
+
+        def work(tx: orm.Session) -> None:
+            quotas.reserve(tx, PROJECT, {BACKUPS: 1}, DEFAULTS)
+            quotas.settle(tx, PROJECT, {BACKUPS: 1})
+            tx.add(
+                Backup(
+                    id=id,
+                    project=PROJECT,
+                    name="nightly",
+                    instance_id=self.instance,
+                    parent_id=parent,
+                    version_id="v",
+                    state=BackupState.NEW,
+                    driver=self.store.driver,
+                    container="c",
+                    created=self.moment,
+                    updated=self.moment,
+                )
+            )
+
+        self.database.run(work)
+        self.backup = id
+        input = operations.BackUp(id).to_dict()
+        self._ask(operations.BACK_UP, Task.BACKING_UP, input)
+        return id
+
+    def delete_backup(self, *ids: str) -> None:
+        """An accepted DELETE of a backup and what stands on it."""
+
+        def work(tx: orm.Session) -> None:
+            for id in ids:
+                backups.changes(tx, id, state=BackupState.DELETING)
+            journal.open(
+                tx,
+                kind=operations.DELETE_BACKUP,
+                project=PROJECT,
+                object_type=operations.BACKUP,
+                object_id=ids[-1],
+                input=operations.DeleteBackup(ids).to_dict(),
+                deadline=FLOWS[operations.DELETE_BACKUP].deadline,
+                request_id="req-4",
+            )
+
+        self.database.run(work)
 
     def resize_flavor(self) -> None:
         """An accepted change of the flavor, from 1 GiB of memory to 2."""
@@ -767,6 +835,7 @@ class World:
             }
             assert volumes == ({row.volume_size} if alive else set()), "another size"
             cost = cost_of_instance(row.ram, row.volume_size) if alive else {}
+            cost[BACKUPS] = self._check_backups(tx)
             for usage in tx.scalars(sa.select(Usage)):
                 assert usage.reserved == 0, "INV-5: reserved by nobody"
                 assert usage.used == cost.get(usage.resource, 0), "INV-5"
@@ -784,6 +853,33 @@ class World:
             assert seqs == list(range(1, len(seqs) + 1)), "INV-19: a gap"
         for server, jobs in self.guests.done.items():
             assert len(jobs) == len(set(jobs)), f"INV-11: twice on {server}"
+
+    def _check_backups(self, tx: orm.Session) -> int:
+        """How many there are: of each that is COMPLETED all is in the store (INV-10),
+        and of no other anything."""
+        there = self.store.taken()
+        found = list(tx.scalars(sa.select(Backup).where(Backup.deleted_at.is_(None))))
+        for row in found:
+            assert row.state in ("COMPLETED", "FAILED", "DELETE_FAILED"), row.state
+            assert row.state == "COMPLETED" or row.fault, "INV-3: no reason"
+            names = Names(row.project, row.id)
+            mine = {name for name in there if name.startswith(names.prefix)}
+            if row.state == "COMPLETED":
+                ring = self.store.keys
+                said = manifest.read(
+                    there[names.manifest],
+                    str(row.manifest),
+                    lambda id, ring=ring: ring.signing(PROJECT, id)[1],
+                )
+                for number, part in enumerate(said.parts):
+                    data = there[names.of(1, number)]
+                    assert manifest.Part.of(data) == part, "INV-10: another part"
+                assert len(mine) == len(said.parts) + 2, "INV-16: more than its parts"
+            else:
+                assert row.state == "DELETE_FAILED" or not mine, "INV-16: left there"
+            there = {name: data for name, data in there.items() if name not in mine}
+        assert not there, "INV-16: of a backup that is gone"
+        return len(found)
 
     def _check_whole(self) -> None:
         """A server that is on, and has its volume."""

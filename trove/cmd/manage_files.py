@@ -10,6 +10,7 @@ from cryptography import fernet
 from trove import errors
 from trove.rpc import signing
 from trove.service import certificates
+from trove.storage.keys import Keyring
 
 Nouns = typing.Any
 
@@ -36,6 +37,17 @@ def add_to(nouns: Nouns) -> None:
     command.add_argument("path", type=pathlib.Path, help="[taskmanager] signing_key")
     command.set_defaults(do=create_signing_key)
 
+    command = verbs.add_parser(
+        "create-backup",
+        help="add a new key on top of the keyring of backups, made when there is none; "
+        "old keys still open what they wrapped",
+    )
+    command.add_argument("path", type=pathlib.Path, help="[backup] keyring")
+    command.add_argument(
+        "--keep", action="store_true", help="do nothing when the file has a key"
+    )
+    command.set_defaults(do=create_backup_key)
+
     authority = nouns.add_parser("ca", help="the deployment's certificate authority")
     verbs = authority.add_subparsers(dest="verb", metavar="VERB", required=True)
     command = verbs.add_parser("create", help="make it; one that is there is kept")
@@ -57,6 +69,22 @@ def create_key(manage: typing.Any) -> None:
     _replace(path, [fernet.Fernet.generate_key().decode("ascii"), *old])
     manage.out.say(
         f"A new key is in {path}. Services that run must be restarted to use it.",
+        path=str(path),
+        made=True,
+    )
+
+
+def create_backup_key(manage: typing.Any) -> None:
+    """trove-manage key create-backup"""
+    path: pathlib.Path = manage.asked.path
+    old = path.read_text(encoding="ascii").split() if path.exists() else []
+    if old and manage.asked.keep:
+        manage.out.say(f"{path} holds a key already.", path=str(path), made=False)
+        return
+    _replace(path, [Keyring.line({line.partition(":")[0] for line in old}), *old])
+    manage.out.say(
+        f"A new key is in {path}. Keep a copy of the file elsewhere: without it no "
+        "backup can be restored. Taskmanagers that run must be restarted to use it.",
         path=str(path),
         made=True,
     )

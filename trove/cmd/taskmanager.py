@@ -130,6 +130,7 @@ def rounds(
 def surroundings(conf: "cfg.ConfigOpts", store: "Database") -> "Surroundings":
     """What steps act on: the cloud, the broker's users, the guests."""
     from trove.cloud import registry
+    from trove.cmd import backupstorage
     from trove.config import cloud, rpc, taskmanager
     from trove.flows.context import HEARD, LATEST, Settings, Surroundings
     from trove.rpc import transport
@@ -154,6 +155,7 @@ def surroundings(conf: "cfg.ConfigOpts", store: "Database") -> "Surroundings":
             broker_ca=pathlib.Path(conf.rpc.ca_file).read_text(),
             commands_key=signer.public if signer else None,
         ),
+        backupstorage.opened(conf),
     )
 
 
@@ -165,6 +167,7 @@ def armed(around: "Surroundings", points: "Points") -> "Surroundings":
         database=points.database(around.database),
         cloud=points.of(around.cloud, ""),
         users=points.of(around.users, "users"),
+        storage=points.of(around.storage, "storage") if around.storage else None,
         guests=lambda instance, context: points.of(guests(instance, context), "guest"),
     )
 

@@ -15,8 +15,10 @@ from oslo_config import cfg
 Listed = list[tuple[typing.Any, list[cfg.Opt]]]
 
 PROCESSES: dict[str, tuple[str, ...]] = {
-    "api": ("service", "listen", "api", "quota", "database", "rpc", "cloud"),
-    "taskmanager": ("service", "manager", "taskmanager", "database", "rpc", "cloud"),
+    "api": ("service", "listen", "api", "quota", "database", "rpc", "cloud", "backup"),
+    "taskmanager": (
+        *("service", "manager", "taskmanager", "database", "rpc", "cloud", "backup"),
+    ),
     "conductor": ("service", "conductor", "database", "rpc"),
     "guestagent": ("guest", "broker"),
     "manage": ("service", "database", "rpc", "cloud", "quota"),

@@ -2,7 +2,9 @@
 """FLOWS: every kind of operation, and how it is carried out."""
 
 from trove.flows import (
+    backup_delete,
     instance_access,
+    instance_backup,
     instance_configure,
     instance_create,
     instance_delete,
@@ -37,6 +39,8 @@ FLOWS: dict[str, Flow] = {
         instance_reboot.FLOW,
         instance_stop.FLOW,
         instance_discard.FLOW,
+        instance_backup.FLOW,
+        backup_delete.FLOW,
         instance_resize_flavor.FLOW,
         instance_resize_volume.FLOW,
         instance_resize_offline.FLOW,

@@ -15,6 +15,7 @@ from trove.db.queries import instances
 from trove.db.session import Database
 from trove.db.tables import DatastoreVersion, Instance, Operation
 from trove.model import naming
+from trove.storage.backups import Storage
 from trove.workflow.claims import Claim
 from trove.workflow.flow import Wait
 from trove.workflow.ledger import Ledger, MayHaveLanded
@@ -78,6 +79,8 @@ class Surroundings:
     users: GuestUsers
     guests: GuestCaller
     settings: Settings
+    storage: Storage | None = None
+    """Where backups are, if an operator has said."""
 
 
 class StepContext:
@@ -88,6 +91,7 @@ class StepContext:
         self.cloud = around.cloud
         self.users = around.users
         self.settings = around.settings
+        self.storage = around.storage
         self._around = around
         self._instance: Instance | None = None
         self._version: DatastoreVersion | None = None

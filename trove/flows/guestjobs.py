@@ -40,11 +40,17 @@ class JobFailed(errors.Upstream):
 
 
 def carry(
-    ctx: StepContext, method: str, *, turn: str = "", **arguments: typing.Any
+    ctx: StepContext,
+    method: str,
+    *,
+    turn: str = "",
+    late: typing.Callable[[], dict[str, typing.Any]] = dict,
+    **arguments: typing.Any,
 ) -> dict[str, typing.Any] | Wait:
     """The job's result, or Wait. Raises ``JobFailed`` when the guest says so.
 
-    ``turn`` tells jobs of one method in one operation apart.
+    ``turn`` tells jobs of one method in one operation apart; ``late`` makes arguments
+    that are of no use unless the job is sent.
     """
     id = f"{ctx.operation.id}/{method}" + (f".{turn}" if turn else "")
     row = _row(ctx, id)
@@ -58,9 +64,14 @@ def carry(
         elif row.sent_at is not None:
             SUSPECTS.note(ctx.object_id)
         ctx.claim.guard(ctx.settings.call_timeout)
-        getattr(ctx.guest(), method)(job=id, **arguments)
+        getattr(ctx.guest(), method)(job=id, **arguments, **late())
         ctx.claim.later(lambda tx: _sent(tx, id))
     return Wait(10, f"the guest's job {id}")
+
+
+def job(ctx: StepContext, method: str) -> GuestJob | None:
+    """What is known of a job of this operation."""
+    return _row(ctx, f"{ctx.operation.id}/{method}")
 
 
 def announce(ctx: StepContext, method: str, turn: str) -> None:

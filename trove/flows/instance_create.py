@@ -6,10 +6,10 @@ import typing
 from sqlalchemy import orm
 
 from trove import errors
-from trove.db.queries import configurations, instances, modules, quotas
+from trove.db.queries import configurations, instances, modules, quotas, root
 from trove.db.session import now
 from trove.db.tables import Guest, GuestReport
-from trove.flows import guestjobs, instance_modules, lent, things
+from trove.flows import guestjobs, instance_modules, lent, restoring, things
 from trove.flows.context import StepContext
 from trove.model import operations, states
 from trove.rpc import sealing
@@ -160,6 +160,11 @@ def wait_for_guest(ctx: StepContext) -> dict[str, str] | Wait:
     return {"public_key": guest.public_key}
 
 
+def restore_data(ctx: StepContext) -> dict[str, typing.Any] | Wait:
+    """Before the engine is ever started: what it finds are the backup's data."""
+    return restoring.restore_data(ctx, _plan(ctx))
+
+
 def prepare_guest(ctx: StepContext) -> dict[str, str] | Wait:
     """The agent makes of the machine what the user asked for."""
     done = guestjobs.carry(ctx, "prepare", plan=_plan(ctx))
@@ -199,9 +204,12 @@ def settle(ctx: StepContext) -> Settle:
     """BUILDING -> NONE and reserved -> used, with the step's own *done*."""
     cost = order(ctx).cost
     said = ctx.output(apply_modules).get("said", {})
+    has_root = restoring.wanted(ctx) and restoring.has_root(ctx)
 
     def work(tx: orm.Session) -> None:
         modules.answered(tx, ctx.object_id, said)
+        if has_root:  # as whoever had it told in the instance of before
+            root.inherit(tx, ctx.object_id, ctx.context)
         instances.move(tx, ctx.object_id, states.Task.NONE)
         instances.changes(tx, ctx.object_id, was_active=True, updated=now(tx))
         quotas.settle(tx, ctx.operation.project, cost)
@@ -274,6 +282,7 @@ FLOW = Flow(
     operations.CREATE,
     (
         Step(make_broker_user, undo=remove_broker_user, within=minutes(5)),
+        Step(restoring.read_backup, within=minutes(15), wanted=restoring.wanted),
         Step(make_security_group, undo=delete_security_group, within=minutes(5)),
         Step(make_ports, undo=delete_ports, within=minutes(5)),
         Step(
@@ -291,6 +300,7 @@ FLOW = Flow(
         ),
         Step(boot_server, undo=delete_server, within=minutes(20)),
         Step(wait_for_guest, within=minutes(15)),
+        Step(restore_data, within=operations.RESTORES, wanted=restoring.wanted),
         Step(prepare_guest, within=minutes(30)),
         Step(wait_for_health, within=minutes(10)),
         Step(apply_modules, within=minutes(30), wanted=instance_modules.has_any),

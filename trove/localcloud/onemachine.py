@@ -21,6 +21,7 @@ from trove.localcloud.layout import Layout
 from trove.rpc import signing
 from trove.service.certificates import Authority
 from trove.service.supervised import Program, Ready
+from trove.storage.keys import Keyring
 
 Sections = dict[str, dict[str, typing.Any]]
 
@@ -39,6 +40,9 @@ def prepare(place: Layout, keystone: pathlib.Path, say: typing.Any) -> None:
     signs = place.etc / "signing-key"
     if not signs.exists():
         identity.write(signs, signing.new_key() + "\n")
+    keyring = place.etc / "backup-keys"
+    if not keyring.exists():
+        Keyring.create(keyring)
     authority = Authority.create(place.pki)
     identity.prepare(place, keystone, say)
     rabbitmq.prepare(place, authority)
@@ -135,6 +139,7 @@ def _shared(place: Layout) -> Sections:
             "broker_password": broker.broker_password,
         },
         "cloud": {"deployment": place.tag, **_service_user(place)},
+        "backup": {"driver": "swift", "keyring": place.etc / "backup-keys"},
         "oslo_concurrency": {"lock_path": place.run},
     }
 

@@ -57,6 +57,8 @@ DEADLINES = {
     DELETE_BACKUP: 24 * 3600.0,
 }
 """Seconds that each kind may take before it is undone, or raises an alarm."""
+RESTORES = 40 * 3600.0
+"""How much longer a create may take whose data come from a backup."""
 
 KINDS = tuple(DEADLINES)
 

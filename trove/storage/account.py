@@ -36,13 +36,18 @@ def given(token: str) -> Token:
 
 class Account:
     """``endpoint`` ends with the account's name (``/v1/AUTH_...``); ``whose`` ends the
-    sentence of what is not allowed."""
+    sentence of what is not allowed; ``before`` is called before each request."""
 
     def __init__(
-        self, endpoint: str, token: Token, verify: bool | str, whose: str
+        self,
+        endpoint: str,
+        token: Token,
+        verify: bool | str,
+        whose: str,
+        before: typing.Callable[[], object] = lambda: None,
     ) -> None:
         self.endpoint, self._token = endpoint.rstrip("/"), token
-        self._whose = whose
+        self._whose, self._before = whose, before
         self._session = requests.Session()
         self._session.trust_env = False  # no proxy that an operator did not name
         self._session.verify = verify
@@ -121,6 +126,7 @@ class Account:
         stream: bool = False,
     ) -> requests.Response:
         """One request and its answer; after a 401, once more with a new token."""
+        self._before()
         request = self._session.prepare_request(
             requests.Request(verb, self.endpoint, headers=headers, data=data)
         )
@@ -135,6 +141,8 @@ class Account:
         said.close()
         if said.status_code in (401, 403):
             raise errors.Forbidden(what=f"use {self._whose}")
+        if passes(said.status_code):
+            raise errors.Unavailable(what=f"The object store ({said.status_code})")
         raise errors.Upstream(why=f"the object store answered {said.status_code}")
 
     def _answer(
@@ -155,6 +163,11 @@ class Account:
         return self._session.send(
             request, timeout=TIMEOUT, allow_redirects=False, stream=stream
         )
+
+
+def passes(status: int) -> bool:
+    """Whether a store that answers so may answer otherwise a little later."""
+    return status in (408, 429) or status >= 500
 
 
 def below(container: str, name: str) -> str:

@@ -7,6 +7,7 @@ one wraps what is new, the others still open what they wrapped.
 """
 
 import dataclasses
+import itertools
 import os
 import pathlib
 import re
@@ -90,10 +91,17 @@ class Keyring:
             raise NoKeys(path=path, why=why)
         return cls(keys)
 
+    @staticmethod
+    def line(known: typing.Container[str] = ()) -> str:
+        """A new key, as the file has it, whose id is none of those that are known."""
+        ids = (str(number) for number in itertools.count(1))
+        id = next(id for id in ids if id not in known)
+        return f"{id}:{os.urandom(KEY).hex()}"
+
     @classmethod
-    def create(cls, path: str | pathlib.Path, id: str = "1") -> None:
+    def create(cls, path: str | pathlib.Path) -> None:
         """Makes the file, with one key; ``FileExistsError`` if it is there."""
-        line = f"{id}:{os.urandom(KEY).hex()}\n"
+        line = f"{cls.line()}\n"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(line)

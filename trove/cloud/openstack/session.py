@@ -211,6 +211,18 @@ class Access:
         with self.using("get a token") as clients:
             return str(clients.session.get_token())
 
+    def endpoint(self, service: str) -> str:
+        """Where a service is, of that type in Keystone's catalogue."""
+        with self.using(f"look for the {service} service") as clients:
+            found = clients.session.get_endpoint(
+                service_type=service,
+                region_name=self.settings.region_name,
+                interface=self.settings.interface,
+            )
+        if not found:
+            raise protocol.Refused(f"the catalogue has no {service}", status=404)
+        return str(found)
+
     def close(self) -> None:
         """Ends what is not lent out; the next call makes new clients."""
         while self._idle:

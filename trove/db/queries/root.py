@@ -38,6 +38,12 @@ def write(tx: orm.Session, instance: str, deed: str, context: Context) -> int:
     return seq
 
 
+def inherit(tx: orm.Session, instance: str, context: Context) -> None:
+    """An instance whose data came from one in which somebody may be root."""
+    if not enabled(tx, instance):
+        settle(tx, instance, write(tx, instance, ENABLE, context), DONE)
+
+
 def settle(tx: orm.Session, instance: str, seq: int, state: str) -> None:
     """What became of it."""
     tx.execute(

@@ -14,7 +14,7 @@ import urllib.parse
 
 from trove import errors
 from trove.storage.vault import files, names
-from trove.storage.vault.protocol import Signed, Stored
+from trove.storage.vault.protocol import Before, Signed, Stored, nothing
 
 ALL = os.R_OK | os.W_OK | os.X_OK
 
@@ -22,8 +22,9 @@ ALL = os.R_OK | os.W_OK | os.X_OK
 class Directory:
     """``path`` must be there already, and stay."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, before: Before = nothing) -> None:
         self._path = os.path.realpath(path)  # links are the operator's, down to here
+        self._before = before
 
     def close(self) -> None:
         """Nothing is open."""
@@ -67,11 +68,14 @@ class Directory:
 
     def _listed(self, prefix: str) -> typing.Iterator[Stored]:
         with files.told(), files.top(self._path) as top:
-            yield from _list(top, "", prefix)
+            for one in _list(top, "", prefix):
+                yield one
+                self._before()
 
     def delete(self, prefixes: typing.Iterable[str]) -> None:
         """All that begins with one of these, drafts too; empty folders go with it."""
         for prefix in list(map(names.prefix, prefixes)):
+            self._before()
             with files.told(), files.top(self._path) as top:
                 _clear(top, "", prefix)
 

@@ -33,6 +33,15 @@ class Signed:
     headers: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
+Before = typing.Callable[[], object]
+"""Called before each request of a deed that may take many: whoever does it has to say
+that he lives. What it raises ends the deed."""
+
+
+def nothing() -> None:
+    """What is called when nobody wants to know."""
+
+
 class Vault(typing.Protocol):
     """The objects of one container (a bucket, a directory).
 

@@ -15,8 +15,9 @@ import typing
 
 from trove import errors
 from trove.storage import pages
+from trove.storage.account import passes
 from trove.storage.vault import names
-from trove.storage.vault.protocol import Signed, Stored
+from trove.storage.vault.protocol import Before, Signed, Stored, nothing
 
 CONNECT, READ = 5.0, 20.0
 """Seconds to wait for a connection, and for the next bytes."""
@@ -40,8 +41,10 @@ class S3:
         path_style: bool = True,
         verify: bool | str = True,
         guests: str = "",
+        before: Before = nothing,
     ) -> None:
         self._bucket, self._region = bucket, region
+        self._before = before
         make, self._failures = _library(region, access_key, secret_key, path_style)
         self._silent = (
             self._failures.ConnectionError,
@@ -165,6 +168,7 @@ class S3:
     def _asking(self, what: str, name: str) -> typing.Iterator[None]:
         """A failure leaves as an error of ours, without boto's words: they may repeat
         the request."""
+        self._before()
         try:
             yield
         except self._failures.ClientError as error:
@@ -182,6 +186,8 @@ def _refusal(said: dict[str, typing.Any], what: str, name: str) -> errors.TroveE
         return errors.Forbidden(what="use the object store of this service")
     if status == 404:
         return errors.NotFound(what=what, id=name)
+    if passes(status):
+        return errors.Unavailable(what=f"The object store ({status})")
     code = _word(str(said.get("Error", {}).get("Code", "")))
     return errors.Upstream(why=f"the object store answered {status} {code}")
 

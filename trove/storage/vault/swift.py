@@ -19,7 +19,7 @@ import requests
 from trove import errors
 from trove.storage import account
 from trove.storage.vault import names
-from trove.storage.vault.protocol import Signed, Stored
+from trove.storage.vault.protocol import Before, Signed, Stored, nothing
 
 BLOCK = 1 << 16
 STAYS = {"X-Remove-Delete-At": "x"}
@@ -35,9 +35,10 @@ class Swift:
         container: str,
         verify: bool | str = True,
         guests: str = "",
+        before: Before = nothing,
     ) -> None:
         self._account = account.Account(
-            endpoint, token, verify, "the object store of this service"
+            endpoint, token, verify, "the object store of this service", before
         )
         self._container, self._guests = container, guests
         self._key = ""

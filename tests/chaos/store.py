@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The store of backups in a world for chaos, and what its guests do with it.
+
+The store is a directory, as an operator may have one; each call to it is one to
+something outside. A guest brings two parts by what it was granted, says that it wants
+the list's request, and is done when that has come.
+"""
+
+import os
+import pathlib
+import shutil
+import tempfile
+import typing
+
+from trove.rpc import sealing
+from trove.rpc.messages import BackupOrder, RestoreOrder, Sealed
+from trove.storage import manifest
+from trove.storage.keys import Keyring
+from trove.storage.manifest import Part
+from trove.storage.vault import carry
+from trove.storage.vault.directory import Directory
+from trove.storage.vault.protocol import LIST, Before, Signed, Vault
+
+if typing.TYPE_CHECKING:
+    from tests.chaos.world import World
+
+PARTS = (b"one", b"another")
+WORDS = {"lsn": "7"}
+SIZE = 2**30
+SHM = "/dev/shm"
+
+
+class Store:
+    """``flows.context.Surroundings.storage`` of a world."""
+
+    driver = "directory"
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self.keys = Keyring({"1": b"k" * 32})
+        there = SHM if os.path.isdir(SHM) else None
+        self._folder = tempfile.TemporaryDirectory(dir=there)
+        self.used = False
+        """Whether anything may be in it."""
+
+    @property
+    def path(self) -> pathlib.Path:
+        return pathlib.Path(self._folder.name)
+
+    def vault(
+        self, driver: str, container: str, backup: str, before: Before
+    ) -> "Vault":
+        self.used = True
+        vault = Directory(str(self.path), before)
+        return typing.cast(Vault, _Called(self._world, vault))
+
+    def taken(self) -> dict[str, bytes]:
+        """All that is in it."""
+        if not self.used:
+            return {}
+        files = (file for file in self.path.rglob("*") if file.is_file())
+        return {str(file.relative_to(self.path)): file.read_bytes() for file in files}
+
+    def put_back(self, objects: dict[str, bytes]) -> None:
+        """It has these, and no others."""
+        if not self.used and not objects:
+            return
+        for entry in self.path.iterdir():
+            shutil.rmtree(entry)
+        for name, data in objects.items():
+            file = self.path / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)
+        self.used = bool(objects)
+
+
+class _Called:
+    """A vault of which each call is one to something outside."""
+
+    def __init__(self, world: "World", vault: Vault) -> None:
+        self._world, self._vault = world, vault
+
+    def close(self) -> None:
+        self._vault.close()
+
+    def __getattr__(self, name: str) -> typing.Callable[..., typing.Any]:
+        method: typing.Callable[..., typing.Any] = getattr(self._vault, name)
+        if name in ("writes", "reads"):  # nobody is asked for a signature
+            return method
+
+        def called(*args: typing.Any) -> typing.Any:
+            self._world.before(f"store.{name}")
+            found = method(*args)
+            if name == "listed":
+                found = iter(list(found))
+            self._world.after(f"store.{name}")
+            return found
+
+        return called
+
+
+class Savers:
+    """The jobs of the guests that carry something: how they stand, by their ids."""
+
+    def __init__(self, private: str) -> None:
+        self._private = private
+        self.said: dict[str, dict[str, typing.Any]] = {}
+        """What a job has said; one that wants something goes on."""
+        self.lies = ""
+        """What the guests do otherwise than they say."""
+
+    def goes_on(self, job: str) -> bool:
+        return "want" in self.said.get(job, {})
+
+    def hears(self, job: str, method: str, arguments: dict[str, typing.Any]) -> bool:
+        """Whether this is a job's (else it is no message of these)."""
+        if method == "allow":
+            self._allowed(job, arguments["sealed"])
+        elif method == "back_up":
+            self._begun(job, arguments["order"])
+        elif method == "restore":
+            self._asked(job, arguments["order"])
+        return method == "allow"
+
+    def _begun(self, job: str, order: BackupOrder) -> None:
+        if job in self.said:
+            return
+        requests = _requests(sealing.unseal(self._private, order.sealed)["grant"])
+        for number, data in enumerate(PARTS):
+            if self.lies != "no part" or number:
+                _put(requests[number], data)
+        self.said[job] = {"attempt": 1, "carried": 10, "want": LIST}
+
+    def _asked(self, job: str, order: RestoreOrder) -> None:
+        if job in self.said:
+            return
+        requests = _requests(sealing.unseal(self._private, order.sealed)["grant"])
+        for number, link in enumerate(order.links):
+            data = carry.get(requests[LIST + number], link.size, 9, files=True)
+            parts = manifest.parts_in(data, link.sha256)
+            assert parts == tuple(map(Part.of, PARTS))
+        self.said[job] = {"attempt": 1, "carried": 0, "want": 0}
+
+    def _allowed(self, job: str, sealed: Sealed) -> None:
+        if not self.goes_on(job):
+            return
+        requests = _requests(sealing.unseal(self._private, sealed.text))
+        if LIST in requests:
+            parts = [Part.of(data) for data in PARTS]
+            if self.lies != "no list":
+                _put(requests[LIST], manifest.brought(parts))
+            self.said[job] = {"attempt": 1, "words": WORDS, "size": SIZE}
+        else:
+            for number, data in enumerate(PARTS):
+                found = carry.get(requests[number], len(data), 9, files=True)
+                assert found == data, "T24: other data than were saved"
+            self.said[job] = {}
+
+
+def _requests(grant: dict[str, typing.Any]) -> dict[int, Signed]:
+    return {
+        grant["first"] + at: Signed(url, headers)
+        for at, (url, headers) in enumerate(grant["requests"])
+    }
+
+
+def _put(signed: Signed, data: bytes) -> None:
+    try:
+        carry.put(signed, data, 9, files=True)
+    except carry.Taken:
+        pass

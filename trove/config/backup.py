@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The options of backups: where they are kept, and with which keys."""
+
+import typing
+
+from oslo_config import cfg
+
+GROUP = cfg.OptGroup("backup", title="Where backups are kept, and with which keys")
+
+OPTS = [
+    cfg.StrOpt(
+        "driver",
+        help="Which kind of store: 'swift' (in the account of the service's own "
+        "project), 's3', 'directory', or the name of an entry point in the group "
+        "trove.vaults. Without it backups are refused.",
+    ),
+    cfg.StrOpt(
+        "container",
+        default="database_backups",
+        regex=r"^[A-Za-z0-9_\-][A-Za-z0-9._\-]{0,199}$",
+        help="What the place of a backup is called, unless its user says otherwise.",
+    ),
+    cfg.StrOpt(
+        "keyring",
+        default="/etc/trove/backup-keys",
+        help="File with the keys of backups ('trove-manage key create-backup'), "
+        "readable by the taskmanagers alone and the same for all of them. Whoever "
+        "loses it has no backups: keep a copy elsewhere.",
+    ),
+    cfg.StrOpt(
+        "guests_endpoint",
+        default="",
+        help="Scheme, host and port at which guests reach the store, where these are "
+        "not those of the control plane. [taskmanager] object_stores lets them.",
+    ),
+    cfg.StrOpt(
+        "directory",
+        help="Of the driver 'directory': a path that the taskmanagers and the guests "
+        "both have. For tests: what guests write there is not protected from them.",
+    ),
+    cfg.StrOpt("s3_endpoint", help="Of the driver 's3': its address, as a URL."),
+    cfg.StrOpt("s3_region", default="us-east-1", help="Its region."),
+    cfg.StrOpt("s3_bucket", help="The bucket; it is made where there is none."),
+    cfg.StrOpt("s3_access_key", help="Who we are there."),
+    cfg.StrOpt("s3_secret_key", secret=True, help="The secret of that key."),
+    cfg.BoolOpt(
+        "s3_path_style",
+        default=True,
+        help="Whether the bucket is a part of the path, not of the host's name.",
+    ),
+    cfg.StrOpt("cafile", help="CA certificates that an S3 store may have."),
+]
+
+
+def of_s3(conf: cfg.ConfigOpts) -> dict[str, typing.Any]:
+    """What ``storage.vault.s3.S3`` takes."""
+    group = conf.backup
+    return {
+        "endpoint": group.s3_endpoint,
+        "region": group.s3_region,
+        "access_key": group.s3_access_key,
+        "secret_key": group.s3_secret_key,
+        "bucket": group.s3_bucket,
+        "path_style": group.s3_path_style,
+        "verify": group.cafile or True,
+        "guests": group.guests_endpoint,
+    }

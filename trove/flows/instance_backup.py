@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A backup: the guest brings the data in parts, and the control plane counts them.
+
+What a guest says of a backup is worth nothing. Its place is shut, what the store itself
+lists is compared with the guest's list, and only then is the manifest written and
+signed: COMPLETED is a backup that is all there (INV-10, T23).
+"""
+
+import os
+import typing
+
+from sqlalchemy import orm
+
+from trove import errors
+from trove.db.queries import backups, instances, root
+from trove.db.session import now
+from trove.db.tables import Backup
+from trove.flows import granting, guestjobs
+from trove.flows.context import StepContext
+from trove.flows.granting import Wish
+from trove.model import operations
+from trove.model.backups import RUNNING, BackupState
+from trove.model.states import Task
+from trove.rpc import sealing
+from trove.rpc.messages import BackupOrder
+from trove.storage import frames, manifest
+from trove.storage.backups import Names
+from trove.storage.keys import Wrapped
+from trove.storage.manifest import Manifest
+from trove.storage.vault.protocol import LIST, Signed, Vault
+from trove.workflow.flow import Flow, Settle, Step, Wait, minutes
+
+SILENT = 15 * 60.0
+"""Seconds without a word of the guest after which the backup is given up."""
+UNTAKEN = 10 * 60.0
+"""Seconds after which an agent that takes no such order is one of an older release."""
+WORDS, LONGEST = 32, 1024
+"""How many words of an engine's are kept, and the characters of one."""
+LARGEST = 2**53
+"""Bytes: more is no size."""
+
+
+class TooOld(errors.Upstream):
+    """The guest's agent knows of no backups."""
+
+    sentence = (
+        "The guest takes no order for a backup: its agent is of an older release. "
+        "Upgrade the instance to the newest image of its version, and try again."
+    )
+
+
+class NotWhole(errors.Upstream):
+    """What is in the store is not what the guest says that it brought."""
+
+    sentence = "The backup is not whole: {why}."
+
+
+class Silent(errors.Upstream):
+    """Nothing is heard of the guest."""
+
+    sentence = "The guest has said nothing for {minutes} minutes."
+
+
+def make_place(ctx: StepContext) -> Settle:
+    """The place is there, and the backup's key."""
+    row = backup(ctx)
+    with granting.vault(ctx, row) as vault:
+        vault.ensure()
+    wrapped = granting.storage(ctx).keys.wrap(row.project, os.urandom(frames.KEY))
+
+    def work(tx: orm.Session) -> None:
+        about = {"key": wrapped.key, "ring": wrapped.ring}
+        backups.move(tx, row.id, BackupState.BUILDING, RUNNING, **about)
+
+    return Settle(work)
+
+
+def remove_place(ctx: StepContext) -> None:
+    """Nothing of a backup that is none stays in the store."""
+    row = backup(ctx)
+    with granting.vault(ctx, row) as vault:
+        vault.end(Names(row.project, row.id).prefix)
+
+
+def save_data(ctx: StepContext) -> Settle | Wait:
+    """The guest has brought everything, by its word."""
+    row = backup(ctx)
+    _refuse_silent(ctx)
+    done = guestjobs.carry(ctx, "back_up", late=lambda: {"order": _order(ctx, row)})
+    if isinstance(done, Wait):
+        _allow(ctx, row)
+        return done
+    said = _said(done)
+
+    def work(tx: orm.Session) -> None:
+        backups.move(tx, row.id, BackupState.SAVING, RUNNING, ended=now(tx))
+
+    return Settle(work, said)
+
+
+def count_parts(ctx: StepContext) -> Settle:
+    """From now on the parts are as they are; they are all that was brought."""
+    row, said = backup(ctx), ctx.output(save_data)
+    names, attempt = Names(row.project, row.id), int(said["attempt"])
+    with granting.vault(ctx, row) as vault:
+        vault.shut()
+        parts = _compared(vault, names, attempt)
+        about = {"words": said["words"], "attempt": attempt, "root": _root(ctx)}
+        whole = Manifest(
+            backup=row.id,
+            instance=row.instance_id,
+            project=row.project,
+            datastore=ctx.version(ctx.instance()).manager,
+            size=int(said["size"]),
+            parts=parts,
+            parent=row.parent_id,
+            about=about,
+        )
+        data = manifest.write(whole, *granting.storage(ctx).keys.signing(row.project))
+        vault.put(names.manifest, data)
+        vault.delete(names.attempt(one) for one in range(1, attempt))
+        where = vault.reads(names.manifest, 1).url.partition("?")[0]
+    columns = {
+        "manifest": manifest.digest(data),
+        "size": whole.size,
+        "stored": whole.stored,
+        "parts": len(parts),
+        "about": about,
+        "location": where,
+    }
+    return Settle(lambda tx: backups.changes(tx, row.id, **columns))
+
+
+def settle(ctx: StepContext) -> Settle:
+    """COMPLETED, and the instance is at rest."""
+
+    def work(tx: orm.Session) -> None:
+        backups.move(tx, _asked(ctx), BackupState.COMPLETED, RUNNING)
+        instances.move(tx, ctx.object_id, Task.NONE)
+
+    return Settle(work)
+
+
+def failed(ctx: StepContext, tx: orm.Session, fault: str) -> None:
+    """The backup says why; the instance is none the worse."""
+    backups.move(tx, _asked(ctx), BackupState.FAILED, RUNNING, fault=fault)
+    row = instances.get(tx, ctx.object_id)
+    if row is not None and row.task == Task.BACKING_UP:  # no delete has come
+        instances.move(tx, row.id, Task.NONE)
+
+
+def backup(ctx: StepContext) -> Backup:
+    """The row of the backup that is made."""
+    with ctx.claim.database.reading() as tx:
+        row = backups.get(tx, _asked(ctx))
+    if row is None:
+        raise errors.BackupNotFound(id=_asked(ctx))
+    return row
+
+
+def _asked(ctx: StepContext) -> str:
+    return operations.BackUp.from_dict(ctx.operation.input or {}).backup
+
+
+def _refuse_silent(ctx: StepContext) -> None:
+    if guestjobs.untaken(ctx, "back_up", UNTAKEN):
+        raise TooOld()
+    if guestjobs.unheard(ctx, SILENT):
+        raise Silent(minutes=int(SILENT / 60))
+
+
+def _order(ctx: StepContext, row: Backup) -> BackupOrder:
+    """Sealed for the guest: the key, and the first requests."""
+    keys = granting.storage(ctx).keys
+    key = keys.unwrap(row.project, Wrapped(str(row.ring), str(row.key)))
+    since = None
+    if row.parent_id is not None:
+        with ctx.claim.database.reading() as tx:
+            since = _words(backups.load(tx, row.parent_id, row.project))
+    with granting.vault(ctx, row) as vault:
+        sign = _sign(vault, Names(row.project, row.id))
+        grant = granting.granted(ctx, Wish(1, 0), sign)
+    secret = {"key": key.hex(), "grant": grant}
+    sealed = sealing.seal(granting.public_key(ctx), secret)
+    return BackupOrder(row.id, since, sealed)
+
+
+def _allow(ctx: StepContext, row: Backup) -> None:
+    job = guestjobs.job(ctx, "back_up")
+    asked = granting.wish(job)
+    if job is None or asked is None:
+        return
+    with granting.vault(ctx, row) as vault:
+        sign = _sign(vault, Names(row.project, row.id))
+        granting.allow(ctx, job.id, asked, sign)
+
+
+def _sign(vault: Vault, names: Names) -> granting.Sign:
+    def sign(attempt: int, number: int) -> Signed | None:
+        if number > LIST:
+            return None
+        return vault.writes(names.of(attempt, number), granting.SECONDS)
+
+    return sign
+
+
+def _said(done: dict[str, typing.Any]) -> dict[str, typing.Any]:
+    """Of the guest's word what can be one."""
+    match done:
+        case {"attempt": int(attempt), "size": int(size), "words": dict(words)} if (
+            1 <= attempt <= granting.ATTEMPTS
+            and 0 < size < LARGEST
+            and len(words) <= WORDS
+            and all(_word(each) for pair in words.items() for each in pair)
+        ):
+            return {"attempt": attempt, "size": size, "words": words}
+    raise NotWhole(why="the guest does not say what it brought")
+
+
+def _word(said: typing.Any) -> bool:
+    return isinstance(said, str) and len(said) <= LONGEST
+
+
+def _compared(vault: Vault, names: Names, attempt: int) -> tuple[manifest.Part, ...]:
+    """All that the guest says that it brought, once the store has it so."""
+    try:
+        said = vault.get(names.of(attempt, LIST), manifest.LARGEST)
+        parts = manifest.of_guest(said)
+    except (errors.NotFound, errors.Invalid) as error:
+        raise NotWhole(why=f"there is no list of its parts ({error})") from None
+    there = [
+        (number, one.size, one.md5)
+        for one in vault.listed(names.attempt(attempt))
+        if (number := names.number(attempt, one.name)) is not None
+    ]
+    wrong = manifest.missing(parts, there)
+    if wrong is not None:
+        raise NotWhole(why=wrong)
+    return parts
+
+
+def _words(row: Backup) -> dict[str, str]:
+    return dict((row.about or {}).get("words", {}))
+
+
+def _root(ctx: StepContext) -> bool:
+    """Whether somebody may be root in what was saved."""
+    with ctx.claim.database.reading() as tx:
+        return root.enabled(tx, ctx.object_id)
+
+
+FLOW = Flow(
+    operations.BACK_UP,
+    (
+        Step(make_place, undo=remove_place, within=minutes(30)),
+        Step(save_data, within=operations.DEADLINES[operations.BACK_UP]),
+        Step(count_parts, within=minutes(6 * 60)),
+        Step(settle),
+    ),
+    deadline=operations.DEADLINES[operations.BACK_UP],
+    failed=failed,
+)

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A new instance's data from a backup: the chain is read and proved, then restored.
+
+The manifests are looked at before a server is made: one that was changed, or of whose
+key nobody knows, ends the create at once (T24).
+"""
+
+import contextlib
+import functools
+import typing
+
+from trove import errors
+from trove.db.queries import backups
+from trove.db.tables import Backup
+from trove.flows import granting, guestjobs
+from trove.flows.context import StepContext
+from trove.model import operations
+from trove.rpc import sealing
+from trove.rpc.messages import BackupLink, Plan, RestoreOrder
+from trove.storage import manifest
+from trove.storage.backups import Names
+from trove.storage.keys import Wrapped
+from trove.storage.vault.protocol import LIST, Signed, Vault
+from trove.workflow.flow import Wait
+
+UNTAKEN = 10 * 60.0
+
+
+class TooOld(errors.Upstream):
+    """The image's agent knows of no backups."""
+
+    sentence = (
+        "The guest takes no order to restore: the agent of its image is of an older "
+        "release. Build and register a newer image of this version, and try again."
+    )
+
+
+def wanted(ctx: StepContext) -> bool:
+    """Whether the instance is made of a backup."""
+    return _asked(ctx) is not None
+
+
+def read_backup(ctx: StepContext) -> dict[str, typing.Any]:
+    """The chain, each link's manifest as it was written and signed."""
+    return {"links": [_link(ctx, row) for row in _chain(ctx)]}
+
+
+def _link(ctx: StepContext, row: Backup) -> dict[str, typing.Any]:
+    """Its manifest is what was written, by us; its key can be had."""
+    keys = granting.storage(ctx).keys
+
+    def key(ring: str) -> bytes:
+        return keys.signing(row.project, ring)[1]
+
+    with granting.vault(ctx, row) as vault:
+        data = vault.get(_names(row).manifest, manifest.LARGEST)
+    said = manifest.read(data, str(row.manifest), key)
+    keys.unwrap(row.project, _wrapped(row))
+    return {
+        "backup": row.id,
+        "size": len(data),
+        "parts": len(said.parts),
+        "attempt": int(said.about.get("attempt", 1)),
+    }
+
+
+def restore_data(ctx: StepContext, plan: Plan) -> dict[str, typing.Any] | Wait:
+    """The guest has the data of the last link, by its engine's own check."""
+    if guestjobs.untaken(ctx, "restore", UNTAKEN):
+        raise TooOld()
+    chain = _chain(ctx)
+    done = guestjobs.carry(
+        ctx, "restore", late=lambda: {"order": _order(ctx, chain, plan)}
+    )
+    if not isinstance(done, Wait):
+        return {}
+    job = guestjobs.job(ctx, "restore")
+    asked = granting.wish(job)
+    if job is not None and asked is not None:
+        with _signing(ctx, chain) as sign:
+            granting.allow(ctx, job.id, asked, sign)
+    return done
+
+
+def has_root(ctx: StepContext) -> bool:
+    """Whether the backup has somebody who may be root."""
+    row = _chain(ctx)[-1]
+    return bool((row.about or {}).get("root"))
+
+
+def _asked(ctx: StepContext) -> str | None:
+    return operations.CreateInstance.from_dict(ctx.operation.input or {}).restore
+
+
+def _chain(ctx: StepContext) -> list[Backup]:
+    with ctx.claim.database.reading() as tx:
+        return backups.chain(tx, str(_asked(ctx)))
+
+
+def _order(ctx: StepContext, chain: list[Backup], plan: Plan) -> RestoreOrder:
+    known = {link["backup"]: link for link in _links(ctx)}
+    keys = granting.storage(ctx).keys
+    with _signing(ctx, chain) as sign:
+        grant = granting.granted(ctx, granting.Wish(1, LIST), sign)
+    secret = {
+        "keys": [keys.unwrap(row.project, _wrapped(row)).hex() for row in chain],
+        "grant": grant,
+    }
+    links = tuple(
+        BackupLink(row.id, known[row.id]["size"], str(row.manifest)) for row in chain
+    )
+    return RestoreOrder(plan, links, sealing.seal(granting.public_key(ctx), secret))
+
+
+@contextlib.contextmanager
+def _signing(ctx: StepContext, chain: list[Backup]) -> typing.Iterator[granting.Sign]:
+    """The parts of all links have numbers in one row, and so have the manifests."""
+    links = _links(ctx)
+    with contextlib.ExitStack() as opened:
+
+        @functools.cache
+        def vault(number: int) -> Vault:
+            return opened.enter_context(granting.vault(ctx, chain[number]))
+
+        def sign(_attempt: int, number: int) -> Signed | None:
+            if LIST <= number < LIST + len(chain):
+                link = number - LIST
+                name = _names(chain[link]).manifest
+                return vault(link).reads(name, granting.SECONDS)
+            for link, about in enumerate(links):
+                if number < about["parts"]:
+                    name = _names(chain[link]).of(about["attempt"], number)
+                    return vault(link).reads(name, granting.SECONDS)
+                number -= about["parts"]
+            return None
+
+        yield sign
+
+
+def _links(ctx: StepContext) -> list[dict[str, typing.Any]]:
+    return list(ctx.output(read_backup)["links"])
+
+
+def _wrapped(row: Backup) -> Wrapped:
+    return Wrapped(str(row.ring), str(row.key))
+
+
+def _names(row: Backup) -> Names:
+    return Names(row.project, row.id)
