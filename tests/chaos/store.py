@@ -6,6 +6,8 @@ something outside. A guest brings two parts by what it was granted, says that it
 the list's request, and is done when that has come.
 """
 
+import atexit
+import functools
 import os
 import pathlib
 import shutil
@@ -38,14 +40,10 @@ class Store:
     def __init__(self, world: "World") -> None:
         self._world = world
         self.keys = Keyring({"1": b"k" * 32})
-        there = SHM if os.path.isdir(SHM) else None
-        self._folder = tempfile.TemporaryDirectory(dir=there)
-        self.used = False
+        self.path = _folder()
+        self.used = True
         """Whether anything may be in it."""
-
-    @property
-    def path(self) -> pathlib.Path:
-        return pathlib.Path(self._folder.name)
+        self.put_back({})
 
     def vault(
         self, driver: str, container: str, backup: str, before: Before
@@ -72,6 +70,14 @@ class Store:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(data)
         self.used = bool(objects)
+
+
+@functools.cache
+def _folder() -> pathlib.Path:
+    """One for all worlds of this process, as they have one database."""
+    made = tempfile.mkdtemp(dir=SHM if os.path.isdir(SHM) else None)
+    atexit.register(shutil.rmtree, made)
+    return pathlib.Path(made)
 
 
 class _Called:
