@@ -64,10 +64,17 @@ def show(services: Services, id: str, project: str | None) -> Shown:
 
 
 def page(
-    services: Services, wanted: Wanted, limit: int, marker: str | None
+    services: Services,
+    limit: int,
+    marker: str | None,
+    *,
+    project: str | None,
+    instance: str | None = None,
+    datastore: str | None = None,
 ) -> tuple[list[Shown], str | None]:
     """Last changed first. A marker is an offset; so is the answer's, of the next."""
     offset = _offset(marker)
+    wanted = Wanted(project, instance, datastore)
     with services.database.reading() as tx:
         found = backups.page(tx, wanted, limit + 1, offset)
     return found[:limit], str(offset + limit) if len(found) > limit else None
@@ -79,7 +86,7 @@ def of_instance(
     """A page of those of an instance that the caller has."""
     with services.database.reading() as tx:
         instances.load(tx, id, project)
-    return page(services, Wanted(project=project, instance=id), limit, marker)
+    return page(services, limit, marker, project=project, instance=id)
 
 
 def _offset(marker: str | None) -> int:

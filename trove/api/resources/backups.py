@@ -14,7 +14,6 @@ from trove.api.dates import shown
 from trove.api.queries import PAGING, TRUTH, WORD, Query
 from trove.api.resource import MEMBER, Ask, Op, Plain, Resource
 from trove.api.resources.instanceviews import GIGABYTE
-from trove.db.queries.backups import Wanted
 
 TEXT: Plain = {"type": ["string", "null"], "maxLength": 255}
 CREATE: Plain = {
@@ -40,12 +39,14 @@ ALL = Query("all_projects", "Those of every project; for administrators.", TRUTH
 
 def page(ask: Ask) -> paging.Page:
     wanted = paging.wanted(ask.query, ask.services.settings.page_size("backups"))
-    narrowed = Wanted(
+    found = backups.page(
+        ask.services,
+        wanted.limit,
+        wanted.marker,
         project=_whose(ask),
         instance=ask.query.get("instance_id"),
         datastore=ask.query.get("datastore"),
     )
-    found = backups.page(ask.services, narrowed, wanted.limit, wanted.marker)
     return paging.Page(*found)
 
 
