@@ -205,6 +205,25 @@ class BackupNotFound(NotFound):
     sentence = "Backup {id} cannot be found."
 
 
+class BackupBusy(Conflict):
+    """One that is made, taken away, or restored at this moment."""
+
+    sentence = "Backup {id} cannot be deleted because {why}."
+
+
+class BackupNotComplete(Clash):
+    """A restore of one that is not whole, or stands on one that is not."""
+
+    sentence = "Backup {id} cannot be restored: {why}"
+
+
+class BackupTooLarge(Forbidden):
+    sentence = (
+        "Backup {id} needs a volume of {needed} GiB at the least; {size} were asked "
+        "for."
+    )
+
+
 class ClusterNotFound(NotFound):
     sentence = "Cluster {id} cannot be found."
 

@@ -31,6 +31,7 @@ def upgrade() -> None:
         sa.Column("instance_id", sa.String(36), nullable=False),
         sa.Column("parent_id", sa.String(36), nullable=True),
         sa.Column("version_id", sa.String(36), nullable=False),
+        sa.Column("operation_id", sa.String(36), nullable=True),
         sa.Column("state", sa.String(32), nullable=False),
         sa.Column("driver", sa.String(32), nullable=False),
         sa.Column("container", sa.String(255), nullable=False),
@@ -55,6 +56,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_backups_instance_id", "backups", ["instance_id"])
     op.create_index("ix_backups_parent_id", "backups", ["parent_id"])
+    op.create_index("ix_backups_operation_id", "backups", ["operation_id"])
     op.create_table(
         "backup_strategies",
         sa.Column("project", sa.String(255), nullable=False),

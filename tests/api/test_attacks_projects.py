@@ -19,7 +19,7 @@ from trove.api.table import Route
 from trove.db.session import Database
 from trove.db.tables import Record
 
-OWNED = ("instances", "configurations", "modules", "operations")
+OWNED = ("instances", "configurations", "modules", "operations", "backups")
 GOLDEN = pathlib.Path(__file__).with_name("policy_matrix.json")
 
 
@@ -39,6 +39,8 @@ def _made(world: World, route: Route, owner: str, **about: typing.Any) -> str:
         return world.group(owner)
     if _of(route) == "modules":
         return world.module(owner)
+    if _of(route) == "backups":
+        return world.backup(world.active(owner, **about), owner)
     if _of(route) == "operations":
         return world.operations(world.active(owner, **about))[0].id
     return world.furnished(owner, **about)

@@ -6,6 +6,8 @@ A case has ``name``, perhaps ``given`` (instances made before: ``active`` and
 step:
 
 ``ask``      ``METHOD path``; a path without a slash is below the caller's project
+``finish``   an instance whose work is done before the request
+``back_up``  a backup that is COMPLETED before the request
 ``as``       the caller (member, reader, admin, stranger, nobody, roleless)
 ``body``     what is sent, in the case's format; or ``raw`` bytes with ``type``
 ``headers``  further headers
@@ -62,6 +64,8 @@ def _step(
     method, path = step["ask"].split(" ", 1)
     if "finish" in step:
         world.finish(step["finish"])
+    if "back_up" in step:
+        world.back_up(step["back_up"])
     raw = step.get("raw")
     answer = world.ask(
         method,

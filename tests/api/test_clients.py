@@ -321,19 +321,72 @@ def test_another_version_and_what_cannot_be_had(
     for deed in (
         trove.instances.promote_to_replica_source,
         trove.instances.eject_replica_source,
-        lambda id: trove.backups.create("b", id),
     ):
         with pytest.raises(exceptions.ClientException, match="not supported yet"):
             deed(id)
-    for gone in (trove.backups.get, trove.backups.delete):
-        with pytest.raises(exceptions.NotFound):
-            gone("nothing")
-    assert list(trove.instances.backups(id)) == []
     keeper.instances.reset_status(id)
     trove.instances.upgrade(id, "10.12")
     assert trove.instances.get(id).status == "UPGRADE"
     keeper.quota.update(DEMO, {"instances": 7})
     assert {q.resource: q.limit for q in trove.quota.show(DEMO)}["instances"] == 7
+
+
+def test_backups(world: World, trove: typing.Any) -> None:
+    """Everything of ``openstack database backup``, and an instance made of one."""
+    id = world.active()
+    full = trove.backups.create("full", id, description="all of it")
+    assert (full.status, full.instance_id, full.size) == ("NEW", id, None)
+    assert trove.instances.get(id).status == "BACKUP"
+    with pytest.raises(exceptions.UnprocessableEntity, match="not ready"):
+        trove.backups.create("another", id)
+    world.back_up(full.id)
+    more = trove.backups.create("more", id, incremental=True, swift_container="c")
+    assert more.parent_id == full.id
+    world.clock += 1
+    world.back_up(more.id)
+    got = trove.backups.get(more.id)
+    assert (got.status, got.size, got.locationRef) == (
+        "COMPLETED",
+        0.5,
+        f"memory:{more.id}",
+    )
+    assert got.datastore["type"] == "mariadb"
+    listed = trove.backups.list(limit=1)
+    assert ([each.id for each in listed], listed.next) == ([more.id], "1")
+    last = trove.backups.list(limit=1, marker=listed.next)
+    assert ([each.id for each in last], last.next) == ([full.id], None)
+    assert [x.id for x in trove.backups.list(datastore="postgresql")] == []
+    assert len(trove.backups.list(instance_id=id)) == 2
+    assert [x.id for x in trove.instances.backups(id)] == [more.id, full.id]
+    made = trove.instances.create(
+        "again",
+        flavor_id="1",
+        volume={"size": 1, "type": None},
+        restorePoint={"backupRef": more.id},
+    )
+    assert made.status == "BUILD"
+    with pytest.raises(exceptions.UnprocessableEntity, match="being made of it"):
+        trove.backups.delete(full.id)
+    world.finish(made.id)
+    trove.backups.delete(full.id)
+    assert {x.status for x in trove.backups.list()} == {"DELETING"}
+    for gone in (trove.backups.get, trove.backups.delete):
+        with pytest.raises(exceptions.NotFound):
+            gone("nothing")
+
+
+def test_backup_strategies(world: World, trove: typing.Any) -> None:
+    id = world.active()
+    made = trove.backup_strategies.create(swift_container="all")
+    assert (made.project_id, made.instance_id, made.backend) == (DEMO, "", "swift")
+    trove.backup_strategies.create(instance_id=id, swift_container="own")
+    kept = {x.instance_id: x.swift_container for x in trove.backup_strategies.list()}
+    assert kept == {"": "all", id: "own"}
+    (own,) = trove.backup_strategies.list(instance_id=id)
+    assert own.swift_container == "own"
+    trove.backup_strategies.delete()
+    trove.backup_strategies.delete(instance_id=id)
+    assert trove.backup_strategies.list() == []
 
 
 def test_an_administrator_sees_all_instances(world: World, url: str) -> None:

@@ -14,7 +14,7 @@ from trove.datastores import protocol as engines
 
 COUNTS = (1, 20, 200)
 PAGES = dict.fromkeys(
-    ("instances", "configurations", "databases", "users", "modules"), 1000
+    ("instances", "configurations", "databases", "users", "modules", "backups"), 1000
 )
 MOST = 6
 """Statements of the dearest list."""
@@ -26,6 +26,9 @@ GROWING = {
     "GET mgmt/instances": "instances",
     "GET configurations": "configurations",
     "GET modules": "modules",
+    "GET backups": "backups",
+    "GET instances/{id}/backups": "backups",
+    "GET backup_strategies": "strategies",
     "GET modules/{id}/instances": "instances",
     "GET instances/{id}/modules": "modules",
     "GET configurations/{id}/instances": "instances",
@@ -60,6 +63,10 @@ class Crowd:
             self.ids["id"] = self.ids["id"] or id
             if n:
                 self.another_module()
+            world.backup(self.ids["id"], incremental=n % 2)
+            strategy = {"swift_container": "c", "instance_id": id}
+            said = world.ask("POST", "backup_strategies", {"backup_strategy": strategy})
+            assert said.status_int == 202, said.text
             self.event(n)
             if n:
                 world.group(max_connections=50 + n)

@@ -208,6 +208,42 @@ def test_configuration_groups(world: World, osc: Openstack) -> None:
     assert osc.shown("configuration", "list") == []
 
 
+def test_backups(world: World, osc: Openstack) -> None:
+    id = world.active(name="mine")
+    words = ("nightly", "--instance", "mine", "--description", "all of it")
+    made = osc.shown("backup", "create", *words)
+    assert (made["status"], made["instance_id"]) == ("NEW", id)
+    assert "running" in osc.refused("backup", "delete", made["id"])
+    world.back_up(made["id"])
+    (row,) = osc.shown("backup", "list")
+    assert (row["Name"], row["Status"]) == ("nightly", "COMPLETED")
+    assert osc.shown("backup", "list", "--datastore", "postgresql") == []
+    (row,) = osc.shown("backup", "list", "instance", "mine")
+    assert row["ID"] == made["id"]
+    assert osc.shown("backup", "show", "nightly")["size"] == 0.5
+    more = osc.shown("backup", "create", "b", "--instance", "mine", "--incremental")
+    assert more["parent_id"] == made["id"]
+    world.back_up(more["id"])
+    words = ("--flavor", "1", "--size", "1", "--nic", "net-id=net-1")
+    words += ("--datastore", "mariadb", "--datastore-version", "10.11")
+    again = osc.shown("instance", "create", "again", *words, "--backup", "nightly")
+    assert again["status"] == "BUILD"
+    assert "being made of it" in osc.refused("backup", "delete", "nightly")
+    world.finish(again["id"])
+    osc("backup", "delete", "nightly")
+    assert {row["Status"] for row in osc.shown("backup", "list")} == {"DELETING"}
+    assert "nothing" in osc.refused("backup", "show", "nothing")
+
+
+def test_where_backups_go(osc: Openstack) -> None:
+    words = ("strategy", "create", "--swift-container", "c")
+    assert osc.shown("backup", *words)["swift_container"] == "c"
+    (row,) = osc.shown("backup", "strategy", "list")
+    assert row["Swift Container"] == "c"
+    osc("backup", "strategy", "delete")
+    assert osc.shown("backup", "strategy", "list") == []
+
+
 def test_logs(world: World, osc: Openstack) -> None:
     id = world.active()
     assert {row["Name"] for row in osc.shown("log", "list", id)} == {

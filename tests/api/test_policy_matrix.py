@@ -30,13 +30,13 @@ OPEN = READ | {"roleless": "ok"}
 NEVER = dict.fromkeys(READ, 404) | {"roleless": 403}
 CHANGED = NEVER | {"reader": 403}
 RULED = CHANGED | {"member": 403, "stranger": 403}
-"""Of what nobody has: clusters, backups."""
+"""Of what nobody has: clusters."""
 
 EXPECTED = {
     "backup:create": READ | {"reader": 403},
-    "backup:delete": CHANGED,
+    "backup:delete": WRITE,
     "backup:index": READ,
-    "backup:show": NEVER,
+    "backup:show": ONE,
     "backup_strategy:create": READ | {"reader": 403},
     "backup_strategy:delete": READ | {"reader": 403},
     "backup_strategy:index": READ,
@@ -264,6 +264,8 @@ def test_who_may(world: World, route: Route, rule: str) -> None:
             ids["id"] = world.group()
         if route.path.startswith("modules/{id}"):
             ids["id"] = world.module()
+        if route.path.startswith("backups/{id}"):
+            ids["id"] = world.backup(world.active())
         if "operations/{id}" in route.path:
             ids["id"] = world.operations(world.active())[0].id
         if "parameters/{name}" in route.path:

@@ -29,7 +29,7 @@ from trove.cloud import protocol
 from trove.cloud.memory import MemoryCloud
 from trove.datastores import protocol as engines
 from trove.db import types
-from trove.db.queries import datastores, modules
+from trove.db.queries import backups, datastores, modules
 from trove.db.session import Database
 from trove.db.tables import (
     DatastoreVersion,
@@ -41,6 +41,7 @@ from trove.db.tables import (
     Record,
 )
 from trove.flows import lent
+from trove.model.backups import BackupState
 from trove.model.states import OperationState, Task
 from trove.rpc.messages import CopyShown, ModuleOrder
 
@@ -149,7 +150,14 @@ class World:
             self.database,
             self.cloud,
             self.rung.append,
-            Settings(**{"default_datastore": "mariadb", "patience": 0.0, **settings}),
+            Settings(
+                **{
+                    "default_datastore": "mariadb",
+                    "patience": 0.0,
+                    "backup_driver": "directory",
+                    **settings,
+                }
+            ),
             guests=self.desks.guest,
         )
         conf = cfg.ConfigOpts()
@@ -243,6 +251,25 @@ class World:
         answer = self.ask("POST", "modules", {"module": body | about}, caller=caller)
         assert answer.status_int == 200, answer.text
         return typing.cast(str, answer.json["module"]["id"])
+
+    def backup(self, id: str, caller: str = "member", **about: typing.Any) -> str:
+        """The id of a new backup of an instance, which is COMPLETED."""
+        body = {"backup": {"name": "b", "instance": id, **about}}
+        answer = self.ask("POST", "backups", body, caller=caller)
+        assert answer.status_int == 202, answer.text
+        made = typing.cast(str, answer.json["backup"]["id"])
+        self.clock += 1
+        self.back_up(made)
+        return made
+
+    def back_up(self, made: str, size: int = 2**29, **columns: typing.Any) -> None:
+        """What a taskmanager and a guest would have done for a backup."""
+        about = {"size": size, "location": f"memory:{made}", "ended": self.clock}
+        with self.database.transaction() as tx:
+            row = backups.load(tx, made)
+            states = {"state": BackupState.COMPLETED, **about, **columns}
+            backups.changes(tx, made, **states)
+        self.finish(row.instance_id)
 
     def everybodys_module(self) -> None:
         """Each project may apply it, and none may change it."""

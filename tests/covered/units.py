@@ -16,7 +16,6 @@ REFUSES = {
     "GET backups/{id}": 404,
     "DELETE backups/{id}": 404,
     "POST backups": 501,
-    "POST backup_strategies": 501,
     "POST clusters": 501,
     "POST instances/{id}/action promote_to_replica_source": 501,
     "POST instances/{id}/action eject_replica_source": 501,

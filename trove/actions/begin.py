@@ -75,14 +75,14 @@ def begin(
     return begun
 
 
-def earlier(services: Services, project: str, token: Token | None) -> str | None:
-    """The object of what this token has begun: the flavor or the image of then may be
-    gone by now, so that this is asked before anything of a request is looked at."""
+def earlier(services: Services, project: str, token: Token | None) -> Begun | None:
+    """What this token has begun: the flavor or the image of then may be gone by now, so
+    that this is asked before anything of a request is looked at."""
     if token is None:
         return None
     with services.database.reading() as tx:
         found = journal.replayed(tx, project, token.key, token.hash)
-        return None if found is None else found.object_id
+        return None if found is None else Begun(found.id, found.object_id, True)
 
 
 def open(
@@ -90,20 +90,22 @@ def open(
     context: Context,
     kind: str,
     project: str,
-    instance: str,
+    id: str,
     input: dict[str, typing.Any] | None,
     token: Token | None = None,
     after: str | None = None,
+    of: str = operations.INSTANCE,
 ) -> str:
-    """An operation on an instance, and the event that says so."""
+    """An operation on an instance (``of``: on another kind of thing), and the event
+    that says so."""
     if token is not None and context.project != project:
         token = None  # a key counts within its caller's project: another may have it
     operation = journal.open(
         tx,
         kind=kind,
         project=project,
-        object_type=operations.INSTANCE,
-        object_id=instance,
+        object_type=of,
+        object_id=id,
         input=input,
         deadline=operations.DEADLINES[kind],
         request_id=context.request_id,
@@ -114,7 +116,7 @@ def open(
     )
     journal.event(
         tx,
-        instance,
+        id,
         f"{kind}.accepted",
         {"operation": operation, "user": context.user},
         context.request_id,

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from trove import errors
-from trove.actions import begin, modules, nics, offers, orders
+from trove.actions import begin, modules, nics, offers, orders, restores
 from trove.actions.begin import Begun, Token
 from trove.actions.orders import Order
 from trove.actions.services import Services
@@ -99,8 +99,10 @@ def create(
     token: Token | None = None,
 ) -> Seen:
     """Accepts a create; the same answer again for the same token."""
-    made = begin.earlier(services, owner, token)
-    if made is None:
+    earlier = begin.earlier(services, owner, token)
+    if earlier is not None:
+        made = earlier.object_id
+    else:
         made = _accepted(services, context, owner, order, token)
     with services.database.reading() as tx:
         # a replay may come when the instance is gone again
@@ -111,7 +113,8 @@ def _accepted(
     services: Services, context: Context, owner: str, order: Order, token: Token | None
 ) -> str:
     """The id of an instance that will be."""
-    _, version = _version(services, order)
+    project = None if context.is_admin else owner
+    _, version = _version(services, order, project)
     spec = registry.get(version.manager)
     orders.check_volume(order, spec, services.settings.max_volume_size)
     orders.check_accounts(order, spec)
@@ -124,13 +127,14 @@ def _accepted(
 
     def work(tx: orm.Session) -> tuple[str, str]:
         datastores.hold(tx, version.id)
+        if order.restore is not None:
+            restores.hold(tx, order, project)
         if order.configuration is not None:
             check_group(tx, order.configuration, owner, version.id)
         nics.refuse_lent(tx, order.nic)
         quotas.reserve(tx, owner, cost, dict(services.settings.quotas))
         tx.add(_row(services, tx, id, owner, order, version, flavor))
         tx.flush()
-        project = None if context.is_admin else owner
         _ask_modules(tx, id, owner, project, version, order.modules)
         input = operations.CreateInstance(
             image=image,
@@ -142,6 +146,7 @@ def _accepted(
             users=order.users,
             locality=order.locality,
             modules=order.modules,
+            restore=order.restore,
         )
         kind = operations.CREATE
         plain = input.to_dict()
@@ -151,8 +156,12 @@ def _accepted(
     return typing.cast(Begun, begun).object_id
 
 
-def _version(services: Services, order: Order) -> tuple[Datastore, DatastoreVersion]:
+def _version(
+    services: Services, order: Order, project: str | None
+) -> tuple[Datastore, DatastoreVersion]:
     with services.database.reading() as tx:
+        if order.restore is not None:
+            return restores.version(tx, order, project)
         return datastores.resolve(
             tx,
             order.datastore,
@@ -201,6 +210,7 @@ def _row(
         ram=flavor.ram,
         vcpus=flavor.vcpus,
         configuration_id=order.configuration,
+        restored_from=order.restore,
         server_number=_number(tx),
         created=moment,
         updated=moment,

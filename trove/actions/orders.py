@@ -31,6 +31,8 @@ class Order:
     users: tuple[NewUser, ...] = ()
     modules: tuple[str, ...] = ()
     deletion_protection: bool = False
+    restore: str | None = None
+    """The backup that its data come from."""
 
 
 def check_volume(order: Order, datastore: Datastore, largest: int) -> None:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The recount: what each project uses and has reserved, from the things themselves.
 
-Used: instances that came up and are not deleted. Reserved: instances whose creation is
-not over, and what volumes and servers grow by. (INV-5: the counters must say the same
-at any moment.)
+Used: instances that came up and are not deleted, and backups. Reserved: instances
+whose creation is not over, and what volumes and servers grow by. (INV-5: the counters
+must say the same at any moment.)
 """
 
 import collections
@@ -15,7 +15,7 @@ from sqlalchemy import orm
 
 from trove.db import dialects
 from trove.db.session import Database
-from trove.db.tables import Instance, Operation, Usage
+from trove.db.tables import Backup, Instance, Operation, Usage
 from trove.model import operations, quotas
 from trove.model.states import LIVE, OperationState
 
@@ -40,12 +40,18 @@ class Line:
         return said == (self.used_counted, self.reserved_counted)
 
 
-def used(tx: orm.Session, *which: sa.ColumnElement[bool]) -> Counts:
+def used(tx: orm.Session, project: str | None = None) -> Counts:
     """``(project, resource)`` -> what is used, by the rows."""
-    return _count(tx, Instance.was_active.is_(True), *which)
+    counts = _count(tx, Instance.was_active.is_(True), project)
+    kept = sa.select(Backup.project, sa.func.count()).where(
+        Backup.deleted_at.is_(None), *_of(Backup.project, project)
+    )
+    for owner, count in tx.execute(kept.group_by(Backup.project)):
+        counts[owner, quotas.BACKUPS] += count
+    return counts
 
 
-def reserved(tx: orm.Session, *which: sa.ColumnElement[bool]) -> Counts:
+def reserved(tx: orm.Session, project: str | None = None) -> Counts:
     """``(project, resource)`` -> what is reserved, by the operations."""
     coming = sa.exists().where(
         Operation.object_type == operations.INSTANCE,
@@ -53,31 +59,31 @@ def reserved(tx: orm.Session, *which: sa.ColumnElement[bool]) -> Counts:
         Operation.kind == operations.CREATE,
         Operation.state.in_([*LIVE, OperationState.STUCK]),
     )
-    counts = _count(tx, Instance.was_active.is_(False), coming, *which)
+    counts = _count(tx, sa.and_(Instance.was_active.is_(False), coming), project)
     for resource, target, has in (
         (quotas.VOLUMES, Instance.volume_target, Instance.volume_size),
         (quotas.RAM, Instance.ram_target, Instance.ram),
     ):
         growing = sa.select(Instance.project, sa.func.sum(target - has)).where(
-            target.is_not(None), Instance.deleted_at.is_(None), *which
+            target.is_not(None),
+            Instance.deleted_at.is_(None),
+            *_of(Instance.project, project),
         )
-        for project, more in tx.execute(growing.group_by(Instance.project)):
-            counts[project, resource] += int(more or 0)
+        for owner, more in tx.execute(growing.group_by(Instance.project)):
+            counts[owner, resource] += int(more or 0)
     return counts
 
 
 def lines(tx: orm.Session, project: str | None = None) -> list[Line]:
     """Every counter beside its recount; in one moment's transaction."""
     asked = sa.select(Usage)
-    mine = []
     if project is not None:
         asked = asked.where(Usage.project == project)
-        mine.append(Instance.project == project)
     usage = {
         (row.project, row.resource): row
         for row in tx.scalars(asked.execution_options(populate_existing=True))
     }
-    owned, coming = used(tx, *mine), reserved(tx, *mine)
+    owned, coming = used(tx, project), reserved(tx, project)
     found = []
     for project, resource in sorted({*usage, *owned, *coming}):
         row = usage.get((project, resource))
@@ -135,13 +141,21 @@ def differences(tx: orm.Session) -> Iterator[str]:
                 )
 
 
-def _count(tx: orm.Session, *which: sa.ColumnElement[bool]) -> Counts:
+def _count(
+    tx: orm.Session, which: sa.ColumnElement[bool], project: str | None
+) -> Counts:
     counts: Counts = collections.Counter()
-    for project, ram, volume_size in tx.execute(
+    for owner, ram, volume_size in tx.execute(
         sa.select(Instance.project, Instance.ram, Instance.volume_size).where(
-            Instance.deleted_at.is_(None), *which
+            Instance.deleted_at.is_(None), which, *_of(Instance.project, project)
         )
     ):
         for resource, amount in quotas.cost_of_instance(ram, volume_size).items():
-            counts[project, resource] += amount
+            counts[owner, resource] += amount
     return counts
+
+
+def _of(
+    column: orm.InstrumentedAttribute[str], project: str | None
+) -> list[sa.ColumnElement[bool]]:
+    return [] if project is None else [column == project]

@@ -40,6 +40,10 @@ class Settings:
     """The logs that others than administrators see."""
     module_types: frozenset[str] = frozenset({"ping"})
     """The types of modules that guests have drivers for."""
+    backup_driver: str | None = None
+    """The store of backups; None: none is set up, and none are made."""
+    backup_container: str = "database_backups"
+    """Where backups go that nobody has a word for."""
     interface: str = "public"
     """Which of the catalogue's addresses of the object store is used."""
     guests_object_store: str | None = None

@@ -25,7 +25,10 @@ LOG = logging.getLogger(__name__)
 
 Columns = Mapping[str, typing.Any]
 
-IN_USE = "Datastore version {id} is in use by an instance or a configuration group."
+IN_USE = (
+    "Datastore version {id} is in use by an instance, a configuration group, a module "
+    "or a backup."
+)
 
 
 def page(services: Services) -> list[Version]:

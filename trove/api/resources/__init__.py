@@ -20,6 +20,7 @@ from trove.api.resources import (
     quotas,
     root,
     ssl,
+    strategies,
     users,
     versions,
 )
@@ -42,6 +43,7 @@ RESOURCES = (
     *parameters.RESOURCES,
     *modules.RESOURCES,
     *backups.RESOURCES,
+    *strategies.RESOURCES,
     *clusters.RESOURCES,
     *flavors.RESOURCES,
     *limits.RESOURCES,

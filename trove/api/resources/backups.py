@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Backups and where they go, of which there are none yet: truthful answers.
+"""Backups, and where they go (contract, section 9)."""
 
-The lists are empty, so that a client's form can be filled in; what would make one is
-refused with a sentence (contract, section 9).
-"""
-
+import dataclasses
 import typing
 
 from trove import errors
-from trove.actions import instances
-from trove.api import schemas
+from trove.actions import backups
+from trove.actions.backups import Order
+from trove.actions.begin import Token
+from trove.actions.flavors import id_of
+from trove.api import paging, schemas
+from trove.api.dates import shown
+from trove.api.queries import PAGING, TRUTH, WORD, Query
 from trove.api.resource import MEMBER, Ask, Op, Plain, Resource
-from trove.api.resources.instances import as_it_is
+from trove.api.resources.instanceviews import GIGABYTE
 
 TEXT: Plain = {"type": ["string", "null"], "maxLength": 255}
 CREATE: Plain = {
@@ -28,73 +30,159 @@ CREATE: Plain = {
         "restore_from": {"type": ["object", "null"]},
     },
 }
-STRATEGY: Plain = {
-    "type": "object",
-    "required": ["swift_container"],
-    "properties": {"swift_container": TEXT, "instance_id": TEXT},
-}
+
+INSTANCE = Query("instance_id", "Only those of this instance.", WORD)
+DATASTORE = Query("datastore", "Only those of this datastore, by name or id.", WORD)
+PROJECT = Query("project_id", "Those of this project; for administrators.", WORD)
+ALL = Query("all_projects", "Those of every project; for administrators.", TRUTH)
 
 
-def page(ask: Ask) -> list[Plain]:
-    return []
+def page(ask: Ask) -> paging.Page:
+    wanted = paging.wanted(ask.query, ask.services.settings.page_size("backups"))
+    found = backups.page(
+        ask.services,
+        wanted.limit,
+        wanted.marker,
+        project=_whose(ask),
+        instance=ask.query.get("instance_id"),
+        datastore=ask.query.get("datastore"),
+    )
+    return paging.Page(*found)
 
 
-def of_instance(ask: Ask) -> list[Plain]:
-    """Raises ``NotFound`` for an instance that is not the caller's."""
-    instances.known(ask.services, ask.ids["id"], ask.project)
-    return []
+def _whose(ask: Ask) -> str | None:
+    """The project whose backups are listed; None: everybody's."""
+    every = _truth(ask.query.get("all_projects"))
+    asked = ask.query.get("project_id")
+    if (every or asked) and not ask.context.is_admin:
+        raise errors.Forbidden(what="list the backups of other projects")
+    return asked or (None if every else ask.owner)
 
 
-def create(ask: Ask) -> typing.NoReturn:
-    raise errors.Unsupported("Backups are not supported yet.")
+def _truth(text: str | None) -> bool:
+    return (text or "").lower() in ("1", "true", "yes")
 
 
-def one(ask: Ask) -> typing.NoReturn:
-    raise errors.BackupNotFound(id=ask.ids["id"])
+def of_instance(ask: Ask) -> paging.Page:
+    wanted = paging.wanted(ask.query, ask.services.settings.page_size("backups"))
+    found = backups.of_instance(
+        ask.services, ask.ids["id"], ask.project, wanted.limit, wanted.marker
+    )
+    return paging.Page(*found)
 
 
-def forget(ask: Ask) -> None:
-    """There is none to be taken away: that is what was asked for."""
+def show(ask: Ask) -> typing.Any:
+    return backups.show(ask.services, ask.ids["id"], ask.project)
 
 
-def _op(
-    method: str, path: str, do: typing.Any, rule: str, said: str, **about: typing.Any
-) -> Op:
-    return Op(method, path, do, rule, said=said, **about)
+def create(ask: Ask) -> typing.Any:
+    order = _order(ask.body["backup"])
+    token = None
+    if ask.key is not None:
+        # by what is meant: XML has no numbers, so its body says "1" where JSON says 1
+        token = Token(ask.key, [ask.links.path, dataclasses.asdict(order)])
+    return backups.create(ask.services, ask.context, ask.project, order, token)
 
 
-_LIST: Plain = {"view": as_it_is, "many": True}
-_MAKE: Plain = {"view": as_it_is, "who": MEMBER, "status": 202}
+def _order(body: Plain) -> Order:
+    if body.get("restore_from"):
+        raise errors.Unsupported(
+            "A backup that was made elsewhere cannot be registered: nothing is read "
+            "from a place that a request names."
+        )
+    if not body.get("instance"):
+        raise errors.Invalid("A backup needs the instance that it is of.")
+    return Order(
+        name=body["name"],
+        instance=id_of(body["instance"]),
+        description=body.get("description"),
+        parent=body.get("parent_id"),
+        incremental=bool(body.get("incremental")),
+        container=body.get("swift_container"),
+        driver=body.get("storage_driver"),
+    )
+
+
+def delete(ask: Ask) -> None:
+    backups.delete(ask.services, ask.context, ask.ids["id"], ask.project)
+
+
+def view(ask: Ask, found: typing.Any) -> Plain:
+    """``size`` in GiB, and ``locationRef``, are null until it is whole."""
+    row = found.row
+    said: Plain = {
+        "id": row.id,
+        "name": row.name,
+        "description": row.description,
+        "locationRef": row.location,
+        "instance_id": row.instance_id,
+        "parent_id": row.parent_id,
+        "project_id": row.project,
+        "created": shown(row.created),
+        "updated": shown(row.updated),
+        "size": _size(row.size),
+        "status": row.state,
+        "storage_driver": row.driver,
+    }
+    if found.version is not None:
+        said["datastore"] = {
+            "type": found.datastore,
+            "version": found.version,
+            "version_id": row.version_id,
+        }
+    if row.fault:
+        said["fault"] = {"message": row.fault, "created": shown(row.updated)}
+    return said
+
+
+def _size(bytes: int | None) -> float | None:
+    """What is not empty is never 0.0."""
+    if bytes is None:
+        return None
+    return max(0.001, round(bytes / GIGABYTE, 3)) if bytes else 0.0
+
+
+_LIST: Plain = {"view": view, "many": True}
 
 RESOURCES = (
     Resource(
         "backup",
         "backups",
         (
-            _op("GET", "", page, "backup:index", "List backups: none.", **_LIST),
-            _op(
+            Op(
+                "GET",
+                "",
+                page,
+                "backup:index",
+                said="List backups.",
+                queries=(*PAGING, INSTANCE, DATASTORE, PROJECT, ALL),
+                **_LIST,
+            ),
+            Op(
                 "POST",
                 "",
                 create,
                 "backup:create",
-                "Make a backup: 501, there are none yet.",
+                said="Make a backup of an instance, a full one or an increment.",
                 body=CREATE,
-                **_MAKE,
+                view=view,
+                who=MEMBER,
+                status=202,
             ),
-            _op(
+            Op(
                 "GET",
                 "{id}",
-                one,
+                show,
                 "backup:show",
-                "Show a backup: 404.",
-                view=as_it_is,
+                said="Show a backup.",
+                view=view,
             ),
-            _op(
+            Op(
                 "DELETE",
                 "{id}",
-                one,
+                delete,
                 "backup:delete",
-                "Delete a backup: 404.",
+                said="Delete a backup, and before it all that stands on it.",
                 who=MEMBER,
                 status=202,
             ),
@@ -104,47 +192,16 @@ RESOURCES = (
         "backup",
         "backups",
         (
-            _op(
+            Op(
                 "GET",
                 "",
                 of_instance,
                 "instance:backups",
-                "List an instance's backups: none.",
+                said="List an instance's backups.",
+                queries=PAGING,
                 **_LIST,
             ),
         ),
         path="instances/{id}/backups",
-    ),
-    Resource(
-        "backup_strategy",
-        "backup_strategies",
-        (
-            _op(
-                "GET",
-                "",
-                page,
-                "backup_strategy:index",
-                "List where backups go: nowhere.",
-                **_LIST,
-            ),
-            _op(
-                "POST",
-                "",
-                create,
-                "backup_strategy:create",
-                "Say where backups go: 501, there are none yet.",
-                body=STRATEGY,
-                **_MAKE,
-            ),
-            _op(
-                "DELETE",
-                "",
-                forget,
-                "backup_strategy:delete",
-                "Forget where backups go; there is nothing to forget.",
-                who=MEMBER,
-                status=202,
-            ),
-        ),
     ),
 )

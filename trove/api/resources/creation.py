@@ -78,10 +78,7 @@ INHERITED = (
 )
 """What a replica has from its source, so that a create must not say it."""
 
-LATER = {
-    "replica_of": "Creating a replica",
-    "restorePoint": "Restoring a backup",
-}
+LATER = {"replica_of": "Creating a replica"}
 
 
 def order(body: Plain) -> Order:
@@ -114,6 +111,9 @@ def order(body: Plain) -> Order:
         modules=tuple(each["id"] for each in body.get("modules") or ()),
         users=tuple(new_user(each) for each in body.get("users") or ()),
         deletion_protection=bool(body.get("deletion_protection")),
+        restore=id_of(body["restorePoint"]["backupRef"])
+        if body.get("restorePoint")
+        else None,
     )
 
 

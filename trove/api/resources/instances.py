@@ -84,8 +84,9 @@ def create(ask: Ask) -> typing.Any:
     order = creation.order(ask.body["instance"])
     # by what is meant: XML has no numbers, so its body says "1" where JSON says 1
     meant = dataclasses.asdict(order)
-    if not order.deletion_protection:
-        del meant["deletion_protection"]  # as keys of before this had it
+    for late in ("deletion_protection", "restore"):
+        if not meant[late]:
+            del meant[late]  # as keys of before there was such a thing had it
     said = [ask.links.path, meant]
     token = None if ask.key is None else Token(ask.key, said)
     order = dataclasses.replace(order, nic=nics.allowed(ask.networks, order.nic))

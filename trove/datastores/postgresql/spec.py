@@ -44,7 +44,7 @@ DATASTORE = Datastore(
     port=5432,
     user="postgres",
     data="/srv/postgresql",
-    can=Can(),
+    can=Can(back_up=True),
     naming=NAMING,
     agent="trove.datastores.postgresql.agent",
     parameters=parameters(__package__),

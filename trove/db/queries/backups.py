@@ -18,16 +18,17 @@ from trove.model import backups as model
 from trove.model.backups import BackupState, Link
 from trove.model.states import Task
 
-BACKUPS = typing.cast(sa.Table, Backup.__table__)
+Named = sa.Select[Backup, str | None, str | None]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Shown:
-    """A backup, and the datastore and version that it is of."""
+    """A backup, and the names of the datastore and version that it is of, as long as
+    there is such a version."""
 
     row: Backup
-    datastore: str
-    version: str
+    datastore: str | None
+    version: str | None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,15 +56,30 @@ def load(tx: orm.Session, id: str, project: str | None = None) -> Backup:
     return row
 
 
-def shown(tx: orm.Session, id: str, project: str | None = None) -> Shown:
-    """One of them, with the names of what it is of."""
-    row = load(tx, id, project)
-    found = tx.execute(_named().where(Backup.id == row.id)).one()
-    return Shown(*found)
+def shown(
+    tx: orm.Session, id: str, project: str | None = None, *, deleted: bool = False
+) -> Shown:
+    """One of them, with the names of what it is of; ``deleted``: even if it is."""
+    statement = _named().where(Backup.id == id)
+    if not deleted:
+        statement = statement.where(Backup.deleted_at.is_(None))
+    if project is not None:
+        statement = statement.where(Backup.project == project)
+    found = _shown(tx, statement)
+    if not found:
+        raise errors.BackupNotFound(id=id)
+    return found[0]
+
+
+def made_by(tx: orm.Session, operation: str) -> str:
+    """What an operation makes, or has made: gone or not."""
+    return tx.scalars(
+        sa.select(Backup.id).where(Backup.operation_id == operation)
+    ).one()
 
 
 def page(tx: orm.Session, wanted: Wanted, limit: int, offset: int = 0) -> list[Shown]:
-    """Newest first. Two statements at the most, however many there are."""
+    """Last changed first. One statement, however many there are."""
     statement = _named().where(Backup.deleted_at.is_(None))
     if wanted.project is not None:
         statement = statement.where(Backup.project == wanted.project)
@@ -74,30 +90,40 @@ def page(tx: orm.Session, wanted: Wanted, limit: int, offset: int = 0) -> list[S
         statement = statement.where(
             sa.or_(Datastore.name == said, Datastore.id == said)
         )
-    statement = statement.order_by(Backup.created.desc(), Backup.id)
-    return [Shown(*row) for row in tx.execute(statement.limit(limit).offset(offset))]
+    statement = statement.order_by(Backup.updated.desc(), Backup.id)
+    return _shown(tx, statement.limit(limit).offset(offset))
 
 
-def _named() -> sa.Select[tuple[Backup, str, str]]:
+def _named() -> Named:
     return (
         sa.select(Backup, Datastore.name, DatastoreVersion.name)
-        .join(DatastoreVersion, DatastoreVersion.id == Backup.version_id)
-        .join(Datastore, Datastore.id == DatastoreVersion.datastore_id)
+        .outerjoin(DatastoreVersion, DatastoreVersion.id == Backup.version_id)
+        .outerjoin(Datastore, Datastore.id == DatastoreVersion.datastore_id)
     )
+
+
+def _shown(tx: orm.Session, statement: Named) -> list[Shown]:
+    return [
+        Shown(row, datastore, version)
+        for row, datastore, version in tx.execute(statement)
+    ]
+
+
+def link(row: Backup) -> Link:
+    """A backup, as far as a chain knows it."""
+    ended = row.created if row.ended is None else row.ended
+    return Link(row.id, row.parent_id, BackupState(row.state), ended)
 
 
 def links(tx: orm.Session, instance: str) -> list[Link]:
     """All living ones of an instance, as far as chains know them."""
-    columns = (Backup.id, Backup.parent_id, Backup.state, Backup.ended, Backup.created)
-    found = tx.execute(
-        sa.select(*columns).where(
-            Backup.instance_id == instance, Backup.deleted_at.is_(None)
-        )
+    return [link(row) for row in tx.scalars(_of(instance))]
+
+
+def _of(instance: str) -> sa.Select[Backup]:
+    return sa.select(Backup).where(
+        Backup.instance_id == instance, Backup.deleted_at.is_(None)
     )
-    return [
-        Link(id, parent, BackupState(state), created if ended is None else ended)
-        for id, parent, state, ended, created in found
-    ]
 
 
 def chain(tx: orm.Session, id: str) -> list[Backup]:
@@ -133,6 +159,13 @@ def hold(tx: orm.Session, ids: typing.Sequence[str]) -> list[Backup]:
         .execution_options(populate_existing=True)
     )
     return list(tx.scalars(statement))
+
+
+def hold_all(tx: orm.Session, instance: str) -> list[Backup]:
+    """The living ones of an instance, which nobody else changes until the end; nor does
+    an increment come to stand on one of them, for who makes it holds them too."""
+    statement = _of(instance).order_by(Backup.id).with_for_update()
+    return list(tx.scalars(statement.execution_options(populate_existing=True)))
 
 
 def move(

@@ -14,6 +14,7 @@ from sqlalchemy import orm
 from trove import errors
 from trove.db.session import now
 from trove.db.tables import (
+    Backup,
     Configuration,
     Datastore,
     DatastoreVersion,
@@ -202,10 +203,11 @@ def hold(tx: orm.Session, version_id: str) -> None:
 
 
 def in_use(tx: orm.Session, version_id: str) -> bool:
-    """Whether what is not deleted has this version: an instance, a group, a module."""
+    """Whether what is not deleted has this version: an instance, a group, a module, or
+    a backup, which no other version restores."""
     had = [
         sa.exists().where(table.version_id == version_id, table.deleted_at.is_(None))
-        for table in (Instance, Configuration, Module)
+        for table in (Instance, Configuration, Module, Backup)
     ]
     return bool(tx.scalar(sa.select(sa.or_(*had))))
 

@@ -25,6 +25,7 @@ class Backup(Record):
         sa.Index("ix_backups_project_deleted_id", "project", "deleted_at", "id"),
         sa.Index("ix_backups_instance_id", "instance_id"),
         sa.Index("ix_backups_parent_id", "parent_id"),
+        sa.Index("ix_backups_operation_id", "operation_id"),
         TABLE,
     )
 
@@ -38,6 +39,8 @@ class Backup(Record):
     """What an increment stands on; None: it is a full one."""
     version_id: orm.Mapped[Id]
     """The datastore version that the instance had."""
+    operation_id: orm.Mapped[str | None] = orm.mapped_column(sa.String(36))
+    """What makes it: by it a request that comes again finds what it has made."""
     state: orm.Mapped[Word]
     """A ``model.backups.BackupState``."""
     driver: orm.Mapped[Word]

@@ -1,0 +1,287 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Backups: made of an instance, looked at, taken away with all that stands on them.
+
+Contract, section 9. Whoever acts for a user passes ``project``: another's backup is not
+found (S7, S26). A backup is of the project that its instance is of.
+"""
+
+import dataclasses
+import typing
+import uuid
+
+from sqlalchemy import orm
+
+from trove import errors
+from trove.actions import begin
+from trove.actions.begin import Begun, Token
+from trove.actions.instances import refuse_unable
+from trove.actions.services import Services
+from trove.actions.strategies import check_container
+from trove.context import Context
+from trove.datastores import registry
+from trove.datastores.spec import Datastore
+from trove.db.queries import backups, instances, quotas, strategies
+from trove.db.queries.backups import Shown, Wanted
+from trove.db.queries.instances import Version
+from trove.db.session import now
+from trove.db.tables import Backup, Instance
+from trove.model import backups as model
+from trove.model import operations
+from trove.model import quotas as costs
+from trove.model.backups import BackupState
+from trove.model.states import Task
+from trove.workflow import journal
+
+DIGITS = 9
+"""Of an offset: a longer one is no page that anybody has seen."""
+ONE = {costs.BACKUPS: 1}
+WHICHEVER = "swift"
+"""The store that clients say when nobody has asked them for one."""
+SNAPSHOTS = "cinder"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Order:
+    """A backup that is asked for. ``incremental`` without a ``parent``: of the newest
+    one there is."""
+
+    name: str
+    instance: str
+    description: str | None = None
+    parent: str | None = None
+    incremental: bool = False
+    container: str | None = None
+    driver: str | None = None
+
+
+# -- looking ------------------------------------------------------------------------
+
+
+def show(services: Services, id: str, project: str | None) -> Shown:
+    """One, with the names of what it is of."""
+    with services.database.reading() as tx:
+        return backups.shown(tx, id, project)
+
+
+def page(
+    services: Services,
+    limit: int,
+    marker: str | None,
+    *,
+    project: str | None,
+    instance: str | None = None,
+    datastore: str | None = None,
+) -> tuple[list[Shown], str | None]:
+    """Last changed first. A marker is an offset; so is the answer's, of the next."""
+    offset = _offset(marker)
+    wanted = Wanted(project, instance, datastore)
+    with services.database.reading() as tx:
+        found = backups.page(tx, wanted, limit + 1, offset)
+    return found[:limit], str(offset + limit) if len(found) > limit else None
+
+
+def of_instance(
+    services: Services, id: str, project: str | None, limit: int, marker: str | None
+) -> tuple[list[Shown], str | None]:
+    """A page of those of an instance that the caller has."""
+    with services.database.reading() as tx:
+        instances.load(tx, id, project)
+    return page(services, limit, marker, project=project, instance=id)
+
+
+def _offset(marker: str | None) -> int:
+    if marker is None:
+        return 0
+    if not (marker.isascii() and marker.isdigit()) or len(marker) > DIGITS:
+        raise errors.Invalid("The marker must be a number of backups to leave out.")
+    return int(marker)
+
+
+# -- create -------------------------------------------------------------------------
+
+
+def create(
+    services: Services,
+    context: Context,
+    project: str | None,
+    order: Order,
+    token: Token | None = None,
+) -> Shown:
+    """NONE -> BACKING_UP; the same answer again for the same token."""
+    begun = begin.earlier(services, context.project or "", token)
+    if begun is None:
+        begun = _accepted(services, context, project, order, token)
+    with services.database.reading() as tx:
+        made = backups.made_by(tx, begun.operation)
+        # a replay may come when the backup is gone again
+        return backups.shown(tx, made, deleted=True)
+
+
+def _accepted(
+    services: Services,
+    context: Context,
+    project: str | None,
+    order: Order,
+    token: Token | None,
+) -> Begun:
+    driver = _driver(services, order.driver)
+    if order.container is not None:
+        check_container(order.container)
+
+    def work(tx: orm.Session) -> tuple[str, str]:
+        seen = instances.seen(tx, order.instance, project)
+        row = seen.instance
+        spec = registry.get(typing.cast(Version, seen.version).manager)
+        if not spec.can.back_up:
+            raise errors.NotSupported(datastore=spec.name, what="backups")
+        refuse_unable(services, seen)
+        if backups.running(tx, row.id) is not None:
+            raise errors.InstanceBusy(instance=row.id, task="BACKUP")
+        parent = _parent(tx, spec, row, order)
+        quotas.reserve(tx, row.project, ONE, dict(services.settings.quotas))
+        quotas.settle(tx, row.project, ONE)
+        instances.move(tx, row.id, Task.BACKING_UP)
+        made = _row(services, tx, row, order, driver, parent)
+        input = operations.BackUp(backup=made.id).to_dict()
+        kind = operations.BACK_UP
+        made.operation_id = begin.open(
+            tx, context, kind, row.project, row.id, input, token
+        )
+        tx.add(made)
+        return made.operation_id, row.id
+
+    begun = begin.begin(services, context, context.project or "", token, work)
+    return typing.cast(Begun, begun)
+
+
+def _driver(services: Services, asked: str | None) -> str:
+    """The store of this deployment; raises for another."""
+    driver = services.settings.backup_driver
+    if driver is None:
+        raise errors.Unsupported(
+            "Backups are not set up here: the operator has named no store for them."
+        )
+    if asked == SNAPSHOTS:
+        raise errors.Unsupported(
+            "Backups are made by the database's own tool, not of a volume's snapshot: "
+            "leave the storage_driver out."
+        )
+    if asked not in (None, driver, WHICHEVER):
+        raise errors.Invalid(f"The storage_driver must be {driver}, or be left out.")
+    return driver
+
+
+def _row(
+    services: Services,
+    tx: orm.Session,
+    instance: Instance,
+    order: Order,
+    driver: str,
+    parent: str | None,
+) -> Backup:
+    container = order.container or strategies.container(
+        tx, instance.project, instance.id
+    )
+    moment = now(tx)
+    return Backup(
+        id=str(uuid.uuid4()),
+        project=instance.project,
+        name=order.name,
+        description=order.description or None,
+        instance_id=instance.id,
+        parent_id=parent,
+        version_id=instance.version_id,
+        state=BackupState.NEW,
+        driver=driver,
+        container=container or services.settings.backup_container,
+        created=moment,
+        updated=moment,
+    )
+
+
+def _parent(
+    tx: orm.Session, spec: Datastore, row: Instance, order: Order
+) -> str | None:
+    """What it will stand on, held; None: it is a full one."""
+    if order.parent is None and not order.incremental:
+        return None
+    if not spec.can.back_up_incrementally:
+        if order.parent is None:
+            return None
+        raise errors.NotSupported(datastore=spec.name, what="incremental backups")
+    held = backups.hold_all(tx, row.id)
+    if order.parent is None:
+        return _newest(held, row)
+    chosen = backups.load(tx, order.parent, row.project)
+    if chosen.instance_id != row.id:
+        raise errors.Invalid(f"Backup {chosen.id} is of another instance.")
+    if chosen.version_id != row.version_id:
+        raise errors.Invalid(
+            f"Backup {chosen.id} is of the version that the instance had before: its "
+            "next one must be full."
+        )
+    return model.parent(map(backups.link, held), chosen.id).id
+
+
+def _newest(held: list[Backup], row: Instance) -> str | None:
+    """The last one that an increment may stand on.
+
+    None when its chain is as long as one may be: an older one would do, and each
+    increment of it would be larger than the one before.
+    """
+    links = [backups.link(each) for each in held]
+    of_now = {each.id for each in held if each.version_id == row.version_id}
+    newest = sorted(links, key=lambda link: (link.ended, link.id), reverse=True)
+    for link in newest:
+        if link.id in of_now and link.state == BackupState.COMPLETED:
+            try:
+                return model.parent(links, link.id).id
+            except model.TooLong:
+                return None
+            except (model.NotWhole, model.NoChain):
+                continue
+    return None
+
+
+# -- delete -------------------------------------------------------------------------
+
+
+def delete(services: Services, context: Context, id: str, project: str | None) -> None:
+    """It goes, and before it all that stands on it. Twice is once."""
+
+    def work(tx: orm.Session) -> tuple[str, str] | None:
+        row = backups.load(tx, id, project)
+        held = {each.id: each for each in backups.hold_all(tx, row.instance_id)}
+        if id not in held:
+            raise errors.BackupNotFound(id=id)
+        if row.state == BackupState.DELETING:
+            return None
+        ids = backups.below(tx, row)
+        _refuse(tx, id, [held[each] for each in ids])
+        for each in ids:
+            state = BackupState(held[each].state)
+            backups.move(tx, each, BackupState.DELETING, [state])
+        kind, input = operations.DELETE_BACKUP, operations.DeleteBackup(tuple(ids))
+        plain = input.to_dict()
+        opened = begin.open(
+            tx, context, kind, row.project, id, plain, of=operations.BACKUP
+        )
+        return opened, id
+
+    begin.begin(services, context, context.project or "", None, work)
+
+
+def _refuse(tx: orm.Session, id: str, rows: list[Backup]) -> None:
+    """Raises ``BackupBusy`` when one of these cannot go now."""
+    ids = [row.id for row in rows]
+    for row in rows:
+        which = "it" if row.id == id else f"{row.id}, which stands on it,"
+        if row.state in model.RUNNING:
+            raise errors.BackupBusy(id=id, why=f"{which} is running")
+        if row.state == BackupState.DELETING:
+            raise errors.BackupBusy(id=id, why=f"{which} is being deleted")
+    made = backups.restoring(tx, ids)
+    if made is not None:
+        raise errors.BackupBusy(id=id, why=f"instance {made} is being made of it")
+    if journal.live(tx, operations.BACKUP, id) is not None:
+        raise errors.BackupBusy(id=id, why="its last delete is not over")
