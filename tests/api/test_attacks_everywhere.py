@@ -21,7 +21,7 @@ from tests.api.world import OTHER, World
 from tests.covered.units import UNITS, Unit
 from trove.api.resource import ADMIN
 from trove.datastores import protocol as engines
-from trove.db.tables import Configuration, Instance, Module
+from trove.db.tables import Backup, Configuration, Instance, Module
 
 Any = typing.Any
 
@@ -270,6 +270,7 @@ def _spoilt(world: World) -> dict[str, str]:
     assert world.ask("POST", f"instances/{id}/modules", body).status_int == 200
     world.finish(id)
     world.applied(id, module, SAID)
+    backup = world.backup(id)
     accounts = world.desks.accounts[id]
     accounts.create_databases([engines.Database(WRITTEN)])
     accounts.create_accounts([engines.Account(WRITTEN, "%", (WRITTEN,), "p")])
@@ -278,6 +279,7 @@ def _spoilt(world: World) -> dict[str, str]:
             (Instance, ("name", "fault")),
             (Configuration, ("name", "description")),
             (Module, ("name", "description")),
+            (Backup, ("name", "description", "location", "fault")),
         ):
             tx.execute(sa.update(table).values(dict.fromkeys(names, SAID)))
     world.change(id, fault_at=world.clock)
@@ -285,6 +287,7 @@ def _spoilt(world: World) -> dict[str, str]:
         "instances": id,
         "configurations": group,
         "modules": module,
+        "backups": backup,
         "operations": world.operations(id)[0].id,
     }
 
@@ -318,5 +321,7 @@ def test_no_view_lets_a_text_be_more_than_text(world: World) -> None:
         "GET configurations/{id}",
         "GET modules/{id}",
         "GET modules/{id}/instances",
+        "GET backups",
+        "GET backups/{id}",
         "GET mgmt/instances",
     } <= shown

@@ -366,6 +366,17 @@ def test_pages_lead_through_all(world: World) -> None:
     assert world.ask("GET", "backups?limit=2&marker=99").json == {"backups": []}
 
 
+def test_where_backups_go_in_xml(world: World) -> None:
+    """As it came in: an element of this name, with attributes."""
+    strategy = {"backup_strategy": {"swift_container": "c"}}
+    made = world.ask("POST", "backup_strategies", strategy, xml=True)
+    listed = world.ask("GET", "backup_strategies", xml=True)
+    for answer in (made, listed):
+        assert (
+            "<backup_strategy " in answer.text and 'swift_container="c"' in answer.text
+        )
+
+
 @pytest.mark.parametrize("size, said", [(0, 0.0), (1, 0.001), (2**29, 0.5)])
 def test_a_size_is_in_gigabytes(world: World, size: int, said: float) -> None:
     made = world.backup(world.active())

@@ -68,7 +68,10 @@ def _path(world: World, unit: Unit, tmp_path: pathlib.Path) -> str:
 def _asked(world: World, unit: Unit, path: str, xml: bool) -> Any:
     who = unit.action.who if unit.action else unit.route.op.who
     caller = "admin" if who == ADMIN else "member"
-    return world.ask(unit.route.op.method, path, _body(unit), caller=caller, xml=xml)
+    body = _body(unit)
+    if unit.name == "POST backups":
+        body = {"backup": {**body["backup"], "instance": world.active()}}
+    return world.ask(unit.route.op.method, path, body, caller=caller, xml=xml)
 
 
 def _leaves(value: Any) -> collections.Counter[str]:

@@ -413,13 +413,14 @@ def _local(tag: str) -> str:
     return tag.rpartition("}")[2]
 
 
+SINGULARS = {"addresses": "address", "backup_strategies": "backup_strategy"}
 LISTS = {"ip", "instances", "versions", "users", "databases", "addresses", "limits"}
 
 
 def _take(element: etree.Element) -> typing.Any:
     name = _local(element.tag)
     children = list(element)
-    one = {"addresses": "address"}.get(name, name[:-1])
+    one = SINGULARS.get(name, name[:-1])
     tags = {_local(child.tag) for child in children}
     if name in LISTS or (children and not element.attrib and tags <= {one, "item"}):
         return [

@@ -48,7 +48,11 @@ ATTRIBUTES: dict[str, frozenset[str]] = {
 }
 """The elements with a fixed list; of any other, every scalar is an attribute."""
 
-SINGULARS = {"addresses": "address", "datastore-versions": "version"}
+SINGULARS = {
+    "addresses": "address",
+    "backup_strategies": "backup_strategy",
+    "datastore-versions": "version",
+}
 """Plurals that do not just end in s."""
 
 SCALARS = ("boolean", "integer", "number", "string")
