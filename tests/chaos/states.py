@@ -116,6 +116,7 @@ class State:
     keeps_sizes: bool = False
     said: dict[str, dict[str, typing.Any]] = dataclasses.field(default_factory=dict)
     objects: dict[str, bytes] = dataclasses.field(default_factory=dict)
+    instance: str = ""
 
     def key(self) -> bytes:
         """The same for states that nobody could tell apart by what comes next."""
@@ -230,6 +231,7 @@ def take(world: World, later: float = 0.0) -> State:
         world.cloud.world.keeps_sizes,
         dict(world.guests.savers.said),
         world.store.taken(),
+        world.instance,
     )
 
 
@@ -268,6 +270,7 @@ def put_back(world: World, state: State) -> None:
     world.cloud.world.keeps_sizes = state.keeps_sizes
     world.guests.savers.said = dict(state.said)
     world.store.put_back(state.objects)
+    world.instance = state.instance
     raw = world.database.engine.raw_connection()
     cursor = raw.cursor()
     cursor.execute("BEGIN IMMEDIATE")

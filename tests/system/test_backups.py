@@ -26,7 +26,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         found = [
             each
             for each in builds.params(metafunc.config)
-            if registry.get(each.values[0]).can.backups
+            if registry.get(each.values[0]).can.back_up
         ]
         metafunc.parametrize(("datastore", "name"), found)
 
@@ -116,7 +116,7 @@ def test_a_chain_comes_back_row_by_row_and_goes(
         source.fill()
         links.append(source.back_up(incremental=int(number > 0)))
         hashes.append(source.hash(source.id))
-    chained = registry.get(datastore).can.increments
+    chained = registry.get(datastore).can.back_up_incrementally
     assert [link["parent_id"] for link in links] == [
         None,
         links[0]["id"] if chained else None,

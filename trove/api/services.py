@@ -34,6 +34,8 @@ def settings(conf: cfg.ConfigOpts) -> Settings:
         quotas=quota.defaults(conf),
         exposed_logs=frozenset(group.exposed_logs),
         module_types=frozenset(group.module_types),
+        backup_driver=conf.backup.driver or None,
+        backup_container=conf.backup.container,
         interface=group.object_store_interface,
         guests_object_store=group.guests_object_store,
         key_manager_interface=group.key_manager_interface,

@@ -25,9 +25,10 @@ from trove.guestagent.desk import (
 from trove.guestagent.grants import Grants
 from trove.rpc import codec
 from trove.rpc.messages import BackupLink, BackupOrder, RestoreOrder
-from trove.storage import manifest
-from trove.storage.manifest import Part
 from trove.storage.vault.protocol import LIST
+
+if typing.TYPE_CHECKING:
+    from trove.storage.manifest import Part
 
 DATA = "data"
 """The directory of an engine on its volume."""
@@ -64,7 +65,8 @@ class Told:
 
 def back_up(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
     """The data of a database that goes on serving, as encrypted parts in a store."""
-    from trove.guestagent import backups  # only here: it stays out of the agent
+    from trove.guestagent import backups  # only here: they stay out of the agent
+    from trove.storage import manifest
 
     order: BackupOrder = codec.decode(BackupOrder, arguments["order"], "order")
     must_be_prepared(desk)
@@ -138,8 +140,10 @@ class Fetched:
         self._lock = threading.Lock()
         self._done = 0
 
-    def parts(self, number: int, link: BackupLink) -> tuple[Part, ...]:
+    def parts(self, number: int, link: BackupLink) -> "tuple[Part, ...]":
         """What a link's manifest names."""
+        from trove.storage import manifest
+
         said = self._at.get(LIST + number, link.size)
         found = manifest.parts_in(said, link.sha256)
         self._told.size += sum(part.size for part in found)

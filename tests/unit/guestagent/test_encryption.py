@@ -7,8 +7,8 @@ from cryptography.hazmat.primitives import hashes
 from tests.pkcs12 import Authority
 from trove import errors
 from trove.guestagent import brought, deeds, encryption, files, identity, state
-from trove.guestagent.desk import Desk
 from trove.guestagent.brought import Pair
+from trove.guestagent.desk import Desk
 from trove.rpc import codec, sealing
 from trove.rpc.messages import TlsOrder
 
