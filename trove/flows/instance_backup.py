@@ -253,7 +253,7 @@ FLOW = Flow(
     operations.BACK_UP,
     (
         Step(make_place, undo=remove_place, within=minutes(30)),
-        Step(save_data, within=operations.DEADLINES[operations.BACK_UP]),
+        Step(save_data, within=minutes(40 * 60)),
         Step(count_parts, within=minutes(6 * 60)),
         Step(settle),
     ),
