@@ -150,7 +150,10 @@ class Savers:
     def _allowed(self, job: str, sealed: Sealed) -> None:
         if not self.goes_on(job):
             return
-        requests = _requests(sealing.unseal(self._private, sealed.text))
+        secret = sealing.unseal(self._private, sealed.text)
+        if secret.get("over"):
+            return
+        requests = _requests(secret)
         if LIST in requests:
             parts = [Part.of(data) for data in PARTS]
             if self.lies != "no list":

@@ -168,6 +168,8 @@ def test_whoever_dies_the_backup_is_whole(deployment: Deployment, demo: User) ->
     ).strip()
     deployment.inside(source.id, "kill", "-KILL", agent)
     (first,) = running(deployment, source.id, job)
+    share = deployment.inside(source.id, "cat", f"/proc/{first}/cgroup")
+    assert "/trove-backups.slice/" in share
     deployment.inside(source.id, "kill", "-KILL", first)
 
     def another() -> bool:

@@ -50,6 +50,8 @@ class Grant:
     first: int
     requests: tuple[Signed, ...]
     attempt: int = 1
+    over: bool = False
+    """Nothing will be granted any more, to any attempt."""
 
     @classmethod
     def of(cls, said: dict[str, typing.Any]) -> "Grant":
@@ -59,8 +61,9 @@ class Grant:
                 Signed(str(url), {str(k): str(v) for k, v in dict(headers).items()})
                 for url, headers in said["requests"]
             )
-            attempt = int(said.get("attempt", 1))
-            return cls(int(said["serial"]), int(said["first"]), requests, attempt)
+            serial, first = int(said["serial"]), int(said["first"])
+            attempt, over = int(said.get("attempt", 1)), bool(said.get("over"))
+            return cls(serial, first, requests, attempt, over)
         except (KeyError, TypeError, ValueError):
             raise errors.Invalid(why="the sealed part grants nothing") from None
 
@@ -92,6 +95,12 @@ def give(path: pathlib.Path, sealed: str) -> None:
             os.write(pipe, b"!")
     finally:
         os.close(pipe)
+
+
+class GivenUp(errors.Conflict):
+    """The control plane has no use for the job any more."""
+
+    sentence = "it was given up by the control plane"
 
 
 class Grants:
@@ -188,6 +197,8 @@ class Grants:
     def _read(self) -> Grant | None:
         text = files.text(self._path)
         said = [Grant.of(self._unseal(text))] if text is not None else []
+        if any(each.over for each in said):
+            raise GivenUp()
         said += [self._own] if self._own else []
         mine = [each for each in said if each.attempt == self._attempt]
         return max(mine, key=lambda each: each.serial, default=None)
