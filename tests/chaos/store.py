@@ -128,10 +128,17 @@ class Savers:
             self._asked(job, arguments["order"])
         return method == "allow"
 
+    def _first(self, sealed: str) -> dict[int, Signed]:
+        """All that an order grants."""
+        found: dict[int, Signed] = {}
+        for each in sealing.unseal(self._private, sealed)["grants"]:
+            found |= _requests(each)
+        return found
+
     def _begun(self, job: str, order: BackupOrder) -> None:
         if job in self.said:
             return
-        requests = _requests(sealing.unseal(self._private, order.sealed)["grant"])
+        requests = self._first(order.sealed)
         for number, data in enumerate(PARTS):
             if self.lies != "no part" or number:
                 _put(requests[number], data)
@@ -140,7 +147,7 @@ class Savers:
     def _asked(self, job: str, order: RestoreOrder) -> None:
         if job in self.said:
             return
-        requests = _requests(sealing.unseal(self._private, order.sealed)["grant"])
+        requests = self._first(order.sealed)
         for number, link in enumerate(order.links):
             data = carry.get(requests[LIST + number], link.size, 9, files=True)
             parts = manifest.parts_in(data, link.sha256)

@@ -203,8 +203,8 @@ def _order(ctx: StepContext, row: Backup) -> BackupOrder:
             since = _words(backups.load(tx, row.parent_id, row.project))
     with granting.vault(ctx, row) as vault:
         sign = _sign(vault, Names(row.project, row.id))
-        grant = granting.granted(ctx, Wish(1, 0), sign)
-    secret = {"key": key.hex(), "grant": grant}
+        grants = [granting.granted(ctx, Wish(1, first), sign) for first in (0, LIST)]
+    secret = {"key": key.hex(), "grants": grants}
     sealed = sealing.seal(granting.public_key(ctx), secret)
     return BackupOrder(row.id, since, sealed)
 

@@ -113,7 +113,7 @@ class Grants:
         wanted: typing.Callable[[int | None], None] = lambda number: None,
         patience: float = PATIENCE,
         attempt: int = 1,
-        own: Grant | None = None,
+        own: typing.Sequence[Grant] = (),
     ) -> None:
         """``wanted`` is told which part nothing is granted for yet, a little before it
         is waited for; None: all that is needed is. ``own``: of the job's order."""
@@ -168,8 +168,8 @@ class Grants:
         """One that is newer than ``serial``, and has the part."""
         with self._changed:
             while True:
-                found = self._read()
-                if found and found.serial > serial and found.has(number):
+                found = self._newest(number)
+                if found and found.serial > serial:
                     few = LIST > number >= found.end - LEFT
                     self._wanted(found.end if few else None)
                     return found
@@ -194,13 +194,17 @@ class Grants:
             self._watched = False
             self._changed.notify_all()
 
-    def _read(self) -> Grant | None:
+    def _newest(self, number: int) -> Grant | None:
+        """The last one for that part."""
         text = files.text(self._path)
         said = [Grant.of(self._unseal(text))] if text is not None else []
         if any(each.over for each in said):
             raise GivenUp()
-        said += [self._own] if self._own else []
-        mine = [each for each in said if each.attempt == self._attempt]
+        mine = [
+            each
+            for each in (*said, *self._own)
+            if each.attempt == self._attempt and each.has(number)
+        ]
         return max(mine, key=lambda each: each.serial, default=None)
 
     def _woken(self, within: float) -> None:

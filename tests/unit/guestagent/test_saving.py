@@ -37,6 +37,7 @@ class Control:
     def __init__(self, places, vault):
         self._places, self._vault = places, vault
         self.said, self.serial, self.named = [], 1, NAMES.of
+        self.turn = threading.Lock()
 
     def sealed(self, secret):
         return sealing.seal(identity.load(self._places).public_key, secret)
@@ -55,10 +56,13 @@ class Control:
             threading.Thread(target=self._allow, args=(facts,)).start()
 
     def _allow(self, facts):
-        given = self.grant(facts["want"], 1, facts["attempt"])
-        files.directory(self._places.jobs)
-        path = self._places.jobs / f"{ledger.file_name(JOB)}.grant"
-        grants.give(path, self.sealed(given))
+        with self.turn:
+            if facts is not self.said[-1]:
+                return  # it wants something else by now
+            given = self.grant(facts["want"], 1, facts["attempt"])
+            files.directory(self._places.jobs)
+            path = self._places.jobs / f"{ledger.file_name(JOB)}.grant"
+            grants.give(path, self.sealed(given))
 
 
 @pytest.fixture
@@ -77,7 +81,7 @@ def desk(places, host, guest, toy, control):
 
 
 def order(control, since=None, attempt=1):
-    secret = {"key": KEY.hex(), "grant": control.grant(0, 2, attempt)}
+    secret = {"key": KEY.hex(), "grants": [control.grant(0, 2, attempt)]}
     return {
         "order": codec.encode(BackupOrder("b1", since, control.sealed(secret))),
         "job": JOB,
@@ -134,7 +138,7 @@ def saved(desk, toy, control, vault):
         names = Names("p", f"b{number}")
         control.named = names.of
         (toy.data / "goods").write_bytes(data)
-        secret = {"key": KEY.hex(), "grant": control.grant(0, 2)}
+        secret = {"key": KEY.hex(), "grants": [control.grant(0, 2)]}
         about = BackupOrder(f"b{number}", None, control.sealed(secret))
         saving.back_up(desk, {"order": codec.encode(about), "job": JOB})
         parts = manifest.of_guest(vault.get(names.of(1, LIST), 10000))
@@ -154,7 +158,7 @@ def saved(desk, toy, control, vault):
     control.named = named
     control.reading = True
     control.grant = _reading(control, control.grant, vault)
-    secret = {"keys": [KEY.hex()] * 2, "grant": control.grant(LIST, 2)}
+    secret = {"keys": [KEY.hex()] * 2, "grants": [control.grant(LIST, 2)]}
     asked = RestoreOrder(PLAN, tuple(links), control.sealed(secret))
     return {"order": codec.encode(asked), "job": JOB}
 
