@@ -61,6 +61,7 @@ def test_an_operation_tells_its_steps_and_its_guests_job(world: World) -> None:
                 method="restart_database",
                 state="running",
                 progress=10,
+                result={"carried": 7, "want": 3},
                 updated=world.clock,
             )
         )
@@ -74,6 +75,7 @@ def test_an_operation_tells_its_steps_and_its_guests_job(world: World) -> None:
         "method": "restart_database",
         "state": "running",
         "progress": 10,
+        "bytes": 7,
     }
     assert shown["user_id"] == "user-of-demo0000"
     assert not {"input", "owner", "client_token", "fence"} & set(shown)

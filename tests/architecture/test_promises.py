@@ -9,6 +9,7 @@ from trove.flows import FLOWS
 
 ROOT = pathlib.Path(__file__).parents[2]
 PAGE = ROOT / "doc" / "operator" / "reliability.rst"
+PAGES = (PAGE, PAGE.with_name("backups.rst"))
 NAMED = re.compile(r"``(tests/[\w/]+\.py)(?:::(\w+))?``")
 
 
@@ -23,7 +24,8 @@ def functions_of(path: pathlib.Path) -> set[str]:
 
 def test_a_promise_names_tests_that_exist():
     missing = []
-    for file, test in NAMED.findall(PAGE.read_text()):
+    said = "".join(page.read_text() for page in PAGES)
+    for file, test in NAMED.findall(said):
         path = ROOT / file
         if not path.is_file() or (test and test not in functions_of(path)):
             missing.append(f"{file}::{test}")

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The bench: ours on both concurrency backends and, if there is one, a peer beside.
 
-``python -m tests.bench [--quick | --scale | --login | --beside TREE] [--runs N]
-[--out FILE]``.
+``python -m tests.bench [--quick | --scale | --login | --backups | --beside TREE]
+[--runs N] [--out FILE]``.
 ``$TROVE_BENCH_PEER`` is the target file of a peer that runs already. All are measured
 in turn in every run, so that what else the machine does meets them alike. ``--scale``
 measures ours alone (``scale.py``), ``--login`` ours with real guests (``login.py``),
+``--backups`` a backup and a restore beside the engine's tool (``saving.py``),
 ``--beside`` another checkout of ours and this (``beside.py``).
 See doc/developer/performance.rst.
 """
@@ -19,7 +20,7 @@ import sys
 import time
 import typing
 
-from tests.bench import beside, login, processes, report, scale
+from tests.bench import beside, login, processes, report, saving, scale
 from tests.bench.measures import QUICK, Round, Said, Size
 from tests.bench.stand import Stand
 from tests.bench.target import Described, Target
@@ -44,6 +45,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--login", action="store_true", help="real guests: from POST to a login"
     )
+    parser.add_argument(
+        "--backups", action="store_true", help="a backup and a restore of real guests"
+    )
+    parser.add_argument("--gib", type=float, default=1.0, help="of data, for these")
     parser.add_argument(
         "--beside",
         type=pathlib.Path,
@@ -144,6 +149,22 @@ def enter(asked: argparse.Namespace, results: Results) -> str:
     )
 
 
+def save(asked: argparse.Namespace, results: Results) -> str:
+    """Backups and restores; a line for each measure."""
+
+    def note(measure: str, run: int, name: str, value: float) -> None:
+        results.append({"run": run, "target": name, "measure": measure, "value": value})
+        print(f"run {run + 1}, {measure}: {report.number(value)}", flush=True)
+
+    saving.measure(asked.gib, asked.runs or 3, note)
+    numbers: dict[str, list[float]] = {}
+    for one in results:
+        numbers.setdefault(one["measure"], []).append(one["value"])
+    shown = report.rst if asked.rst else report.text
+    rows = [[name, report.cell(values)] for name, values in numbers.items()]
+    return shown([["measure", "median (least-most)"], *rows])
+
+
 def stand_beside(asked: argparse.Namespace, results: Results) -> str:
     """Another checkout of ours, and this one."""
 
@@ -169,6 +190,8 @@ def main() -> int:
     begun, load = time.time(), os.getloadavg()[0]
     if asked.login:
         text = enter(asked, results)
+    elif asked.backups:
+        text = save(asked, results)
     elif asked.beside:
         text = stand_beside(asked, results)
     else:

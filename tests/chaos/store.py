@@ -128,10 +128,17 @@ class Savers:
             self._asked(job, arguments["order"])
         return method == "allow"
 
+    def _first(self, sealed: str) -> dict[int, Signed]:
+        """All that an order grants."""
+        found: dict[int, Signed] = {}
+        for each in sealing.unseal(self._private, sealed)["grants"]:
+            found |= _requests(each)
+        return found
+
     def _begun(self, job: str, order: BackupOrder) -> None:
         if job in self.said:
             return
-        requests = _requests(sealing.unseal(self._private, order.sealed)["grant"])
+        requests = self._first(order.sealed)
         for number, data in enumerate(PARTS):
             if self.lies != "no part" or number:
                 _put(requests[number], data)
@@ -140,7 +147,7 @@ class Savers:
     def _asked(self, job: str, order: RestoreOrder) -> None:
         if job in self.said:
             return
-        requests = _requests(sealing.unseal(self._private, order.sealed)["grant"])
+        requests = self._first(order.sealed)
         for number, link in enumerate(order.links):
             data = carry.get(requests[LIST + number], link.size, 9, files=True)
             parts = manifest.parts_in(data, link.sha256)
@@ -150,7 +157,10 @@ class Savers:
     def _allowed(self, job: str, sealed: Sealed) -> None:
         if not self.goes_on(job):
             return
-        requests = _requests(sealing.unseal(self._private, sealed.text))
+        secret = sealing.unseal(self._private, sealed.text)
+        if secret.get("over"):
+            return
+        requests = _requests(secret)
         if LIST in requests:
             parts = [Part.of(data) for data in PARTS]
             if self.lies != "no list":

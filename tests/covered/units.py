@@ -13,9 +13,6 @@ from trove.api.table import Route
 VERSION = "/v1.0/"
 
 REFUSES = {
-    "GET backups/{id}": 404,
-    "DELETE backups/{id}": 404,
-    "POST backups": 501,
     "POST clusters": 501,
     "POST instances/{id}/action promote_to_replica_source": 501,
     "POST instances/{id}/action eject_replica_source": 501,

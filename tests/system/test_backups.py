@@ -5,13 +5,15 @@ By a user's own requests, with real engines, a real store and real guests (T23, 
 INV-10). Each link of a chain is another's data, row by row.
 """
 
+import contextlib
 import hashlib
+import sqlite3
 import typing
 
 import pytest
 
 from tests.system import builds
-from tests.system.deployment import Deployment, User, ask, until
+from tests.system.deployment import VERSIONS, Deployment, User, ask, until
 from trove.datastores import registry
 
 pytestmark = [pytest.mark.root, pytest.mark.localcloud]
@@ -112,43 +114,132 @@ def test_a_chain_comes_back_row_by_row_and_goes(
 ) -> None:
     source = Source(deployment, demo, datastore, name)
     hashes, links = [], []
-    for number in range(2):
+    for number in range(3):
         source.fill()
         links.append(source.back_up(incremental=int(number > 0)))
         hashes.append(source.hash(source.id))
     chained = registry.get(datastore).can.back_up_incrementally
-    assert [link["parent_id"] for link in links] == [
-        None,
-        links[0]["id"] if chained else None,
-    ]
+    ids = [link["id"] for link in links]
+    expected = [None, *ids[:2]] if chained else [None] * 3
+    assert [link["parent_id"] for link in links] == expected
     assert all(link["size"] > 0 and link["locationRef"] for link in links)
     shown = demo.show(source.id)
     assert shown is not None
     assert (shown["status"], shown["operating_status"]) == ("ACTIVE", "HEALTHY")
     source.gone(source.id)  # what was saved outlives it
-    copies = [source.restored(link["id"]) for link in links]
-    for copy, expected in zip(copies, hashes, strict=True):
-        assert source.hash(copy) == expected
+    copies = [source.restored(id) for id in ids]
+    for copy, expected_hash in zip(copies, hashes, strict=True):
+        assert source.hash(copy) == expected_hash
         with source.connected(copy) as line:
             ask(line, "INSERT INTO goods VALUES (%s, %s)", -1, "it goes on")
     source.gone(*copies)
-    for link in links[: 1 if chained else 2]:
-        answer = demo.ask("DELETE", f"/backups/{link['id']}")
+    spoil(deployment, ids[0])
+    bad = source.restored(ids[0])
+    assert "part 0 was changed" in failed(demo, bad)
+    source.gone(bad)
+    for id in ids[:1] if chained else ids:
+        answer = demo.ask("DELETE", f"/backups/{id}")
         assert answer.status_code == 202, answer.text
-    for link in links:
-        there = lambda id=link["id"]: source.show(id) is None  # noqa: E731
-        until(f"{link['id']} is gone", there, FOREVER)
-    assert objects(deployment) == []
+    for id in ids:
+        until(f"{id} is gone", lambda id=id: source.show(id) is None, FOREVER)
+    assert objects(deployment, ids) == []
 
 
-def objects(deployment: Deployment) -> list[str]:
-    """What is in the service's containers of backups."""
+def test_whoever_dies_the_backup_is_whole(deployment: Deployment, demo: User) -> None:
+    """The taskmanagers, the agent and its job are killed in the middle (T04, T23)."""
+    source = Source(deployment, demo, "mariadb", VERSIONS["mariadb"])
+    source.fill()
+    hold(deployment, source.id)
+    id = source.order()
+    job = "trove.guestagent.child"
+    until("the job waits", lambda: running(deployment, source.id, WAITS))
+    shown = demo.show(source.id)
+    assert shown is not None and shown["status"] == "BACKUP"
+    for path, body in (
+        (f"/instances/{source.id}/action", {"restart": {}}),
+        ("/backups", {"backup": {"name": "another", "instance": source.id}}),
+    ):
+        assert demo.ask("POST", path, body).status_code == 422
+    assert demo.ask("DELETE", f"/backups/{id}").status_code == 422
+    for one in ("taskmanager-1", "taskmanager-2"):
+        deployment.kill(deployment.processes()[one]["pid"])
+    agent = deployment.inside(
+        source.id, "systemctl", "show", "-P", "MainPID", "trove-guestagent"
+    ).strip()
+    deployment.inside(source.id, "kill", "-KILL", agent)
+    (first,) = running(deployment, source.id, job)
+    share = deployment.inside(source.id, "cat", f"/proc/{first}/cgroup")
+    assert "/trove-backups.slice/" in share
+    deployment.inside(source.id, "kill", "-KILL", first)
+
+    def another() -> bool:
+        found = running(deployment, source.id, job)
+        return bool(found) and found != [first]
+
+    until("the job is done once more", another, FOREVER)
+    deployment.inside(source.id, "touch", GO)
+    source.completed(id)
+    names = objects(deployment, [id])
+    assert {name.split("/")[3] for name in names} == {"2", "manifest"}
+    before = source.hash(source.id)
+    copy = source.restored(id)
+    assert source.hash(copy) == before
+    source.gone(source.id, copy)
+    assert demo.ask("DELETE", f"/backups/{id}").status_code == 202
+    until(f"{id} is gone", lambda: source.show(id) is None, FOREVER)
+
+
+GO, WAITS = "/run/go", "/usr/local/bin/waits"
+HELD = f"""#!/bin/sh
+{WAITS}
+exec /usr/bin/zstd.real "$@"
+"""
+WAITING = f"""#!/bin/sh
+while [ ! -e {GO} ]; do sleep 0.2; done
+"""
+
+
+def hold(deployment: Deployment, id: str) -> None:
+    """What a guest compresses with waits for a word."""
+    deployment.inside(id, "mv", "/usr/bin/zstd", "/usr/bin/zstd.real")
+    for path, text in (("/usr/bin/zstd", HELD), (WAITS, WAITING)):
+        deployment.inside(id, "tee", path, input=text)
+        deployment.inside(id, "chmod", "0755", path)
+
+
+def running(deployment: Deployment, id: str, what: str) -> list[str]:
+    """The processes inside a guest whose command line has this."""
+    said = deployment.inside(id, "ps", "-eo", "pid,args")
+    return [line.split()[0] for line in said.splitlines() if what in line]
+
+
+def failed(demo: User, id: str) -> str:
+    """Why an instance is in ERROR."""
+
+    def ended() -> str | None:
+        shown = demo.show(id)
+        assert shown is not None and shown["status"] != "ACTIVE", shown
+        return shown["fault"]["message"] if shown["status"] == "ERROR" else None
+
+    return str(until(f"{id} is in ERROR", ended, FOREVER))
+
+
+def rows(deployment: Deployment, ids: list[str]) -> list[tuple[str, str]]:
+    """The objects of these backups, and the file of each."""
     folder = deployment.place.cloud / "objects"
-    import sqlite3
+    with contextlib.closing(sqlite3.connect(folder / "objects.sqlite")) as sql:
+        found = sql.execute("SELECT container || '/' || name, file FROM objects")
+        return [row for row in found if any(id in row[0] for id in ids)]
 
-    with sqlite3.connect(folder / "objects.sqlite") as sql:
-        found = sql.execute(
-            "SELECT container || '/' || name FROM objects "
-            "WHERE container LIKE 'database_backups%'"
-        )
-        return [row[0] for row in found]
+
+def objects(deployment: Deployment, ids: list[str]) -> list[str]:
+    return [name for name, _ in rows(deployment, ids)]
+
+
+def spoil(deployment: Deployment, id: str) -> None:
+    """One bit of its first part is another."""
+    ((_, file),) = [row for row in rows(deployment, [id]) if "part-0000000" in row[0]]
+    (path,) = (deployment.place.cloud / "objects").rglob(file)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)

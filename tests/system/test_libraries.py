@@ -128,12 +128,11 @@ def test_passwords_and_access_by_the_library(
 def test_what_cannot_be_had_yet_is_said_to_the_library(
     deployment: Deployment, demo: User
 ) -> None:
-    """Replicas and backups: the library hears a sentence, not a surprise."""
+    """Replicas: the library hears a sentence, not a surprise."""
     trove, id = clients.library(deployment), demos(demo)["mariadb"]
     deeds: tuple[typing.Callable[[], Any], ...] = (
         lambda: trove.instances.promote_to_replica_source(id),
         lambda: trove.instances.eject_replica_source(id),
-        lambda: trove.backups.create("b", id),
     )
     for deed in deeds:
         with pytest.raises(exceptions.ClientException, match="not supported yet"):
@@ -144,8 +143,17 @@ def test_what_cannot_be_had_yet_is_said_to_the_library(
     ):
         with pytest.raises(exceptions.NotFound):
             deed()
-    assert list(trove.instances.backups(id)) == []
-    assert list(trove.backups.list()) == []
+
+
+def test_backups_by_the_library(deployment: Deployment, demo: User) -> None:
+    trove, id = clients.library(deployment), demos(demo)["mariadb"]
+    made = trove.backups.create("b", id, description="by the library")
+    assert made.status == "NEW"
+    until("it is COMPLETED", lambda: trove.backups.get(made.id).status == "COMPLETED")
+    assert [each.id for each in trove.instances.backups(id)] == [made.id]
+    assert made.id in [each.id for each in trove.backups.list()]
+    trove.backups.delete(made.id)
+    until("it is gone", lambda: not list(trove.instances.backups(id)))
 
 
 def test_rules_and_versions_by_the_library(deployment: Deployment) -> None:

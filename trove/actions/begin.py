@@ -95,6 +95,7 @@ def open(
     token: Token | None = None,
     after: str | None = None,
     of: str = operations.INSTANCE,
+    longer: float = 0.0,
 ) -> str:
     """An operation on an instance (``of``: on another kind of thing), and the event
     that says so."""
@@ -107,7 +108,7 @@ def open(
         object_type=of,
         object_id=id,
         input=input,
-        deadline=operations.DEADLINES[kind],
+        deadline=operations.DEADLINES[kind] + longer,
         request_id=context.request_id,
         user=context.user,
         client_token=token.key if token else None,

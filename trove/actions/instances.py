@@ -151,7 +151,8 @@ def _accepted(
         )
         kind = operations.CREATE
         plain = input.to_dict()
-        return begin.open(tx, context, kind, owner, id, plain, token), id
+        longer = operations.RESTORES if order.restore else 0.0
+        return begin.open(tx, context, kind, owner, id, plain, token, longer=longer), id
 
     begun = begin.begin(services, context, owner, token, work)
     return typing.cast(Begun, begun).object_id

@@ -80,6 +80,13 @@ def allow(ctx: StepContext, job: str, asked: Wish | None, sign: Sign) -> None:
         ctx.guest().allow(job=job, sealed=sealed)
 
 
+def end(ctx: StepContext, job: str) -> None:
+    """Tells a job that it will be granted nothing more."""
+    said = {"serial": int(ctx.claim.now() * 1000), "first": 0, "requests": []}
+    sealed = Sealed(sealing.seal(public_key(ctx), {**said, "over": True}))
+    ctx.guest().allow(job=job, sealed=sealed)
+
+
 def public_key(ctx: StepContext) -> str:
     """What secrets for the instance's guest are sealed with."""
     with ctx.claim.database.reading() as tx:

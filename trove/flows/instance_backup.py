@@ -6,6 +6,8 @@ lists is compared with the guest's list, and only then is the manifest written a
 signed: COMPLETED is a backup that is all there (INV-10, T23).
 """
 
+import contextlib
+import logging
 import os
 import typing
 
@@ -20,7 +22,7 @@ from trove.flows.context import StepContext
 from trove.flows.granting import Wish
 from trove.model import operations
 from trove.model.backups import RUNNING, BackupState
-from trove.model.states import Task
+from trove.model.states import JobState, Task
 from trove.rpc import sealing
 from trove.rpc.messages import BackupOrder
 from trove.storage import frames, manifest
@@ -30,6 +32,11 @@ from trove.storage.manifest import Manifest
 from trove.storage.vault.protocol import LIST, Signed, Vault
 from trove.workflow.flow import Flow, Settle, Step, Wait, minutes
 
+LOG = logging.getLogger(__name__)
+
+PATIENT = 5
+"""How often a store that is away is asked to take back what is of no use: for about
+half a minute."""
 SILENT = 15 * 60.0
 """Seconds without a word of the guest after which the backup is given up."""
 UNTAKEN = 10 * 60.0
@@ -76,10 +83,19 @@ def make_place(ctx: StepContext) -> Settle:
 
 
 def remove_place(ctx: StepContext) -> None:
-    """Nothing of a backup that is none stays in the store."""
+    """Nothing of a backup that is none stays in the store.
+
+    Nobody waits long for a store that is away, a delete of the instance least of all:
+    what is left goes when the failed backup is deleted.
+    """
     row = backup(ctx)
-    with granting.vault(ctx, row) as vault:
-        vault.end(Names(row.project, row.id).prefix)
+    try:
+        with granting.vault(ctx, row) as vault:
+            vault.end(Names(row.project, row.id).prefix)
+    except errors.Unavailable as away:
+        if ctx.operation.attempts < PATIENT:
+            raise
+        LOG.warning("backup %s: what was brought stays for now: %s", row.id, away)
 
 
 def save_data(ctx: StepContext) -> Settle | Wait:
@@ -96,6 +112,14 @@ def save_data(ctx: StepContext) -> Settle | Wait:
         backups.move(tx, row.id, BackupState.SAVING, RUNNING, ended=now(tx))
 
     return Settle(work, said)
+
+
+def stop_saving(ctx: StepContext) -> None:
+    """The guest's job has no use any more. It ends by itself if it does not hear it."""
+    job = guestjobs.job(ctx, "back_up")
+    if job is not None and job.state not in (JobState.DONE, JobState.FAILED):
+        with contextlib.suppress(errors.Unavailable):
+            granting.end(ctx, job.id)
 
 
 def count_parts(ctx: StepContext) -> Settle:
@@ -179,8 +203,8 @@ def _order(ctx: StepContext, row: Backup) -> BackupOrder:
             since = _words(backups.load(tx, row.parent_id, row.project))
     with granting.vault(ctx, row) as vault:
         sign = _sign(vault, Names(row.project, row.id))
-        grant = granting.granted(ctx, Wish(1, 0), sign)
-    secret = {"key": key.hex(), "grant": grant}
+        grants = [granting.granted(ctx, Wish(1, first), sign) for first in (0, LIST)]
+    secret = {"key": key.hex(), "grants": grants}
     sealed = sealing.seal(granting.public_key(ctx), secret)
     return BackupOrder(row.id, since, sealed)
 
@@ -253,7 +277,7 @@ FLOW = Flow(
     operations.BACK_UP,
     (
         Step(make_place, undo=remove_place, within=minutes(30)),
-        Step(save_data, within=operations.DEADLINES[operations.BACK_UP]),
+        Step(save_data, undo=stop_saving, within=minutes(40 * 60)),
         Step(count_parts, within=minutes(6 * 60)),
         Step(settle),
     ),

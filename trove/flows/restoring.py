@@ -101,10 +101,11 @@ def _order(ctx: StepContext, chain: list[Backup], plan: Plan) -> RestoreOrder:
     known = {link["backup"]: link for link in _links(ctx)}
     keys = granting.storage(ctx).keys
     with _signing(ctx, chain) as sign:
-        grant = granting.granted(ctx, granting.Wish(1, LIST), sign)
+        first = [granting.Wish(1, number) for number in (LIST, 0)]
+        grants = [granting.granted(ctx, wish, sign) for wish in first]
     secret = {
         "keys": [keys.unwrap(row.project, _wrapped(row)).hex() for row in chain],
-        "grant": grant,
+        "grants": grants,
     }
     links = tuple(
         BackupLink(row.id, known[row.id]["size"], str(row.manifest)) for row in chain

@@ -50,6 +50,8 @@ class Grant:
     first: int
     requests: tuple[Signed, ...]
     attempt: int = 1
+    over: bool = False
+    """Nothing will be granted any more, to any attempt."""
 
     @classmethod
     def of(cls, said: dict[str, typing.Any]) -> "Grant":
@@ -59,8 +61,9 @@ class Grant:
                 Signed(str(url), {str(k): str(v) for k, v in dict(headers).items()})
                 for url, headers in said["requests"]
             )
-            attempt = int(said.get("attempt", 1))
-            return cls(int(said["serial"]), int(said["first"]), requests, attempt)
+            serial, first = int(said["serial"]), int(said["first"])
+            attempt, over = int(said.get("attempt", 1)), bool(said.get("over"))
+            return cls(serial, first, requests, attempt, over)
         except (KeyError, TypeError, ValueError):
             raise errors.Invalid(why="the sealed part grants nothing") from None
 
@@ -94,6 +97,12 @@ def give(path: pathlib.Path, sealed: str) -> None:
         os.close(pipe)
 
 
+class GivenUp(errors.Conflict):
+    """The control plane has no use for the job any more."""
+
+    sentence = "it was given up by the control plane"
+
+
 class Grants:
     """The job's side. Several threads may ask."""
 
@@ -104,7 +113,7 @@ class Grants:
         wanted: typing.Callable[[int | None], None] = lambda number: None,
         patience: float = PATIENCE,
         attempt: int = 1,
-        own: Grant | None = None,
+        own: typing.Sequence[Grant] = (),
     ) -> None:
         """``wanted`` is told which part nothing is granted for yet, a little before it
         is waited for; None: all that is needed is. ``own``: of the job's order."""
@@ -159,8 +168,8 @@ class Grants:
         """One that is newer than ``serial``, and has the part."""
         with self._changed:
             while True:
-                found = self._read()
-                if found and found.serial > serial and found.has(number):
+                found = self._newest(number)
+                if found and found.serial > serial:
                     few = LIST > number >= found.end - LEFT
                     self._wanted(found.end if few else None)
                     return found
@@ -185,11 +194,17 @@ class Grants:
             self._watched = False
             self._changed.notify_all()
 
-    def _read(self) -> Grant | None:
+    def _newest(self, number: int) -> Grant | None:
+        """The last one for that part."""
         text = files.text(self._path)
         said = [Grant.of(self._unseal(text))] if text is not None else []
-        said += [self._own] if self._own else []
-        mine = [each for each in said if each.attempt == self._attempt]
+        if any(each.over for each in said):
+            raise GivenUp()
+        mine = [
+            each
+            for each in (*said, *self._own)
+            if each.attempt == self._attempt and each.has(number)
+        ]
         return max(mine, key=lambda each: each.serial, default=None)
 
     def _woken(self, within: float) -> None:

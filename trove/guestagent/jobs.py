@@ -31,6 +31,21 @@ INHERITED = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONWARNINGS")
 """What of the agent's environment its children need to be the same program."""
 
 
+APART = ("back_up", "restore")
+"""Jobs that read or write all data: whatever they start has a share of its own."""
+
+SHARE = (
+    *("/usr/bin/systemd-run", "--scope", "--quiet", "--collect"),
+    *("--slice=trove-backups.slice", "--property=CPUWeight=20"),
+    *("--property=IOWeight=20", "--property=MemoryMax=512M", "--"),
+)
+"""A fifth of what the database gets of the processors and the disk when both want
+them, and memory that none of its own goes for. It becomes the program that it starts:
+the same process."""
+
+SYSTEMD = pathlib.Path("/run/systemd/system")
+
+
 def start_time(pid: int) -> int | None:
     """When a process started, by the kernel's clock; None if there is none."""
     try:
@@ -164,6 +179,8 @@ class Jobs:
         words = [sys.executable, "-m", self._module]
         words += [str(self._places.state), str(self._places.etc)]
         words += [self._ledger.path(job.id).name]
+        if job.method in APART and SYSTEMD.is_dir():
+            words = [*SHARE, *words]
         env = {name: os.environ[name] for name in INHERITED if name in os.environ}
         pid = self._host.start(words, env)
         # Between these two lines an agent may die: the next one starts a second child,

@@ -186,7 +186,7 @@ def _granted(
     """What the job may carry by; of its order, if this is its first attempt."""
     path = desk.places.jobs / f"{ledger.file_name(job)}.grant"
     unseal = functools.partial(_unsealed, desk)
-    own = grants.Grant.of(dict(secret["grant"]))
+    own = [grants.Grant.of(dict(each)) for each in secret["grants"]]
     made = Grants(path, unseal, told.wants, attempt=desk.attempt, own=own)
     try:
         yield made

@@ -88,7 +88,7 @@ class Guest(Interface):
     @cast(since="1.9")
     def allow(self, job: str, sealed: Sealed) -> None:
         """``{"serial", "attempt", "first", "requests"}``: what a job may carry by from
-        now on, in the place of what it was allowed before."""
+        now on, in the place of what it was allowed before. ``over``: it is to end."""
 
     @cast(since="1.4")
     def apply_module(self, job: str, module: ModuleOrder) -> None:

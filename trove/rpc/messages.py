@@ -133,7 +133,7 @@ class BackupOrder:
     """A backup that a guest brings. ``since``: the engine's own words on where the one
     ended that this one stands on; None: it is a full one.
 
-    ``sealed`` is ``rpc.sealing.seal`` of ``{"key", "grant"}``: the backup's key, in
+    ``sealed`` is ``rpc.sealing.seal`` of ``{"key", "grants"}``: the backup's key, in
     hexadecimal, and the first of what ``Guest.allow`` brings.
     """
 
@@ -155,7 +155,7 @@ class BackupLink:
 class RestoreOrder:
     """A chain that a guest's data come from, the full one first.
 
-    ``sealed`` is ``rpc.sealing.seal`` of ``{"keys", "grant"}``: a key for each link,
+    ``sealed`` is ``rpc.sealing.seal`` of ``{"keys", "grants"}``: a key for each link,
     and the first of what ``Guest.allow`` brings.
     """
 

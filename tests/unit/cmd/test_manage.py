@@ -16,6 +16,7 @@ from trove.db import migrate, types
 from trove.db.session import Database
 from trove.db.tables import DatastoreVersion, Instance, Operation
 from trove.rpc import signing
+from trove.storage.keys import Keyring
 
 NEWEST = migrate.head()
 
@@ -218,6 +219,21 @@ def test_a_signing_key_is_made_once_and_stays_private(shell):
     code, out, _ = shell("key", "create-signing", str(path))
     assert code == 0 and "holds a key already" in out
     assert path.read_text() == key
+
+
+def test_keys_of_backups_are_added_on_top_and_stay_private(shell):
+    path = shell.path / "etc" / "backup-keys"
+    code, out, _ = shell("key", "create-backup", str(path))
+    assert code == 0 and "no backup can be restored" in out
+    assert path.stat().st_mode & 0o777 == 0o600
+    wrapped = Keyring.read(path).wrap("p", b"k" * 32)
+    assert shell("key", "create-backup", str(path))[0] == 0
+    assert len(path.read_text().split()) == 2
+    assert Keyring.read(path).wrap("p", b"k" * 32).ring != wrapped.ring
+    assert Keyring.read(path).unwrap("p", wrapped) == b"k" * 32
+    code, out, _ = shell("key", "create-backup", str(path), "--keep")
+    assert code == 0 and "already" in out
+    assert len(path.read_text().split()) == 2
 
 
 def test_keys_are_added_on_top_and_stay_private(shell):

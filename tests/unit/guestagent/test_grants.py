@@ -163,3 +163,45 @@ def test_what_grants_nothing_says_so(said):
 def test_a_grant_does_not_show_what_it_lets():
     said = {"serial": 1, "first": 0, "requests": [["http://s/a?sig=s3cr3t", {}]]}
     assert "s3cr3t" not in repr(Grant.of(said))
+
+
+def test_a_job_that_is_given_up_ends(store, path, made):
+    """Whichever attempt it is, and whatever it was granted before."""
+    give(path, sealed(store, 1, 0, 2))
+    mine = made(attempt=2)
+    waiting = []
+
+    def put():
+        with pytest.raises(grants.GivenUp):
+            mine.put(0, b"x")
+        waiting.append("over")
+
+    thread = threading.Thread(target=put)
+    thread.start()
+    over = {"serial": 2, "first": 0, "requests": [], "over": True}
+    give(path, json.dumps(over))
+    thread.join(10)
+    assert waiting == ["over"] and store.asked == []
+
+
+def test_the_next_are_wanted_before_the_last_is_used(store, path, made):
+    count = grants.LEFT + 4
+    give(path, sealed(store, 1, 0, count))
+    wanted = []
+    mine = made(wanted=wanted.append)
+    for number in range(6):
+        mine.put(number, b"x")
+    assert wanted == [None] * 4 + [count] * 2
+
+
+def test_what_is_of_another_attempt_is_nothing(store, path, made):
+    give(path, sealed(store, 1, 0, 2))
+    with pytest.raises(NotGranted):
+        made(attempt=2, patience=0.2).put(0, b"x")
+
+
+def test_an_object_is_fetched_by_its_own_request(store, path, made):
+    store.deed = lambda request: request.say(200, b"four")
+    give(path, sealed(store, 1, 0, 2))
+    assert made().get(1, 4) == b"four"
+    assert store.asked == ["GET /1/1?sig=s"]

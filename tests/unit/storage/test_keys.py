@@ -77,3 +77,9 @@ def test_a_file_that_is_no_keyring_is_refused_without_its_contents(tmp_path, tex
 def test_a_keyring_does_not_show_its_keys():
     shown = repr(Keyring({"1": A}))
     assert shown == "Keyring(1)"
+
+
+def test_a_new_key_has_an_id_of_its_own():
+    assert Keyring.line().startswith("1:")
+    assert Keyring.line({"1", "2"}).startswith("3:")
+    assert Keyring.line() != Keyring.line()

@@ -69,6 +69,9 @@ def whole(ask: Ask, found: history.Whole) -> Plain:
         said["job"] = {
             name: found.job[name] for name in ("method", "state", "progress")
         }
+        carried = (found.job["result"] or {}).get("carried")
+        if type(carried) is int:  # a guest says what it likes
+            said["job"]["bytes"] = carried
     return said
 
 

@@ -83,7 +83,7 @@ def of_project(
 def job(tx: orm.Session, id: str) -> dict[str, typing.Any] | None:
     """What a guest last said of a job that it does for this operation."""
     newest = (
-        sa.select(GuestJob.method, GuestJob.state, GuestJob.progress)
+        sa.select(GuestJob.method, GuestJob.state, GuestJob.progress, GuestJob.result)
         .where(GuestJob.id.startswith(f"{id}/", autoescape=True))
         .order_by(GuestJob.updated.desc())
         .limit(1)

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of trove/flows/instance_backup.py: whose word counts, and how far."""
+
+import pytest
+
+from trove.flows import instance_backup
+from trove.flows.instance_backup import NotWhole
+from trove.storage import manifest
+from trove.storage.backups import Names
+from trove.storage.manifest import Part
+from trove.storage.vault.directory import Directory
+from trove.storage.vault.protocol import LIST
+
+NAMES = Names("p", "b")
+PARTS = (b"one", b"another")
+
+
+@pytest.fixture
+def vault(tmp_path):
+    """A store with all of a backup."""
+    made = Directory(str(tmp_path))
+    for number, data in enumerate(PARTS):
+        made.put(NAMES.of(1, number), data)
+    listed = manifest.brought([Part.of(data) for data in PARTS])
+    made.put(NAMES.of(1, LIST), listed)
+    return made
+
+
+def counted(vault):
+    return instance_backup._compared(vault, NAMES, 1)
+
+
+def test_what_is_all_there_is_counted(vault):
+    assert counted(vault) == tuple(Part.of(data) for data in PARTS)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda v: v.delete([NAMES.of(1, 1)]), "part 1 is not there"),
+        (lambda v: v.put(NAMES.of(1, 0), b"two"), "part 0 is another one"),
+        (lambda v: v.put(NAMES.of(1, 0), b"three"), "part 0 has 5 bytes, not 3"),
+        (lambda v: v.put(NAMES.of(1, 2), b"x"), "part 2 is nobody's"),
+        (lambda v: v.delete([NAMES.of(1, LIST)]), "no list of its parts"),
+        (lambda v: v.put(NAMES.of(1, LIST), b"[]"), "no list of its parts"),
+        (lambda v: v.put(NAMES.of(1, LIST), b"\xff{"), "no list of its parts"),
+    ],
+)
+def test_what_the_store_has_otherwise_is_no_backup(vault, spoil, says):
+    spoil(vault)
+    with pytest.raises(NotWhole, match=says):
+        counted(vault)
+
+
+def test_what_another_attempt_brought_is_not_looked_at(vault):
+    vault.put(NAMES.of(2, 0), b"of another")
+    assert counted(vault)
+
+
+GOOD = {"attempt": 1, "size": 7, "words": {"lsn": "9"}}
+
+
+def test_a_guests_word_that_can_be_one():
+    assert instance_backup._said({**GOOD, "more": 1}) == GOOD
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        {**GOOD, "attempt": 0},
+        {**GOOD, "attempt": 4},
+        {**GOOD, "attempt": "1"},
+        {**GOOD, "size": 0},
+        {**GOOD, "size": 2**60},
+        {**GOOD, "size": 1.5},
+        {**GOOD, "words": []},
+        {**GOOD, "words": {"lsn": 9}},
+        {**GOOD, "words": {"lsn": "9" * 2000}},
+        {**GOOD, "words": {str(n): "x" for n in range(40)}},
+    ],
+)
+def test_and_one_that_cannot(said):
+    with pytest.raises(NotWhole, match="does not say"):
+        instance_backup._said(said)

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of trove/guestagent/saving.py: what a job brings, and what it makes of it."""
+
+import threading
+
+import pytest
+
+from tests.objectstore import serving
+from trove import errors
+from trove.guestagent import files, grants, identity, ledger, saving
+from trove.guestagent.desk import Desk
+from trove.rpc import codec, sealing
+from trove.rpc.messages import BackupLink, BackupOrder, Plan, RestoreOrder
+from trove.storage import manifest
+from trove.storage.backups import Names
+from trove.storage.frames import Broken
+from trove.storage.manifest import Manifest
+from trove.storage.vault.protocol import LIST
+from trove.storage.vault.swift import Swift
+
+JOB, KEY = "op/back_up", b"k" * 32
+NAMES = Names("p", "b1")
+PLAN = Plan("toy", "1", 512, 2, 7, None, "xfs")
+
+
+@pytest.fixture
+def vault(tmp_path):
+    with serving(tmp_path / "objects") as store:
+        made = Swift(store.endpoint("p"), lambda *, fresh: "p/member", "c")
+        made.ensure()
+        yield made
+
+
+class Control:
+    """The control plane's end: it grants what is wanted, while a job goes on."""
+
+    def __init__(self, places, vault):
+        self._places, self._vault = places, vault
+        self.said, self.serial, self.named = [], 1, NAMES.of
+        self.turn = threading.Lock()
+
+    def sealed(self, secret):
+        return sealing.seal(identity.load(self._places).public_key, secret)
+
+    def grant(self, first, count, attempt=1, sign=None):
+        self.serial += 1
+        sign = sign or self._vault.writes
+        some = [sign(self.named(attempt, n), 60) for n in range(first, first + count)]
+        requests = [[one.url, one.headers] for one in some]
+        about = {"serial": self.serial, "attempt": attempt, "first": first}
+        return about | {"requests": requests}
+
+    def hears(self, facts):
+        self.said.append(facts)
+        if "want" in facts:
+            threading.Thread(target=self._allow, args=(facts,)).start()
+
+    def _allow(self, facts):
+        with self.turn:
+            if facts is not self.said[-1]:
+                return  # it wants something else by now
+            given = self.grant(facts["want"], 1, facts["attempt"])
+            files.directory(self._places.jobs)
+            path = self._places.jobs / f"{ledger.file_name(JOB)}.grant"
+            grants.give(path, self.sealed(given))
+
+
+@pytest.fixture
+def control(places, vault):
+    files.directory(places.jobs)
+    return Control(places, vault)
+
+
+@pytest.fixture
+def desk(places, host, guest, toy, control):
+    toy.data.mkdir(exist_ok=True)
+    made = Desk(places, host, lambda percent, done: None)
+    made.so_far = control.hears
+    made.note(prepared=True, run=True)
+    return made
+
+
+def order(control, since=None, attempt=1):
+    secret = {"key": KEY.hex(), "grants": [control.grant(0, 2, attempt)]}
+    return {
+        "order": codec.encode(BackupOrder("b1", since, control.sealed(secret))),
+        "job": JOB,
+    }
+
+
+def test_all_of_it_is_in_the_store_with_its_list(desk, toy, control, vault):
+    (toy.data / "goods").write_bytes(bytes(range(256)) * 4096)
+    done = saving.back_up(desk, order(control))
+    assert done == {"attempt": 1, "words": {"at": "7"}, "size": 2**20}
+    parts = manifest.of_guest(vault.get(NAMES.of(1, LIST), 10000))
+    there = [
+        (NAMES.number(1, one.name), one.size, one.md5)
+        for one in vault.listed(NAMES.attempt(1))
+        if NAMES.number(1, one.name) is not None
+    ]
+    assert manifest.missing(parts, there) is None
+    assert not (toy.data / "backup").exists()
+    assert control.said[-1]["carried"] == sum(part.size for part in parts)
+
+
+def test_an_attempt_after_another_brings_under_its_own_number(
+    desk, toy, control, vault
+):
+    """What the first was granted is not for it: it asks."""
+    (toy.data / "goods").write_bytes(b"x")
+    desk.attempt = 2
+    done = saving.back_up(desk, order(control))
+    assert done["attempt"] == 2
+    assert [one.name for one in vault.listed("p/b1/1/")] == []
+    assert vault.get(NAMES.of(2, LIST), 10000)
+    wanted = [facts["want"] for facts in control.said if "want" in facts]
+    assert wanted[0] == 0 and wanted[-1] == LIST
+
+
+def test_a_stopped_database_is_not_saved(desk, control):
+    desk.note(run=False)
+    with pytest.raises(errors.Conflict, match="stopped"):
+        saving.back_up(desk, order(control))
+
+
+def test_one_that_is_not_healthy_is_not_saved(desk, toy, control):
+    (toy.data / "goods").write_bytes(b"x")
+    toy.order(fail_in="start")
+    with pytest.raises(errors.EngineFailed, match="ordered"):
+        saving.back_up(desk, order(control))
+
+
+@pytest.fixture
+def saved(desk, toy, control, vault):
+    """A chain of two in the store; how a restore is asked for."""
+    links = []
+    for number, data in enumerate((b"first", b"second")):
+        names = Names("p", f"b{number}")
+        control.named = names.of
+        (toy.data / "goods").write_bytes(data)
+        secret = {"key": KEY.hex(), "grants": [control.grant(0, 2)]}
+        about = BackupOrder(f"b{number}", None, control.sealed(secret))
+        saving.back_up(desk, {"order": codec.encode(about), "job": JOB})
+        parts = manifest.of_guest(vault.get(names.of(1, LIST), 10000))
+        whole = Manifest(f"b{number}", "i", "p", "toy", 9, parts)
+        text = manifest.write(whole, "1", b"s" * 32)
+        vault.put(names.manifest, text)
+        links.append(BackupLink(f"b{number}", len(text), manifest.digest(text)))
+    (toy.data / "goods").unlink()
+    desk.note(prepared=False)
+    every = [Names("p", "b0"), Names("p", "b1")]
+
+    def named(attempt, number):
+        if number >= LIST:
+            return every[number - LIST].manifest
+        return every[number].of(1, 0)  # one part each
+
+    control.named = named
+    control.reading = True
+    control.grant = _reading(control, control.grant, vault)
+    secret = {"keys": [KEY.hex()] * 2, "grants": [control.grant(LIST, 2)]}
+    asked = RestoreOrder(PLAN, tuple(links), control.sealed(secret))
+    return {"order": codec.encode(asked), "job": JOB}
+
+
+def _reading(control, grant, vault):
+    def read(first, count, attempt=1):
+        count = count if first >= LIST else min(count, 2 - first)
+        return grant(first, count, attempt, vault.reads)
+
+    return read
+
+
+def test_a_chain_is_the_data_directory(desk, toy, saved):
+    assert saving.restore(desk, saved) == {}
+    assert (toy.data / "data" / "goods").read_bytes() == b"second"
+    assert not (toy.data / "restore").exists()
+    saving.restore(desk, saved)  # again: it is there
+    assert (toy.data / "data" / "goods").read_bytes() == b"second"
+
+
+@pytest.mark.parametrize("name", ["p/b0/1/part-0000000", "p/b1/manifest"])
+def test_what_was_changed_makes_no_data(desk, toy, saved, vault, name):
+    data = bytearray(vault.get(name, 10000))
+    data[len(data) // 2] ^= 1
+    vault.put(name, bytes(data))
+    with pytest.raises(Broken):
+        saving.restore(desk, saved)
+    assert not (toy.data / "data").exists()
+    assert not (toy.data / "restore").exists()
+
+
+def test_nobodys_database_is_restored_over(desk, saved):
+    desk.note(prepared=True)
+    with pytest.raises(errors.Conflict, match="already"):
+        saving.restore(desk, saved)
