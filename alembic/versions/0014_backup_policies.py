@@ -36,6 +36,7 @@ def upgrade() -> None:
         sa.Column("backup_id", sa.String(36), nullable=True),
         sa.Column("last_run", sa.Double(), nullable=True),
         sa.Column("last_fault", sa.Text(), nullable=True),
+        sa.Column("faults", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("updated", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("instance_id", name="pk_backup_policies"),
         **TABLE,

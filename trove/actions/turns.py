@@ -101,8 +101,10 @@ def note(tx: orm.Session, ended: schedules.Ended) -> None:
     if row is None or row.backup_id != ended.backup:
         return
     columns: dict[str, typing.Any] = {"backup_id": None, "last_fault": ended.fault}
+    columns["faults"] = row.faults + 1 if ended.failed else 0
     if ended.failed:
-        columns["next_due"] = min(row.next_due, now(tx) + model.AFTER_FAULT)
+        again = model.again(columns["faults"], now(tx))
+        columns["next_due"] = min(row.next_due, again)
     schedules.changes(tx, ended.instance, **columns)
 
 

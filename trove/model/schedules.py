@@ -24,7 +24,7 @@ KEEP_DAYS = 7
 AGAIN = 10 * MINUTE
 """After which an instance that could not be backed up is asked again."""
 AFTER_FAULT = HOUR
-"""After which another backup is tried when one failed."""
+"""After which another backup is tried when one failed; twice as long each time."""
 
 
 class Due(enum.StrEnum):
@@ -83,6 +83,15 @@ def following(plan: Plan, made: Made, now: float) -> float:
     _, turn = _turn(plan, now)
     increment = _begin(plan, today) + (turn + 1) * plan.increment_every * HOUR
     return min(increment, _begin(plan, today + 1))
+
+
+def again(faults: int, now: float) -> float:
+    """When another is tried of which so many have failed one after the other.
+
+    While one is made its instance takes no other order: what fails for good (an agent
+    that is too old) must not do so each hour.
+    """
+    return now + AFTER_FAULT * 2 ** min(faults - 1, 10)
 
 
 def _day(plan: Plan, moment: float) -> int:

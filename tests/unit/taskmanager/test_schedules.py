@@ -236,6 +236,24 @@ def test_after_one_that_failed_another_is_tried_and_it_goes(house: House) -> Non
     assert states == {first.id: BackupState.DELETING, again.id: BackupState.COMPLETED}
 
 
+def test_what_fails_again_and_again_is_tried_at_its_turns(house: House) -> None:
+    """While one is made its instance takes no other order."""
+    id = at_two(house, increment_every_hours=None)
+    begun, due = [], moment(1, 2)
+    while due < moment(4, 2):
+        (row,) = house.looks(due)
+        house.clock += 60
+        house.back_up(row.id, state=BackupState.FAILED, fault="too old")
+        house.keeper.round()
+        begun.append((due - moment(1, 2)) / HOUR)
+        due = house.says(id).next_due
+    assert [round(hour) for hour in begun] == [0, 1, 3, 7, 15, 24, 48]
+    assert house.says(id).faults == len(begun)
+    (row,) = house.carried(due)
+    house.keeper.round()
+    assert (house.says(id).faults, house.says(id).last_fault) == (0, None)
+
+
 def test_one_that_is_off_is_let_be(house: House) -> None:
     id = at_two(house)
     house.put(id, enabled=False)

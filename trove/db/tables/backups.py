@@ -113,4 +113,6 @@ class BackupPolicy(Record):
     last_run: orm.Mapped[Moment | None]
     last_fault: orm.Mapped[Text | None]
     """Why its last turn made nothing; None: it did."""
+    faults: orm.Mapped[int] = orm.mapped_column(default=0, server_default="0")
+    """How many of its backups have failed since the last that did not."""
     updated: orm.Mapped[Moment]
