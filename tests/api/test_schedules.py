@@ -291,7 +291,13 @@ def test_a_key_stands_for_the_policy_too(world: World) -> None:
     assert ask().status_int == 409
 
 
-def test_a_dry_run_leaves_none(world: World) -> None:
+def test_a_dry_run_refuses_as_the_thing_does_and_leaves_none(world: World) -> None:
+    path = f"instances/{world.active()}/backup_policy?dry_run=1"
+    answer = world.ask("PUT", path, {"backup_policy": {"keep_days": 3}})
+    assert answer.json == {"dry_run": {"operations": [], "quota": []}}
+    wrong = world.ask("PUT", path, {"backup_policy": {"keep_days": 0}})
+    assert wrong.status_int == 400
+    assert policies(world) == 0
     order: Plain = {"name": "a", "flavorRef": "1", "volume": {"size": 1}}
     body = {"instance": order | {"backup_policy": True}}
     assert world.ask("POST", "instances?dry_run=1", body).status_int == 200

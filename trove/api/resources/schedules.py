@@ -104,6 +104,7 @@ RESOURCES = (
                 body=POLICY,
                 view=view,
                 who=MEMBER,
+                dry=True,
                 said="Say when backups of an instance are made, and how long kept.",
             ),
         ),
