@@ -40,14 +40,14 @@ def put(
 ) -> BackupPolicy:
     """What is not said stays, or is as for a new instance."""
 
-    def work(tx: orm.Session) -> BackupPolicy:
+    def work(tx: orm.Session) -> None:
         seen = instances.seen(tx, id, project)
         write(services, tx, seen.instance.project, id, _able(seen), wish)
         about = {"user": context.user, **wish}
         journal.event(tx, id, "instance.backup_policy", about, context.request_id)
-        return typing.cast(BackupPolicy, schedules.get(tx, id))
 
-    return services.database.run(work)
+    services.database.run(work)
+    return show(services, id, project)
 
 
 def _able(seen: Seen) -> Datastore:

@@ -91,7 +91,7 @@ def again(faults: int, now: float) -> float:
     While one is made its instance takes no other order: what fails for good (an agent
     that is too old) must not do so each hour.
     """
-    return now + AFTER_FAULT * 2 ** min(faults - 1, 10)
+    return now + math.ldexp(AFTER_FAULT, min(faults - 1, 10))
 
 
 def _day(plan: Plan, moment: float) -> int:
