@@ -2,6 +2,9 @@
 """A backup of a PostgreSQL that writes a lot: its log is held, and no longer."""
 
 import contextlib
+import os
+import signal
+import time
 import typing
 
 import pytest
@@ -16,7 +19,6 @@ from tests.contract.datastore.test_backups import (
     rows,
     said,
 )
-from trove import errors
 from trove.datastores.postgresql.agent.sql import talk
 from trove.guestagent import backups
 
@@ -82,15 +84,16 @@ def test_the_log_of_the_whole_time_is_there(source: Lab, tmp_path: typing.Any) -
         assert rows(lab) == link.rows
 
 
-def test_nothing_is_held_when_it_fails(source: Lab, tmp_path: typing.Any) -> None:
-    def put(number: int, part: bytes) -> None:
-        raise errors.Unavailable(what="The store")
-
-    tool = source.engine.backups()
-    (tmp_path / "work").mkdir()
-    with pytest.raises(errors.Unavailable):
-        backups.save(
-            source.machine, tool, str(tmp_path / "work"), None, KEY, ABOUT, put
-        )
-    del tool  # as its process ends
-    assert slots(source) == []
+def test_nothing_is_held_by_one_that_died(source: Lab, tmp_path: typing.Any) -> None:
+    child = os.fork()
+    if not child:
+        tool = source.engine.backups()
+        tool.stages(str(tmp_path))
+        held = len(slots(source))
+        os.kill(os.getpid(), signal.SIGKILL if held == 1 else signal.SIGTERM)
+    _, status = os.waitpid(child, 0)
+    assert os.WTERMSIG(status) == signal.SIGKILL
+    end = time.monotonic() + 30
+    while slots(source):
+        assert time.monotonic() < end
+        time.sleep(0.05)
