@@ -14,6 +14,7 @@ import os
 import pathlib
 import signal
 import threading
+import time
 import typing
 
 import pytest
@@ -28,12 +29,15 @@ from trove.storage.frames import Broken
 from trove.storage.manifest import Part
 
 FULL = [("mariadb", "10.11"), ("postgresql", "15"), ("mariadb", "11.8")]
-FULL += [("postgresql", "17"), ("valkey", "8.1")]
+FULL += [("postgresql", "17"), ("mysql", "9.7"), ("valkey", "8.1")]
 CHAINED = [each for each in FULL if each[0] == "mariadb"]
 """Whose increments are the tool's own."""
+COPIED = [each for each in FULL if each[0] == "mysql"]
+"""Whose server makes a copy on the volume first."""
 SERVED = ("mariadb", "postgresql")
 """Whose tool lives of the server as long as it says something."""
 SPOILT = {
+    "mysql": ("shop/goods.ibd", "innochecksum"),
     "postgresql": ("global/pg_filenode.map", "pg_verifybackup"),
     "valkey": ("", "valkey-check-rdb"),
 }
@@ -153,7 +157,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def kinds(fixtures: typing.Collection[str]) -> list[tuple[str, str]]:
-    return CHAINED if "chain" in fixtures else FULL
+    if "chain" in fixtures:
+        return CHAINED
+    return COPIED if "copied" in fixtures else FULL
 
 
 @pytest.fixture(scope="module")
@@ -390,3 +396,63 @@ def test_a_bit_that_was_turned_before_it_was_saved_is_refused(
         with pytest.raises(errors.EngineFailed, match=checker):
             tool.together(work, 1)
         assert not lab.machine.exists(f"{volume(lab)}/data")
+
+
+@pytest.fixture
+def copied(source: Lab) -> Lab:
+    """One whose server makes a copy first, and goes on if nobody wants it any more."""
+    return source
+
+
+def test_what_is_restored_is_another_server_of_the_same_history(
+    kind: tuple[str, str], copied: Lab
+) -> None:
+    link = save(copied)
+    who = "SELECT @@server_uuid"
+    with restored(kind, [link]) as lab:
+        assert lab.client.admin(who) != copied.client.admin(who)
+        words = link.mark.words["gtid_executed"]
+        subset = f"SELECT GTID_SUBSET('{words}', @@GLOBAL.gtid_executed)"
+        assert words and lab.client.admin(subset) == [(1,)]
+
+
+def test_rows_that_would_be_left_out_are_no_backup(copied: Lab) -> None:
+    with said(copied) as run:
+        run("CREATE TABLE older (id INT PRIMARY KEY) ENGINE = MyISAM")
+        with pytest.raises(errors.EngineFailed, match=r"older.*MyISAM"):
+            save(copied)
+        run("DROP TABLE older")
+    assert save(copied).parts
+
+
+def test_a_copy_that_nobody_wants_is_ended_by_the_next(copied: Lab) -> None:
+    """A job that was killed leaves the server with its statement."""
+    admin = copied.client.admin
+    running = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE "
+
+    def begun(word: str, statement: str) -> threading.Thread:
+        def ask() -> None:
+            with contextlib.suppress(copied.refused):
+                admin(statement)
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        end = time.monotonic() + 30
+        while admin(f"{running} '{word}%'") != [(1,)]:
+            assert time.monotonic() < end
+        return thread
+
+    with said(copied) as run, working(copied, "left") as left:
+        run("START TRANSACTION")
+        run("SELECT COUNT(*) FROM goods")
+        # what waits for the tenant holds up a copy that lets no table change
+        waits = begun("ALTER TABLE", "ALTER TABLE shop.goods COMMENT = 'new'")
+        admin("SET GLOBAL clone_block_ddl = ON")
+        clone = f"CLONE LOCAL DATA DIRECTORY = '{left}/copy'"
+        left_over = begun("CLONE LOCAL", clone)
+        with working(copied, "backup") as work:
+            assert copied.engine.backups().stages(work)
+        assert admin(f"{running} 'CLONE LOCAL%'") == [(0,)]
+        run("ROLLBACK")
+        for thread in (waits, left_over):
+            thread.join()
