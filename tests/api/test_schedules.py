@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The policy of an instance's backups: shown, said, refused, and whose it is."""
 
+import dataclasses
 import pathlib
 import typing
 
@@ -8,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.api.world import DEMO, World
+from trove.datastores import registry
 from trove.db.queries import schedules
 from trove.db.tables import BackupPolicy, Event
 
@@ -173,20 +175,21 @@ def test_a_datastore_without_increments(world: World) -> None:
     assert put(world, id, {}).status_int == 200
 
 
-def test_a_datastore_without_backups(tmp_path: pathlib.Path) -> None:
+def test_a_datastore_without_backups(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    valkey = registry.get("valkey")
+    can = dataclasses.replace(valkey.can, back_up=False)
+    bare = dataclasses.replace(valkey, name="bare", can=can)
+    monkeypatch.setitem(registry._all(), "bare", bare)  # as an entry point would
     world = World(tmp_path, schedule_by_default=True)
-    valkey = {
-        "name": "8.1",
-        "datastore_name": "valkey",
-        "datastore_manager": "valkey",
-        "active": True,
-        "image_tags": ["trove"],
-    }
+    version = {"name": "1", "datastore_name": "bare", "datastore_manager": "bare"}
+    version |= {"active": True, "image_tags": ["trove"]}
     path = "mgmt/datastore-versions"
-    made = world.ask("POST", path, {"version": valkey}, caller="admin")
+    made = world.ask("POST", path, {"version": version}, caller="admin")
     assert made.status_int in (200, 202), made.text
     order: Plain = {"name": "a", "flavorRef": "1", "volume": {"size": 1}}
-    order |= {"datastore": {"type": "valkey", "version": "8.1"}}
+    order |= {"datastore": {"type": "bare", "version": "1"}}
     answer = world.ask("POST", "instances", {"instance": order})
     assert answer.status_int == 200, answer.text
     id = answer.json["instance"]["id"]

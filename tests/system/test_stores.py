@@ -38,7 +38,9 @@ class Store:
         datastore: str,
         version: str,
         series: str = "",
+        backup: str | None = None,
     ) -> None:
+        """``backup``: it is made of that one, and has its users."""
         self.demo, self.spec, self.version = demo, registry.get(datastore), version
         self.deployment, self.series = deployment, series or version
         self.authority = demo.authority
@@ -47,8 +49,10 @@ class Store:
             "flavorRef": 1,
             "volume": {"size": 1},
             "datastore": {"type": datastore, "version": version},
-            "users": [{"name": "ada", "password": PASSWORD}],
+            "users": [] if backup else [{"name": "ada", "password": PASSWORD}],
         }
+        if backup:
+            self.order["restorePoint"] = {"backupRef": backup}
         answer = demo.ask("POST", "/instances", {"instance": self.order})
         assert answer.status_code == 200, answer.text
         self.id = str(answer.json()["instance"]["id"])
@@ -151,6 +155,38 @@ def test_another_build_and_the_way_back(
         assert [user["name"] for user in users] == ["ada"]
     demo.delete(store.id)
     demo.gone(store.id)
+
+
+def test_its_keys_and_users_are_saved_and_come_back(
+    deployment: Deployment, demo: User, datastore: str, name: str
+) -> None:
+    builds.offer(deployment, datastore, name)
+    store = Store(deployment, demo, datastore, name)
+    with keys.opened(store.entrance("ada")) as line:
+        for n in range(50):
+            line.set(f"thing {n}", str(n))
+    body = {"backup": {"name": "nightly", "instance": store.id}}
+    answer = demo.ask("POST", "/backups", body)
+    assert answer.status_code == 202, answer.text
+    path = f"/backups/{answer.json()['backup']['id']}"
+
+    def whole() -> bool:
+        shown = demo.ask("GET", path).json()["backup"]
+        assert shown["status"] != "FAILED", shown
+        return bool(shown["status"] == "COMPLETED")
+
+    until("it is COMPLETED", whole)
+    with keys.opened(store.entrance("ada")) as line:
+        assert line.ask("FLUSHDB") == "OK"
+    demo.delete(store.id)
+    demo.gone(store.id)
+    backup = path.rpartition("/")[2]
+    again = Store(deployment, demo, datastore, name, backup=backup)
+    assert again.has(50)
+    demo.delete(again.id)
+    demo.gone(again.id)
+    assert demo.ask("DELETE", path).status_code == 202
+    until("it is gone", lambda: demo.ask("GET", path).status_code == 404)
 
 
 def _refuses_databases(store: Store) -> None:

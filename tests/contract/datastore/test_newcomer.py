@@ -21,7 +21,7 @@ ROOT = HERE.parents[2]
 NEWCOMER = HERE / "newcomer"
 NAME = "toykv"
 SUITE = ("-m", "pytest", "-p", "no:cacheprovider", "-q", str(HERE), "-k")
-BEYOND = ("test_backups.py", "test_carrying.py")
+BEYOND = ("test_backups.py", "test_backups_load.py", "test_carrying.py")
 """Of what an engine need not be able to do: it says so itself, and is not asked."""
 LOOK = """
 import sys

@@ -31,7 +31,7 @@ DATASTORE = Datastore(
     port=6379,
     user="valkey",
     data="/srv/valkey",
-    can=Can(databases=False, plain=False),
+    can=Can(databases=False, plain=False, back_up=True),
     naming=NAMING,
     agent="trove.datastores.valkey.agent",
     parameters=parameters(__package__),

@@ -8,18 +8,16 @@ from trove.datastores.classic.engine import WITHIN, Classic, Own
 from trove.datastores.mysql.agent import apparmor, config, rules
 from trove.datastores.mysql.agent.accounts import ACCOUNTS, ROOT, SESSIONS
 from trove.datastores.mysql.agent.health import Probe
-from trove.datastores.mysql.agent.places import places
+from trove.datastores.mysql.agent.places import HISTORY, places
 from trove.datastores.mysql.agent.sql import Talk
 from trove.datastores.mysql.agent.variables import Variables
 from trove.datastores.mysql.spec import DATASTORE
+from trove.datastores.protocol import Backups
 
 UNIT = "mysql.service"
 PROGRAM = "/usr/sbin/mysqld"
 TRIAL = ("--validate-config", "--log-error-verbosity=2")
 """That a number is adjusted is a warning to it."""
-HISTORY = "mysql_upgrade_history"
-"""Beside its data: which versions served them, the newest last."""
-
 BOOTSTRAP = """\
 INSTALL PLUGIN auth_socket SONAME 'auth_socket.so';
 ALTER USER 'root'@'localhost' IDENTIFIED WITH auth_socket;
@@ -64,6 +62,12 @@ class MySQL(Classic):
             f"--init-file={script}",
             "--auto-generate-certs=OFF",
         ]
+
+    def backups(self) -> Backups:
+        """By its CLONE, which makes a copy of the files while they are written."""
+        from trove.datastores.mysql.agent import backups  # when there is one to make
+
+        return backups.Tool(self._host, self._places)
 
     def upgrade(self) -> None:
         """The server does it when it starts, and notes that it did; or it starts again.

@@ -5,6 +5,9 @@ from trove.datastores.classic.places import Places
 from trove.datastores.mysql.spec import DATASTORE
 from trove.datastores.protocol import Host
 
+HISTORY = "mysql_upgrade_history"
+"""Beside its data: which versions served them, the newest last."""
+
 
 def places(host: Host) -> Places:
     """The places on this machine."""

@@ -4,7 +4,14 @@
 It comes in by the socket as the superuser, so there is no password. All of it is one
 tar, with the write-ahead log that makes the files whole, and with the engine's own
 manifest, by which ``pg_verifybackup`` checks each file where it is restored.
+
+The log of the whole time comes at the end, so a slot holds it until then. It is a
+temporary one: it ends with its connection, whoever dies, and ``max_slot_wal_keep_size``
+bounds what it holds.
 """
+
+import contextlib
+import os
 
 from trove import errors
 from trove.datastores.places import Places
@@ -24,12 +31,14 @@ class Tool:
 
     def __init__(self, host: Host, places: Places, port: int) -> None:
         self._host, self._places, self._port = host, places, port
+        self._held = contextlib.ExitStack()
 
     def stages(self, work: str, since: Mark | None = None) -> tuple[Stage, ...]:
         """What says all files; of those that have changed since, there is no saying."""
         if since is not None:
             what = "an increment of a backup"
             raise errors.NotSupported(datastore="This engine", what=what)
+        self._hold()
         argv = (
             f"{programs(self._host)}/pg_basebackup",
             "--pgdata=-",
@@ -44,6 +53,13 @@ class Tool:
         )
         return (Stage(argv, user=DATASTORE.user),)
 
+    def _hold(self) -> None:
+        """From here on the log stays, until ``mark`` or the end of this process."""
+        self._held.close()
+        line = self._held.enter_context(talk(self._places.runtime, self._port))
+        make = "SELECT pg_create_physical_replication_slot('{}', true, true)"
+        line.rows(make.format(f"trove_backup_{os.getpid()}"), 30.0)
+
     def mark(self, work: str) -> Mark:
         """The server's version, its timeline, and where its log is by now."""
         statement = (
@@ -56,6 +72,7 @@ class Tool:
             ((version, lsn, timeline),) = conversation.rows(statement, 10.0)
             ((log,),) = conversation.rows(size, 10.0)
             ((data,),) = conversation.rows(databases, COPY)
+        self._held.close()
         words = {"version": version, "lsn": lsn, "timeline": timeline}
         return Mark(words, int(log) + int(data))
 

@@ -24,6 +24,9 @@ OVERHEAD = 256
 DATABASES = 16
 """The numbered databases that tenants know; the one after them is the agent's."""
 
+APPENDED = "aof"
+"""The directory, in that of the data, of the file that every write is appended to."""
+
 NEVER = 2**31 - 1
 """More replicas than a server can have."""
 
@@ -64,7 +67,7 @@ def service_layer(places: Places) -> Settings:
     return {
         "databases": DATABASES + 1,
         "appendonly": True,
-        "appenddirname": "aof",
+        "appenddirname": APPENDED,
         "aof-use-rdb-preamble": True,
         "save": "3600 1",
         "stop-writes-on-bgsave-error": False,

@@ -10,6 +10,7 @@ from trove.datastores import rules as shared
 from trove.datastores.layers import Layers, Settings
 from trove.datastores.protocol import (
     BASIC,
+    Backups,
     Description,
     Host,
     Sizing,
@@ -94,6 +95,12 @@ class Valkey(Server):
         with self._open() as conversation:
             words = ("CONFIG", "SET", "min-replicas-to-write", replicas)
             conversation.ask(*words, within=TIMEOUT)
+
+    def backups(self) -> Backups:
+        """By a snapshot that the server writes, with its access list."""
+        from trove.datastores.valkey.agent import backups  # when there is one to make
+
+        return backups.Tool(self._host, self._places, self._open)
 
     def logs(self) -> dict[str, Source]:
         """What the engine itself complains of."""
