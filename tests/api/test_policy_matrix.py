@@ -41,6 +41,8 @@ EXPECTED = {
     "backup_strategy:delete": READ | {"reader": 403},
     "backup_strategy:index": READ,
     "instance:backups": ONE,
+    "instance:backup_policy_show": ONE,
+    "instance:backup_policy_update": WRITE,
     "cluster:action": CHANGED,
     "cluster:create": READ | {"reader": 403},
     "cluster:delete": CHANGED,
@@ -172,6 +174,7 @@ NEW_MODULE = {"name": "m", "module_type": "ping", "contents": "eA=="}
 BODIES: dict[str, typing.Any] = {
     "backup:create": {"backup": {"name": "b", "incremental": 0}},
     "backup_strategy:create": {"backup_strategy": {"swift_container": "c"}},
+    "instance:backup_policy_update": {"backup_policy": {"keep_days": 3}},
     "cluster:action": {"restart": {}},
     "cluster:create": {"cluster": CLUSTER},
     "cluster:force_delete": {"reset-status": {"force_delete": 1}},

@@ -33,6 +33,7 @@ WITHOUT_A_CLIENT = {
     "operations": "of this service alone: no shipped client knows it",
     "instances/{id}/events": "of this service alone: no shipped client knows it",
     "instances/{id}/copies": "of this service alone: no shipped client knows it",
+    "instances/{id}/backup_policy": "of this service alone: no client knows it",
     "instances/detail": "the library lists without detail; scripts ask for it",
     "mgmt/instances/{id}": "no shipped client has it",
     "instances/{id}/databases/{name}": "openstacksdk lists, and fetches none alone",

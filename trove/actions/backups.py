@@ -22,7 +22,7 @@ from trove.datastores import registry
 from trove.datastores.spec import Datastore
 from trove.db.queries import backups, instances, quotas, strategies
 from trove.db.queries.backups import Shown, Wanted
-from trove.db.queries.instances import Version
+from trove.db.queries.instances import Seen, Version
 from trove.db.session import now
 from trove.db.tables import Backup, Instance
 from trove.model import backups as model
@@ -124,34 +124,52 @@ def _accepted(
     order: Order,
     token: Token | None,
 ) -> Begun:
-    driver = _driver(services, order.driver)
+    _driver(services, order.driver)
     if order.container is not None:
         check_container(order.container)
 
     def work(tx: orm.Session) -> tuple[str, str]:
         seen = instances.seen(tx, order.instance, project)
-        row = seen.instance
-        spec = registry.get(typing.cast(Version, seen.version).manager)
-        if not spec.can.back_up:
-            raise errors.NotSupported(datastore=spec.name, what="backups")
-        refuse_unable(services, seen)
-        if backups.running(tx, row.id) is not None:
-            raise errors.InstanceBusy(instance=row.id, task="BACKUP")
-        parent = _parent(tx, spec, row, order)
-        quotas.reserve(tx, row.project, ONE, dict(services.settings.quotas))
-        quotas.settle(tx, row.project, ONE)
-        instances.move(tx, row.id, Task.BACKING_UP)
-        made = _row(services, tx, row, order, driver, parent)
-        input = operations.BackUp(backup=made.id).to_dict()
-        kind = operations.BACK_UP
-        made.operation_id = begin.open(
-            tx, context, kind, row.project, row.id, input, token
-        )
-        tx.add(made)
-        return made.operation_id, row.id
+        made = start(services, tx, context, seen, order, token)
+        return typing.cast(str, made.operation_id), seen.instance.id
 
     begun = begin.begin(services, context, context.project or "", token, work)
     return typing.cast(Begun, begun)
+
+
+def start(
+    services: Services,
+    tx: orm.Session,
+    context: Context,
+    seen: Seen,
+    order: Order,
+    token: Token | None = None,
+    *,
+    scheduled: bool = False,
+) -> Backup:
+    """Its row, its place in the quota and its operation, all of this transaction.
+
+    ``scheduled``: it is one that goes again by itself, and stands on such ones only.
+    """
+    driver = _driver(services, order.driver)
+    row = seen.instance
+    spec = registry.get(typing.cast(Version, seen.version).manager)
+    if not spec.can.back_up:
+        raise errors.NotSupported(datastore=spec.name, what="backups")
+    refuse_unable(services, seen)
+    if backups.running(tx, row.id) is not None:
+        raise errors.InstanceBusy(instance=row.id, task="BACKUP")
+    parent = _parent(tx, spec, row, order, scheduled)
+    quotas.reserve(tx, row.project, ONE, dict(services.settings.quotas))
+    quotas.settle(tx, row.project, ONE)
+    instances.move(tx, row.id, Task.BACKING_UP)
+    made = _row(services, tx, row, order, driver, parent)
+    made.scheduled = scheduled
+    input = operations.BackUp(backup=made.id).to_dict()
+    kind = operations.BACK_UP
+    made.operation_id = begin.open(tx, context, kind, row.project, row.id, input, token)
+    tx.add(made)
+    return made
 
 
 def _driver(services: Services, asked: str | None) -> str:
@@ -200,7 +218,7 @@ def _row(
 
 
 def _parent(
-    tx: orm.Session, spec: Datastore, row: Instance, order: Order
+    tx: orm.Session, spec: Datastore, row: Instance, order: Order, scheduled: bool
 ) -> str | None:
     """What it will stand on, held; None: it is a full one."""
     if order.parent is None and not order.incremental:
@@ -211,7 +229,8 @@ def _parent(
         raise errors.NotSupported(datastore=spec.name, what="incremental backups")
     held = backups.hold_all(tx, row.id)
     if order.parent is None:
-        return _newest(held, row)
+        # what a user made stays; so would all that stands on it
+        return _newest([b for b in held if b.scheduled or not scheduled], row)
     chosen = backups.load(tx, order.parent, row.project)
     if chosen.instance_id != row.id:
         raise errors.Invalid(f"Backup {chosen.id} is of another instance.")
@@ -250,25 +269,30 @@ def delete(services: Services, context: Context, id: str, project: str | None) -
     """It goes, and before it all that stands on it. Twice is once."""
 
     def work(tx: orm.Session) -> tuple[str, str] | None:
-        row = backups.load(tx, id, project)
-        held = {each.id: each for each in backups.hold_all(tx, row.instance_id)}
-        if id not in held:
-            raise errors.BackupNotFound(id=id)
-        if row.state == BackupState.DELETING:
-            return None
-        ids = backups.below(tx, row)
-        _refuse(tx, id, [held[each] for each in ids])
-        for each in ids:
-            state = BackupState(held[each].state)
-            backups.move(tx, each, BackupState.DELETING, [state])
-        kind, input = operations.DELETE_BACKUP, operations.DeleteBackup(tuple(ids))
-        plain = input.to_dict()
-        opened = begin.open(
-            tx, context, kind, row.project, id, plain, of=operations.BACKUP
-        )
-        return opened, id
+        opened = start_delete(tx, context, id, project)
+        return None if opened is None else (opened, id)
 
     begin.begin(services, context, context.project or "", None, work)
+
+
+def start_delete(
+    tx: orm.Session, context: Context, id: str, project: str | None
+) -> str | None:
+    """The operation that takes it away, and all that stands on it; None: one does."""
+    row = backups.load(tx, id, project)
+    held = {each.id: each for each in backups.hold_all(tx, row.instance_id)}
+    if id not in held:
+        raise errors.BackupNotFound(id=id)
+    if row.state == BackupState.DELETING:
+        return None
+    ids = backups.below(tx, row)
+    _refuse(tx, id, [held[each] for each in ids])
+    for each in ids:
+        state = BackupState(held[each].state)
+        backups.move(tx, each, BackupState.DELETING, [state])
+    kind, input = operations.DELETE_BACKUP, operations.DeleteBackup(tuple(ids))
+    plain = input.to_dict()
+    return begin.open(tx, context, kind, row.project, id, plain, of=operations.BACKUP)
 
 
 def _refuse(tx: orm.Session, id: str, rows: list[Backup]) -> None:

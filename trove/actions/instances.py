@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from trove import errors
-from trove.actions import begin, modules, nics, offers, orders, restores
+from trove.actions import begin, modules, nics, offers, orders, restores, schedules
 from trove.actions.begin import Begun, Token
 from trove.actions.orders import Order
 from trove.actions.services import Services
@@ -136,6 +136,7 @@ def _accepted(
         tx.add(_row(services, tx, id, owner, order, version, flavor))
         tx.flush()
         _ask_modules(tx, id, owner, project, version, order.modules)
+        schedules.born(services, tx, owner, id, spec, order.backup_policy)
         input = operations.CreateInstance(
             image=image,
             datastore=version.manager,

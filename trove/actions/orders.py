@@ -33,6 +33,8 @@ class Order:
     deletion_protection: bool = False
     restore: str | None = None
     """The backup that its data come from."""
+    backup_policy: dict[str, typing.Any] | None = None
+    """What is said of its backups (``actions.schedules.Wish``); None: nothing is."""
 
 
 def check_volume(order: Order, datastore: Datastore, largest: int) -> None:

@@ -44,6 +44,8 @@ class Settings:
     """The store of backups; None: none is set up, and none are made."""
     backup_container: str = "database_backups"
     """Where backups go that nobody has a word for."""
+    schedule_by_default: bool = False
+    """Whether backups of a new instance are made of which nobody says otherwise."""
     interface: str = "public"
     """Which of the catalogue's addresses of the object store is used."""
     guests_object_store: str | None = None

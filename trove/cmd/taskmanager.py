@@ -66,6 +66,7 @@ def parts(conf: "cfg.ConfigOpts") -> "list[Part]":
         worker,
         *ears(conf, store, worker.ring),
         *rounds(conf, store, around),
+        *schedules(conf, store, around, worker.ring),
         daemon.mender(conf),
         bell,
     ]
@@ -125,6 +126,34 @@ def rounds(
         outbox = Outbox(store, notices)
         made.append(Periodic("outbox", outbox.round, group.outbox_interval))
     return made
+
+
+def schedules(
+    conf: "cfg.ConfigOpts",
+    store: "Database",
+    around: "Surroundings",
+    ring: "typing.Callable[[str], None]",
+) -> "list[Part]":
+    """What makes backups, and takes them away, when nobody asks for it."""
+    from trove.actions.services import Services, Settings
+    from trove.config import quota
+    from trove.service.periodic import Periodic
+    from trove.taskmanager.schedules import Schedules
+
+    group = conf.backup
+    if not group.driver:  # no policy can have been enabled
+        return []
+    settings = Settings(
+        heartbeat_expiry=float(conf.taskmanager.guest_silence),
+        quotas=quota.defaults(conf),
+        backup_driver=group.driver,
+        backup_container=group.container,
+    )
+    made = Schedules(Services(store, around.cloud, ring, settings))
+    return [
+        Periodic("schedules", made.round, group.schedule_interval),
+        Periodic("retention", made.retain, group.retention_interval),
+    ]
 
 
 def surroundings(conf: "cfg.ConfigOpts", store: "Database") -> "Surroundings":

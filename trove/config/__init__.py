@@ -17,7 +17,8 @@ Listed = list[tuple[typing.Any, list[cfg.Opt]]]
 PROCESSES: dict[str, tuple[str, ...]] = {
     "api": ("service", "listen", "api", "quota", "database", "rpc", "cloud", "backup"),
     "taskmanager": (
-        *("service", "manager", "taskmanager", "database", "rpc", "cloud", "backup"),
+        *("service", "manager", "taskmanager", "quota", "database", "rpc", "cloud"),
+        "backup",
     ),
     "conductor": ("service", "conductor", "database", "rpc"),
     "guestagent": ("guest", "broker"),

@@ -49,6 +49,28 @@ OPTS = [
         help="Whether the bucket is a part of the path, not of the host's name.",
     ),
     cfg.StrOpt("cafile", help="CA certificates that an S3 store may have."),
+    cfg.BoolOpt(
+        "schedule_by_default",
+        default=True,
+        help="Whether a new instance is backed up by itself (each day in full, every "
+        "six hours in increments where its datastore has them, kept for seven days), "
+        "unless its user says otherwise. These backups count in his project's quota: "
+        "some 36 of an instance with increments, 9 of one without.",
+    ),
+    cfg.IntOpt(
+        "schedule_interval",
+        default=60,
+        min=5,
+        max=3600,
+        help="Seconds between two looks of a taskmanager for backups that are due.",
+    ),
+    cfg.IntOpt(
+        "retention_interval",
+        default=3600,
+        min=60,
+        max=86400,
+        help="Seconds between two looks for scheduled backups that are kept no longer.",
+    ),
 ]
 
 

@@ -139,7 +139,12 @@ def _shared(place: Layout) -> Sections:
             "broker_password": broker.broker_password,
         },
         "cloud": {"deployment": place.tag, **_service_user(place)},
-        "backup": {"driver": "swift", "keyring": place.etc / "backup-keys"},
+        "backup": {
+            "driver": "swift",
+            "keyring": place.etc / "backup-keys",
+            # instances of one machine are for trying: who wants it asks for it
+            "schedule_by_default": "false",
+        },
         "oslo_concurrency": {"lock_path": place.run},
     }
 

@@ -123,6 +123,7 @@ def view(ask: Ask, found: typing.Any) -> Plain:
         "size": _size(row.size),
         "status": row.state,
         "storage_driver": row.driver,
+        "scheduled": row.scheduled,
     }
     if found.version is not None:
         said["datastore"] = {

@@ -9,6 +9,7 @@ from trove.actions.flavors import id_of
 from trove.actions.orders import Order
 from trove.api import schemas
 from trove.api.resource import Plain
+from trove.api.resources import schedules
 from trove.model.operations import NewDatabase, NewUser
 
 TEXT = {"type": ["string", "null"], "maxLength": 255}
@@ -64,6 +65,7 @@ CREATE: Plain = {
         },
         "access": {**schemas.ACCESS, "type": ["object", "null"]},
         "deletion_protection": schemas.FLAG,
+        "backup_policy": schedules.NEW,
     },
 }
 
@@ -114,6 +116,7 @@ def order(body: Plain) -> Order:
         restore=id_of(body["restorePoint"]["backupRef"])
         if body.get("restorePoint")
         else None,
+        backup_policy=schedules.at_create(body.get("backup_policy")),
     )
 
 

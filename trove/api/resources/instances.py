@@ -84,8 +84,8 @@ def create(ask: Ask) -> typing.Any:
     order = creation.order(ask.body["instance"])
     # by what is meant: XML has no numbers, so its body says "1" where JSON says 1
     meant = dataclasses.asdict(order)
-    for late in ("deletion_protection", "restore"):
-        if not meant[late]:
+    for late in ("deletion_protection", "restore", "backup_policy"):
+        if meant[late] in (False, None):
             del meant[late]  # as keys of before there was such a thing had it
     said = [ask.links.path, meant]
     token = None if ask.key is None else Token(ask.key, said)

@@ -120,6 +120,11 @@ def links(tx: orm.Session, instance: str) -> list[Link]:
     return [link(row) for row in tx.scalars(_of(instance))]
 
 
+def scheduled(tx: orm.Session, instance: str) -> set[str]:
+    """Those among them that were made by the instance's policy."""
+    return {row.id for row in tx.scalars(_of(instance)) if row.scheduled}
+
+
 def _of(instance: str) -> sa.Select[Backup]:
     return sa.select(Backup).where(
         Backup.instance_id == instance, Backup.deleted_at.is_(None)

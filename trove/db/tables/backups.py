@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Backups, and where a project wants them to go."""
+"""Backups, where a project wants them to go, and when they are made by themselves."""
 
 import sqlalchemy as sa
 from sqlalchemy import orm
@@ -66,6 +66,8 @@ class Backup(Record):
     ended: orm.Mapped[Moment | None]
     """When it was whole."""
     fault: orm.Mapped[Text | None]
+    scheduled: orm.Mapped[bool] = orm.mapped_column(default=False, server_default="0")
+    """Whether its instance's policy had it made: only such a one goes by itself."""
     created: orm.Mapped[Moment]
     updated: orm.Mapped[Moment]
     deleted_at: orm.Mapped[Moment | None]
@@ -80,3 +82,37 @@ class BackupStrategy(Record):
     instance_id: orm.Mapped[Key]
     """Empty: of all instances that have none of their own."""
     container: orm.Mapped[Name]
+
+
+class BackupPolicy(Record):
+    """When backups of an instance are made, and how long these are kept.
+
+    It outlives its instance by as long as there is one of its backups.
+    """
+
+    __tablename__ = "backup_policies"
+    __table_args__ = (
+        sa.Index("ix_backup_policies_next_due", "enabled", "next_due"),
+        sa.Index("ix_backup_policies_backup_id", "backup_id"),
+        TABLE,
+    )
+
+    instance_id: orm.Mapped[Key]
+    project: orm.Mapped[Name]
+    enabled: orm.Mapped[bool]
+    minute: orm.Mapped[int]
+    """Of the day, UTC, with which a day of the plan begins."""
+    full_every: orm.Mapped[int]
+    """Days from one full backup to the next."""
+    increment_every: orm.Mapped[int | None]
+    """Hours between two backups; None: no increments are made."""
+    keep_days: orm.Mapped[int]
+    next_due: orm.Mapped[Moment]
+    backup_id: orm.Mapped[str | None] = orm.mapped_column(sa.String(36))
+    """What its last run makes, until that is over."""
+    last_run: orm.Mapped[Moment | None]
+    last_fault: orm.Mapped[Text | None]
+    """Why its last turn made nothing; None: it did."""
+    faults: orm.Mapped[int] = orm.mapped_column(default=0, server_default="0")
+    """How many of its backups have failed since the last that did not."""
+    updated: orm.Mapped[Moment]

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Schedules: when backups of an instance are made by themselves, by its user's word."""
+
+import random
+import typing
+
+from sqlalchemy import orm
+
+from trove import errors
+from trove.actions.services import Services
+from trove.context import Context
+from trove.datastores import registry
+from trove.datastores.spec import Datastore
+from trove.db.queries import instances, schedules
+from trove.db.queries.instances import Seen, Version
+from trove.db.session import now
+from trove.db.tables import BackupPolicy
+from trove.model import schedules as model
+from trove.model.schedules import Plan
+from trove.workflow import journal
+
+Wish = dict[str, typing.Any]
+"""Columns of a policy, as far as its user says them."""
+
+MINUTES = 24 * 60
+
+
+def show(services: Services, id: str, project: str | None) -> BackupPolicy:
+    """That of an instance; where it has none, one that is off."""
+    with services.database.reading() as tx:
+        seen = instances.seen(tx, id, project)
+        spec = _able(seen)
+        return schedules.get(tx, id) or BackupPolicy(
+            instance_id=id, enabled=False, **_defaults(spec)
+        )
+
+
+def put(
+    services: Services, context: Context, id: str, project: str | None, wish: Wish
+) -> BackupPolicy:
+    """What is not said stays, or is as for a new instance."""
+
+    def work(tx: orm.Session) -> None:
+        seen = instances.seen(tx, id, project)
+        write(services, tx, seen.instance.project, id, _able(seen), wish)
+        about = {"user": context.user, **wish}
+        journal.event(tx, id, "instance.backup_policy", about, context.request_id)
+
+    services.database.run(work)
+    return show(services, id, project)
+
+
+def _able(seen: Seen) -> Datastore:
+    spec = registry.get(typing.cast(Version, seen.version).manager)
+    refuse_unable(spec)
+    return spec
+
+
+def refuse_unable(spec: Datastore) -> None:
+    """Raises for a datastore of which there are no backups."""
+    if not spec.can.back_up:
+        raise errors.NotSupported(datastore=spec.name, what="backups")
+
+
+def born(
+    services: Services,
+    tx: orm.Session,
+    project: str,
+    id: str,
+    spec: Datastore,
+    wish: Wish | None,
+) -> None:
+    """The policy of a new instance, if it has one. ``wish`` None: nobody said."""
+    settings = services.settings
+    if wish is None:
+        if not (settings.schedule_by_default and settings.backup_driver):
+            return
+        if not spec.can.back_up:
+            return
+    elif wish == {"enabled": False}:
+        return
+    else:
+        refuse_unable(spec)
+    write(services, tx, project, id, spec, wish or {})
+
+
+def write(
+    services: Services,
+    tx: orm.Session,
+    project: str,
+    id: str,
+    spec: Datastore,
+    wish: Wish,
+) -> None:
+    """It is so from now on; when it is due next follows from it."""
+    if wish.get("increment_every") is not None and not spec.can.back_up_incrementally:
+        raise errors.Invalid(
+            f"There are no increments of {spec.name}: increment_every_hours must be "
+            "null, or be left out."
+        )
+    held = schedules.hold(tx, id)
+    said = _defaults(spec) | {
+        # any minute is as good, but not the same one for all
+        "minute": random.randrange(MINUTES),  # noqa: S311 - no secret
+        "enabled": True,
+    }
+    if held is not None:
+        said = {name: getattr(held, name) for name in said}
+    said |= wish
+    if said["enabled"] and services.settings.backup_driver is None:
+        raise errors.Unsupported(
+            "Backups are not set up here: the operator has named no store for them."
+        )
+    plan = Plan(
+        *(said[x] for x in ("minute", "full_every", "increment_every", "keep_days"))
+    )
+    said["next_due"] = model.following(plan, schedules.made(tx, id), now(tx))
+    schedules.put(tx, id, project=project, **said)
+
+
+def _defaults(spec: Datastore) -> Wish:
+    chained = spec.can.back_up_incrementally
+    return {
+        "full_every": model.FULL_EVERY,
+        "increment_every": model.INCREMENT_EVERY if chained else None,
+        "keep_days": model.KEEP_DAYS,
+    }

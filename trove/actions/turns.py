@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turns: a policy has a backup made, hears what became of it, and takes old ones away.
+
+What a policy has made is a backup like any other: the same row, quota and operation.
+Only such ones are taken away by themselves: what a user made, and the chain that it is
+in, stays until he deletes it.
+"""
+
+import datetime
+import typing
+
+from sqlalchemy import orm
+
+from trove import errors
+from trove.actions import backups
+from trove.actions.services import Services
+from trove.context import Context
+from trove.db.queries import backups as rows
+from trove.db.queries import instances, schedules
+from trove.db.session import now
+from trove.db.tables import BackupPolicy
+from trove.model import schedules as model
+from trove.model.schedules import DAY, Due, Made, Plan
+from trove.workflow import journal
+
+LONGEST = 2000
+"""Characters of a fault that are kept."""
+
+
+def take_turn(services: Services, tx: orm.Session, id: str) -> str | None:
+    """The operation of an instance whose turn has come; None: there is none.
+
+    Backup and next turn are of one transaction: whoever else asks finds no turn.
+    Raises ``errors.TroveError`` for what cannot be backed up now; then nothing is
+    written, and ``put_off`` says when the next look is.
+    """
+    row = schedules.hold_due(tx, id)
+    if row is None:
+        return None
+    try:
+        seen = instances.seen(tx, id)
+    except errors.InstanceNotFound:
+        # kept, for how long its backups are
+        schedules.changes(tx, id, enabled=False, last_fault=None, backup_id=None)
+        return None
+    plan, made, moment = schedules.plan(row), schedules.made(tx, id), now(tx)
+    due = model.due(plan, made, moment)
+    if due is None:
+        _next(tx, id, plan, made, moment)
+        return None
+    context = Context(project=row.project)
+    increment = due == Due.INCREMENT
+    order = backups.Order(name(moment), id, incremental=increment)
+    backup = backups.start(services, tx, context, seen, order, scheduled=True)
+    kind = Due.FULL if backup.parent_id is None else Due.INCREMENT
+    about = {"backup_id": backup.id, "last_run": moment}
+    _next(tx, id, plan, made.and_now(kind, moment), moment, **about)
+    return backup.operation_id
+
+
+def name(moment: float) -> str:
+    """What a backup of this moment is called."""
+    at = datetime.datetime.fromtimestamp(moment, datetime.UTC)
+    return f"scheduled-{at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _next(
+    tx: orm.Session,
+    id: str,
+    plan: Plan,
+    made: Made,
+    moment: float,
+    **columns: typing.Any,
+) -> None:
+    columns["next_due"] = model.following(plan, made, moment)
+    schedules.changes(tx, id, **columns)
+
+
+def put_off(tx: orm.Session, id: str, fault: errors.TroveError) -> None:
+    """The turn was for nothing, and this is why; a busy instance is asked again soon.
+
+    What only its user or the operator can change (the quota, a store) waits for the
+    next turn.
+    """
+    row = schedules.hold_due(tx, id)
+    if row is None:
+        return
+    moment, said = now(tx), str(fault)[:LONGEST]
+    if isinstance(fault, errors.OverLimit | errors.Unsupported):
+        next_due = model.following(schedules.plan(row), schedules.made(tx, id), moment)
+    else:
+        next_due = moment + model.AGAIN
+    if row.last_fault != said:
+        journal.event(tx, id, "instance.backup_missed", {"why": said})
+    schedules.changes(tx, id, next_due=next_due, last_fault=said)
+
+
+def note(tx: orm.Session, ended: schedules.Ended) -> None:
+    """What became of its last backup; when it failed, another is tried soon."""
+    row = schedules.hold(tx, ended.instance)
+    if row is None or row.backup_id != ended.backup:
+        return
+    columns: dict[str, typing.Any] = {"backup_id": None, "last_fault": ended.fault}
+    columns["faults"] = row.faults + 1 if ended.failed else 0
+    if ended.failed:
+        again = model.again(columns["faults"], now(tx))
+        columns["next_due"] = min(row.next_due, again)
+    schedules.changes(tx, ended.instance, **columns)
+
+
+# -- retention ------------------------------------------------------------------------
+
+
+def wanting(tx: orm.Session, row: BackupPolicy) -> bool:
+    """Whether ``retain`` may have something to do; nothing is held to know it."""
+    return bool(over(tx, row)) or _is_last(tx, row.instance_id)
+
+
+def over(tx: orm.Session, row: BackupPolicy) -> list[str]:
+    """The tops of the trees of backups that nothing needs, oldest first."""
+    instance = instances.get(tx, row.instance_id)
+    gone = None if instance is None else instance.deleted_at
+    links = rows.links(tx, row.instance_id)
+    scheduled = rows.scheduled(tx, row.instance_id)
+    trees = model.over(links, scheduled, now(tx) - row.keep_days * DAY, gone)
+    return [tree[0].id for tree in trees]
+
+
+def retain(tx: orm.Session, id: str) -> list[str]:
+    """Takes away what is over; the operations that do.
+
+    The policy of an instance that is gone goes with the last of its backups.
+    """
+    row = schedules.hold(tx, id)
+    if row is None:
+        return []
+    rows.hold_all(tx, id)  # nothing comes to stand on what goes
+    context, opened = Context(project=row.project), []
+    for top in over(tx, row):
+        try:
+            operation = backups.start_delete(tx, context, top, None)
+        except errors.BackupBusy:  # something is being made of it: later
+            continue
+        if operation is not None:
+            opened.append(operation)
+    if _is_last(tx, id):
+        schedules.forget(tx, id)
+    return opened
+
+
+def _is_last(tx: orm.Session, id: str) -> bool:
+    """Whether neither the instance nor a scheduled backup of it is there."""
+    instance = instances.get(tx, id)
+    gone = instance is None or instance.deleted_at is not None
+    return gone and not rows.scheduled(tx, id)
