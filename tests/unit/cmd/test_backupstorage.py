@@ -6,10 +6,13 @@ from oslo_config import cfg
 
 from trove import config
 from trove.cmd import backupstorage
+from trove.config import backup
 from trove.storage.keys import Keyring, NoKeys
 from trove.storage.vault.directory import Directory
 from trove.storage.vault.s3 import S3
 from trove.storage.vault.swift import Swift
+
+OVERRIDDEN = [option.dest for option in backup.OPTS]
 
 
 @pytest.fixture
@@ -19,7 +22,9 @@ def conf(tmp_path):
     conf([], project="trove-test", default_config_files=[])
     Keyring.create(tmp_path / "keys")
     conf.set_override("keyring", str(tmp_path / "keys"), "backup")
-    return conf
+    yield conf
+    for name in OVERRIDDEN:  # of a group that every ConfigOpts of this process shares
+        conf.clear_override(name, "backup")
 
 
 def opened(conf, **options):

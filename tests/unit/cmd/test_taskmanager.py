@@ -29,5 +29,6 @@ def test_backups_are_made_by_themselves_where_there_is_a_store(tmp_path):
     assert taskmanager.schedules(conf, store, around, print) == []
     conf.set_override("driver", "swift", "backup")
     made = taskmanager.schedules(conf, store, around, print)
+    conf.clear_override("driver", "backup")
     assert [part.name for part in made] == ["schedules", "retention"]
     store.close()
