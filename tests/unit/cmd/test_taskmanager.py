@@ -25,7 +25,6 @@ def test_backups_are_made_by_themselves_where_there_is_a_store(tmp_path):
     conf([], default_config_files=[])
     store = Database(f"sqlite:///{tmp_path}/trove.sqlite")
     around = types.SimpleNamespace(cloud=MemoryCloud())
-    conf.set_override("driver", None, "backup")
     assert taskmanager.schedules(conf, store, around, print) == []
     conf.set_override("driver", "swift", "backup")
     made = taskmanager.schedules(conf, store, around, print)
