@@ -17,7 +17,7 @@ from trove.rpc.relay import Guests
 
 LOG = logging.getLogger(__name__)
 
-QUOTAS = {"instances": 10, "ram": -1, "volumes": 40, "backups": 50}
+QUOTAS = {"instances": 10, "ram": -1, "volumes": 40, "backups": 400}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

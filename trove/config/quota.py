@@ -9,7 +9,13 @@ OPTS = [
     cfg.IntOpt("instances", default=10, min=-1, help="Instances."),
     cfg.IntOpt("ram", default=-1, min=-1, help="Memory of all instances, in MiB."),
     cfg.IntOpt("volumes", default=40, min=-1, help="Size of all volumes, in GiB."),
-    cfg.IntOpt("backups", default=50, min=-1, help="Backups."),
+    cfg.IntOpt(
+        "backups",
+        default=400,
+        min=-1,
+        help="Backups, scheduled ones among them: some 36 of an instance with "
+        "increments whose policy is the default one.",
+    ),
 ]
 
 
