@@ -130,6 +130,8 @@ OURS = [
     ("GET", "root"),
     ("GET", "events"),
     ("GET", "backups"),
+    ("GET", "backup_policy"),
+    ("PUT", "backup_policy"),
     ("POST", "ssl"),
     ("GET", "modules"),
     ("POST", "modules"),
