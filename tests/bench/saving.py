@@ -59,7 +59,7 @@ class Source:
 
     def __post_init__(self) -> None:
         user = {"name": USER, "password": PASSWORD, "databases": [{"name": DATABASE}]}
-        size = 2 + int(3 * self.gib)
+        size = 3 + int(5 * self.gib)
         self.id = self.demo.create(
             self.datastore, "bench", [user], [DATABASE], volume={"size": size}
         )
@@ -110,7 +110,7 @@ class Source:
             self.datastore,
             "back",
             databases=(),
-            volume={"size": 2 + int(3 * self.gib)},
+            volume={"size": 3 + int(5 * self.gib)},
             restorePoint={"backupRef": backup},
         )
         self.demo.patience = FOREVER
