@@ -26,7 +26,7 @@ RAW = {
     "mariadb": (
         "mariadb-backup --backup --stream=mbstream --user=root "
         "--socket=/run/mysqld/mysqld.sock --target-dir=/srv/mariadb/raw.tmp | "
-        "zstd --quiet > /srv/mariadb/raw",
+        "zstd -1 --quiet > /srv/mariadb/raw",
         "rm -rf /srv/mariadb/back && mkdir /srv/mariadb/back && "
         "zstd -dc /srv/mariadb/raw | mbstream -x -C /srv/mariadb/back && "
         "mariadb-backup --prepare --use-memory=64M --target-dir=/srv/mariadb/back",
@@ -36,7 +36,7 @@ RAW = {
         "setpriv --reuid=postgres --regid=postgres --clear-groups "
         "pg_basebackup --pgdata=- --format=tar --wal-method=fetch --checkpoint=fast "
         "--manifest-checksums=SHA256 --host=/run/postgresql | "
-        "zstd --quiet > /srv/postgresql/raw",
+        "zstd -1 --quiet > /srv/postgresql/raw",
         "rm -rf /srv/postgresql/back && mkdir /srv/postgresql/back && "
         "zstd -dc /srv/postgresql/raw | tar -x -C /srv/postgresql/back -f - && "
         "/usr/lib/postgresql/15/bin/pg_verifybackup /srv/postgresql/back",

@@ -12,7 +12,9 @@ from trove.datastores.protocol import Backups, Host, Mark, Stage
 from trove.storage import pipeline
 from trove.storage.manifest import Part
 
-PRESS = Stage(("zstd", "--quiet", "--stdout"))
+PRESS = Stage(("zstd", "-1", "--quiet", "--stdout"))
+"""At the level that takes a third of the processor of the usual one, for a backup that
+is a few percent larger: the database works beside it."""
 UNPRESS = Stage(("zstd", "--quiet", "--decompress", "--stdout"))
 ENDS = 600.0
 """Seconds in which the programs end that have said, or been told, everything."""

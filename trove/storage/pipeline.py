@@ -8,6 +8,7 @@ filled while ``AHEAD`` others are on their way. Nothing is written on a disk.
 import collections
 import concurrent.futures
 import dataclasses
+import hashlib
 import hmac
 import typing
 
@@ -98,10 +99,10 @@ def _put(put: Put, number: int, data: bytes) -> Part:
 
 def _part(get: Get, number: int, part: Part) -> bytes:
     data = get(number, part.size)
-    found = Part.of(data)
-    if found.size != part.size:
-        raise Broken(why=f"part {number} has {found.size} bytes, not {part.size}")
-    if not hmac.compare_digest(found.sha256, part.sha256):
+    if len(data) != part.size:
+        raise Broken(why=f"part {number} has {len(data)} bytes, not {part.size}")
+    # the MD5 is the store's business, and costs more than this
+    if not hmac.compare_digest(hashlib.sha256(data).hexdigest(), part.sha256):
         raise Broken(why=f"part {number} was changed")
     return data
 

@@ -35,6 +35,7 @@ GROUPS = (
     "manager",
     "api",
     "quota",
+    "backup",
     "taskmanager",
     "conductor",
     "database",
