@@ -10,6 +10,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import time
 import typing
 import warnings
 
@@ -42,6 +43,9 @@ def command(words: typing.Sequence[str]) -> str:
     return max(fitting, key=len)
 
 
+PATIENCE = 120.0
+
+
 class Openstack:
     """``openstack database ...``, in this process; ``ran`` has what was run."""
 
@@ -50,7 +54,15 @@ class Openstack:
         self.ran: set[str] = set()
 
     def run(self, *words: str, cloud: str = "demo") -> tuple[int, str]:
-        """The exit code, and all that was written."""
+        """The exit code, and all that was written; who asked too often asks again."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            code, said = self._run(*words, cloud=cloud)
+            if "rate-limited" not in said or time.monotonic() > end:
+                return code, said
+            time.sleep(2)
+
+    def _run(self, *words: str, cloud: str) -> tuple[int, str]:
         self.ran.add(command(words))
         out = io.StringIO()
         before = dict(os.environ)

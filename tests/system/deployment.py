@@ -39,9 +39,13 @@ WITNESSES: list[typing.Callable[[], str]] = []
 
 
 def until(
-    what: str, look: typing.Callable[[], typing.Any], within: float = FOREVER
+    what: str,
+    look: typing.Callable[[], typing.Any],
+    within: float = FOREVER,
+    every: float = 0.1,
 ) -> typing.Any:
-    """What ``look`` answers as soon as that is true."""
+    """What ``look`` answers as soon as that is true; it is asked ``every`` so many
+    seconds, which a service that counts requests is to be spared."""
     end = time.monotonic() + within
     while True:
         seen = look()
@@ -50,7 +54,18 @@ def until(
         if time.monotonic() > end:
             told = "; ".join([what, *(witness() for witness in WITNESSES)])
             raise AssertionError(f"not within {within:.0f} s: {told}")
-        time.sleep(0.1)
+        time.sleep(every)
+
+
+def completed(user: "User", backup: str, within: float = FOREVER) -> typing.Any:
+    """A backup, once it is whole."""
+
+    def whole() -> typing.Any:
+        found = user.ask("GET", f"/backups/{backup}").json()["backup"]
+        assert found["status"] != "FAILED", found
+        return found if found["status"] == "COMPLETED" else None
+
+    return until(f"{backup} is COMPLETED", whole, within, every=1)
 
 
 class Deployment:

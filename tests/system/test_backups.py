@@ -13,7 +13,14 @@ import typing
 import pytest
 
 from tests.system import builds
-from tests.system.deployment import VERSIONS, Deployment, User, ask, until
+from tests.system.deployment import (
+    VERSIONS,
+    Deployment,
+    User,
+    ask,
+    completed,
+    until,
+)
 from trove.datastores import registry
 
 pytestmark = [pytest.mark.root, pytest.mark.localcloud]
@@ -75,13 +82,7 @@ class Source:
         return self.completed(self.order(**more))
 
     def completed(self, id: str) -> dict[str, typing.Any]:
-        def ended() -> dict[str, typing.Any] | None:
-            found = self.show(id)
-            assert found is not None and found["status"] != "FAILED", found
-            return found if found["status"] == "COMPLETED" else None
-
-        found = until(f"{id} is COMPLETED", ended, FOREVER)
-        return typing.cast(dict[str, typing.Any], found)
+        return typing.cast(dict[str, typing.Any], completed(self.demo, id, FOREVER))
 
     def show(self, id: str) -> dict[str, typing.Any] | None:
         answer = self.demo.ask("GET", f"/backups/{id}")
@@ -141,7 +142,7 @@ def test_a_chain_comes_back_row_by_row_and_goes(
         answer = demo.ask("DELETE", f"/backups/{id}")
         assert answer.status_code == 202, answer.text
     for id in ids:
-        until(f"{id} is gone", lambda id=id: source.show(id) is None, FOREVER)
+        until(f"{id} is gone", lambda id=id: source.show(id) is None, FOREVER, every=1)
     assert objects(deployment, ids) == []
 
 
@@ -186,7 +187,7 @@ def test_whoever_dies_the_backup_is_whole(deployment: Deployment, demo: User) ->
     assert source.hash(copy) == before
     source.gone(source.id, copy)
     assert demo.ask("DELETE", f"/backups/{id}").status_code == 202
-    until(f"{id} is gone", lambda: source.show(id) is None, FOREVER)
+    until(f"{id} is gone", lambda: source.show(id) is None, FOREVER, every=1)
 
 
 GO, WAITS = "/run/go", "/usr/local/bin/waits"
@@ -221,7 +222,7 @@ def failed(demo: User, id: str) -> str:
         assert shown is not None and shown["status"] != "ACTIVE", shown
         return shown["fault"]["message"] if shown["status"] == "ERROR" else None
 
-    return str(until(f"{id} is in ERROR", ended, FOREVER))
+    return str(until(f"{id} is in ERROR", ended, FOREVER, every=1))
 
 
 def rows(deployment: Deployment, ids: list[str]) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.system import clients
 from tests.system.clients import Openstack
-from tests.system.deployment import VERSIONS, Deployment, User, until
+from tests.system.deployment import VERSIONS, Deployment, User, completed, until
 from tests.system.subject import Subject
 
 pytestmark = [pytest.mark.root, pytest.mark.localcloud]
@@ -60,10 +60,8 @@ def test_the_commands_about_backups(osc: Openstack, demo: User, datastore: str) 
     made = osc.shown(*backup, "create", "nightly", "--instance", id)
     assert (made["status"], made["instance_id"]) == ("NEW", id)
 
-    def whole() -> bool:
-        return bool(osc.shown(*backup, "show", "nightly")["status"] == "COMPLETED")
-
-    until("nightly is COMPLETED", whole)
+    completed(demo, made["id"])
+    assert osc.shown(*backup, "show", "nightly")["status"] == "COMPLETED"
     (row,) = osc.shown(*backup, "list", "instance", id)
     assert (row["Name"], row["Status"]) == ("nightly", "COMPLETED")
     assert made["id"] in {row["ID"] for row in osc.shown(*backup, "list")}
@@ -74,7 +72,9 @@ def test_the_commands_about_backups(osc: Openstack, demo: User, datastore: str) 
     demo.delete(again["id"])
     demo.gone(again["id"])
     osc(*backup, "delete", made["id"])
-    until("it is gone", lambda: not osc.shown(*backup, "list", "instance", id))
+    path = f"/backups/{made['id']}"
+    until("it is gone", lambda: demo.ask("GET", path).status_code == 404, every=1)
+    assert osc.shown(*backup, "list", "instance", id) == []
 
 
 def test_the_commands_of_an_administrator(osc: Openstack) -> None:

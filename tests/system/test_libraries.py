@@ -11,7 +11,7 @@ import pytest
 
 from tests.system import clients
 from tests.system.clients import NOBODY, Proxy, demos
-from tests.system.deployment import VERSIONS, Deployment, User, until
+from tests.system.deployment import VERSIONS, Deployment, User, completed, until
 from tests.system.subject import by_openstacksdk
 
 pytestmark = [pytest.mark.root, pytest.mark.localcloud]
@@ -149,11 +149,14 @@ def test_backups_by_the_library(deployment: Deployment, demo: User) -> None:
     trove, id = clients.library(deployment), demos(demo)["mariadb"]
     made = trove.backups.create("b", id, description="by the library")
     assert made.status == "NEW"
-    until("it is COMPLETED", lambda: trove.backups.get(made.id).status == "COMPLETED")
-    assert [each.id for each in trove.instances.backups(id)] == [made.id]
+    completed(demo, made.id)
+    assert trove.backups.get(made.id).status == "COMPLETED"
+    assert made.id in [each.id for each in trove.instances.backups(id)]
     assert made.id in [each.id for each in trove.backups.list()]
     trove.backups.delete(made.id)
-    until("it is gone", lambda: not list(trove.instances.backups(id)))
+    path = f"/backups/{made.id}"
+    until("it is gone", lambda: demo.ask("GET", path).status_code == 404, every=1)
+    assert made.id not in [each.id for each in trove.instances.backups(id)]
 
 
 def test_rules_and_versions_by_the_library(deployment: Deployment) -> None:

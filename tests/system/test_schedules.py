@@ -30,14 +30,16 @@ def test_a_turn_is_a_backup_that_is_whole(deployment: Deployment, demo: User) ->
         found = demo.ask("GET", f"/instances/{source.id}/backups").json()["backups"]
         return found[0]["id"] if found else None
 
-    backup = source.completed(typing.cast(str, until("it is made", made, TURN)))
+    backup = source.completed(
+        typing.cast(str, until("it is made", made, TURN, every=1))
+    )
     assert backup["scheduled"] and backup["name"].startswith("scheduled-")
 
     def settled() -> bool:
         policy = demo.ask("GET", path).json()["backup_policy"]
         return bool(policy["last_run"]) and policy["last_fault"] is None
 
-    until("the policy says so", settled, FOREVER)
+    until("the policy says so", settled, FOREVER, every=1)
     source.gone(source.id)
     assert demo.ask("DELETE", f"/backups/{backup['id']}").status_code == 202
-    until("it is gone", lambda: source.show(backup["id"]) is None, FOREVER)
+    until("it is gone", lambda: source.show(backup["id"]) is None, FOREVER, every=1)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.system import builds, keys
 from tests.system.builds import broken, image, version
-from tests.system.deployment import Deployment, User, until
+from tests.system.deployment import Deployment, User, completed, until
 from tests.system.weight import is_small
 from trove import errors
 from trove.datastores import registry
@@ -168,25 +168,19 @@ def test_its_keys_and_users_are_saved_and_come_back(
     body = {"backup": {"name": "nightly", "instance": store.id}}
     answer = demo.ask("POST", "/backups", body)
     assert answer.status_code == 202, answer.text
-    path = f"/backups/{answer.json()['backup']['id']}"
-
-    def whole() -> bool:
-        shown = demo.ask("GET", path).json()["backup"]
-        assert shown["status"] != "FAILED", shown
-        return bool(shown["status"] == "COMPLETED")
-
-    until("it is COMPLETED", whole)
+    backup = str(answer.json()["backup"]["id"])
+    completed(demo, backup)
     with keys.opened(store.entrance("ada")) as line:
         assert line.ask("FLUSHDB") == "OK"
     demo.delete(store.id)
     demo.gone(store.id)
-    backup = path.rpartition("/")[2]
     again = Store(deployment, demo, datastore, name, backup=backup)
     assert again.has(50)
     demo.delete(again.id)
     demo.gone(again.id)
+    path = f"/backups/{backup}"
     assert demo.ask("DELETE", path).status_code == 202
-    until("it is gone", lambda: demo.ask("GET", path).status_code == 404)
+    until("it is gone", lambda: demo.ask("GET", path).status_code == 404, every=1)
 
 
 def _refuses_databases(store: Store) -> None:

@@ -74,7 +74,7 @@ def test_all_of_a_prefix_goes_however_much_it_is(store, mine, monkeypatch):
 
 def test_a_store_that_is_not_there_is_unavailable(mine, store):
     store.refusing = True
-    with pytest.raises(errors.Upstream):
+    with pytest.raises(errors.Unavailable, match="503"):
         mine.ensure("c")
     gone = Swift("http://127.0.0.1:1/v1/AUTH_p", "p/member")
     with pytest.raises(errors.Unavailable):
@@ -90,11 +90,11 @@ ANSWERS = {
     "404": (404, None),
     "409": (409, errors.Upstream),
     "413": (413, errors.Upstream),
-    "429": (429, errors.Upstream),
-    "500": (500, errors.Upstream),
-    "502": (502, errors.Upstream),
-    "503": (503, errors.Upstream),
-    "504": (504, errors.Upstream),
+    "429": (429, errors.Unavailable),
+    "500": (500, errors.Unavailable),
+    "502": (502, errors.Unavailable),
+    "503": (503, errors.Unavailable),
+    "504": (504, errors.Unavailable),
     "redirect": (302, errors.Upstream),
     "malformed": (b"<html>welcome</html>", None),
     "no list": (b'{"name": 1}', None),
