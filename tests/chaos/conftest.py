@@ -6,6 +6,7 @@ import gc
 import pytest
 from cryptography import fernet
 
+from tests.chaos import store
 from trove.db import types
 
 types.use_key(fernet.Fernet.generate_key())
@@ -19,3 +20,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--seed", type=int, default=None, help="play this seed of the simulation only"
     )
+
+
+def pytest_sessionfinish() -> None:
+    store.discard()  # a worker's end runs no atexit

@@ -6,7 +6,6 @@ something outside. A guest brings two parts by what it was granted, says that it
 the list's request, and is done when that has come.
 """
 
-import atexit
 import functools
 import os
 import pathlib
@@ -75,9 +74,13 @@ class Store:
 @functools.cache
 def _folder() -> pathlib.Path:
     """One for all worlds of this process, as they have one database."""
-    made = tempfile.mkdtemp(dir=SHM if os.path.isdir(SHM) else None)
-    atexit.register(shutil.rmtree, made)
-    return pathlib.Path(made)
+    return pathlib.Path(tempfile.mkdtemp(dir=SHM if os.path.isdir(SHM) else None))
+
+
+def discard() -> None:
+    """Nothing of it is left, if there was any."""
+    if _folder.cache_info().currsize:
+        shutil.rmtree(_folder())
 
 
 class _Called:
