@@ -61,33 +61,34 @@ def add_to(nouns: Nouns) -> None:
 
 def create_key(manage: typing.Any) -> None:
     """trove-manage key create"""
-    path: pathlib.Path = manage.asked.path
-    old = path.read_text(encoding="ascii").split() if path.exists() else []
-    if old and manage.asked.keep:
-        manage.out.say(f"{path} holds a key already.", path=str(path), made=False)
-        return
-    _replace(path, [fernet.Fernet.generate_key().decode("ascii"), *old])
-    manage.out.say(
-        f"A new key is in {path}. Services that run must be restarted to use it.",
-        path=str(path),
-        made=True,
+    _put_on_top(
+        manage,
+        lambda old: fernet.Fernet.generate_key().decode("ascii"),
+        "Services that run must be restarted to use it.",
     )
 
 
 def create_backup_key(manage: typing.Any) -> None:
     """trove-manage key create-backup"""
+    _put_on_top(
+        manage,
+        lambda old: Keyring.line({line.partition(":")[0] for line in old}),
+        "Keep a copy of the file elsewhere: without it no backup can be restored. "
+        "Taskmanagers that run must be restarted to use it.",
+    )
+
+
+def _put_on_top(
+    manage: typing.Any, make: typing.Callable[[list[str]], str], advice: str
+) -> None:
+    """A new key before those that the file has."""
     path: pathlib.Path = manage.asked.path
     old = path.read_text(encoding="ascii").split() if path.exists() else []
     if old and manage.asked.keep:
         manage.out.say(f"{path} holds a key already.", path=str(path), made=False)
         return
-    _replace(path, [Keyring.line({line.partition(":")[0] for line in old}), *old])
-    manage.out.say(
-        f"A new key is in {path}. Keep a copy of the file elsewhere: without it no "
-        "backup can be restored. Taskmanagers that run must be restarted to use it.",
-        path=str(path),
-        made=True,
-    )
+    _replace(path, [make(old), *old])
+    manage.out.say(f"A new key is in {path}. {advice}", path=str(path), made=True)
 
 
 def create_signing_key(manage: typing.Any) -> None:

@@ -144,3 +144,9 @@ class Unit:
         except errors.CommandFailed as failed:
             why = self.complaint() or scrub(failed.message)
             raise errors.EngineFailed(why=why) from failed
+
+
+def taken(host: Host, path: str, within: float) -> int:
+    """Bytes that what is there has on its volume; files may go meanwhile."""
+    argv = ["du", "--summarize", "--block-size=1", "--", path]
+    return int(host.run(argv, timeout=within, check=False).stdout.split()[0])

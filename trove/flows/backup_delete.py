@@ -13,7 +13,6 @@ from trove.flows.context import StepContext
 from trove.model import operations
 from trove.model.backups import BackupState
 from trove.model.quotas import BACKUPS
-from trove.storage.backups import Names
 from trove.workflow.flow import Flow, Settle, Step
 
 
@@ -25,7 +24,7 @@ def delete_objects(ctx: StepContext) -> Settle:
             row = backups.get(tx, id)
         if row is None or row.deleted_at is not None:
             continue
-        names = Names(row.project, row.id)
+        names = granting.names(row)
         with granting.vault(ctx, row) as vault:
             vault.delete([names.manifest])
             vault.end(names.prefix)
@@ -34,16 +33,9 @@ def delete_objects(ctx: StepContext) -> Settle:
 
 def _gone(ctx: StepContext, tx: orm.Session, ids: tuple[str, ...]) -> None:
     moment = now(tx)
-    for id in ids:
-        gone = backups.move(
-            tx, id, BackupState.DELETING, [BackupState.DELETING], deleted_at=moment
-        )
-        if gone:
-            quotas.give_back(tx, ctx.operation.project, {BACKUPS: 1})
-
-
-def settle(ctx: StepContext) -> None:
-    """All is done."""
+    state = BackupState.DELETING
+    gone = [backups.move(tx, id, state, [state], deleted_at=moment) for id in ids]
+    quotas.give_back(tx, ctx.operation.project, {BACKUPS: sum(gone)})
 
 
 def failed(ctx: StepContext, tx: orm.Session, fault: str) -> None:
@@ -60,7 +52,7 @@ def failed(ctx: StepContext, tx: orm.Session, fault: str) -> None:
 
 FLOW = Flow(
     operations.DELETE_BACKUP,
-    (Step(delete_objects), Step(settle)),
+    (Step(delete_objects),),
     deadline=operations.DEADLINES[operations.DELETE_BACKUP],
     failed=failed,
 )

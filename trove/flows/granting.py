@@ -15,7 +15,7 @@ from trove.flows.context import StepContext
 from trove.model.states import JobState
 from trove.rpc import sealing
 from trove.rpc.messages import Sealed
-from trove.storage.backups import Storage
+from trove.storage.backups import Names, Storage
 from trove.storage.vault.protocol import LIST, Signed, Vault
 
 TOGETHER = 64
@@ -107,6 +107,11 @@ def vault(ctx: StepContext, backup: Backup) -> typing.Iterator[Vault]:
     found = storage(ctx).vault(*where, before)
     with contextlib.closing(found):
         yield found
+
+
+def names(row: Backup) -> Names:
+    """What the objects of a backup are called."""
+    return Names(row.project, row.id)
 
 
 def storage(ctx: StepContext) -> Storage:

@@ -91,7 +91,7 @@ def remove_place(ctx: StepContext) -> None:
     row = backup(ctx)
     try:
         with granting.vault(ctx, row) as vault:
-            vault.end(Names(row.project, row.id).prefix)
+            vault.end(granting.names(row).prefix)
     except errors.Unavailable as away:
         if ctx.operation.attempts < PATIENT:
             raise
@@ -125,7 +125,7 @@ def stop_saving(ctx: StepContext) -> None:
 def count_parts(ctx: StepContext) -> Settle:
     """From now on the parts are as they are; they are all that was brought."""
     row, said = backup(ctx), ctx.output(save_data)
-    names, attempt = Names(row.project, row.id), int(said["attempt"])
+    names, attempt = granting.names(row), int(said["attempt"])
     with granting.vault(ctx, row) as vault:
         vault.shut()
         parts = _compared(vault, names, attempt)
@@ -202,7 +202,7 @@ def _order(ctx: StepContext, row: Backup) -> BackupOrder:
         with ctx.claim.database.reading() as tx:
             since = _words(backups.load(tx, row.parent_id, row.project))
     with granting.vault(ctx, row) as vault:
-        sign = _sign(vault, Names(row.project, row.id))
+        sign = _sign(vault, granting.names(row))
         grants = [granting.granted(ctx, Wish(1, first), sign) for first in (0, LIST)]
     secret = {"key": key.hex(), "grants": grants}
     sealed = sealing.seal(granting.public_key(ctx), secret)
@@ -215,7 +215,7 @@ def _allow(ctx: StepContext, row: Backup) -> None:
     if job is None or asked is None:
         return
     with granting.vault(ctx, row) as vault:
-        sign = _sign(vault, Names(row.project, row.id))
+        sign = _sign(vault, granting.names(row))
         granting.allow(ctx, job.id, asked, sign)
 
 

@@ -18,7 +18,6 @@ from trove.model import operations
 from trove.rpc import sealing
 from trove.rpc.messages import BackupLink, Plan, RestoreOrder
 from trove.storage import manifest
-from trove.storage.backups import Names
 from trove.storage.keys import Wrapped
 from trove.storage.vault.protocol import LIST, Signed, Vault
 from trove.workflow.flow import Wait
@@ -53,7 +52,7 @@ def _link(ctx: StepContext, row: Backup) -> dict[str, typing.Any]:
         return keys.signing(row.project, ring)[1]
 
     with granting.vault(ctx, row) as vault:
-        data = vault.get(_names(row).manifest, manifest.LARGEST)
+        data = vault.get(granting.names(row).manifest, manifest.LARGEST)
     said = manifest.read(data, str(row.manifest), key)
     keys.unwrap(row.project, _wrapped(row))
     return {
@@ -126,11 +125,11 @@ def _signing(ctx: StepContext, chain: list[Backup]) -> typing.Iterator[granting.
         def sign(_attempt: int, number: int) -> Signed | None:
             if LIST <= number < LIST + len(chain):
                 link = number - LIST
-                name = _names(chain[link]).manifest
+                name = granting.names(chain[link]).manifest
                 return vault(link).reads(name, granting.SECONDS)
             for link, about in enumerate(links):
                 if number < about["parts"]:
-                    name = _names(chain[link]).of(about["attempt"], number)
+                    name = granting.names(chain[link]).of(about["attempt"], number)
                     return vault(link).reads(name, granting.SECONDS)
                 number -= about["parts"]
             return None
@@ -144,7 +143,3 @@ def _links(ctx: StepContext) -> list[dict[str, typing.Any]]:
 
 def _wrapped(row: Backup) -> Wrapped:
     return Wrapped(str(row.ring), str(row.key))
-
-
-def _names(row: Backup) -> Names:
-    return Names(row.project, row.id)

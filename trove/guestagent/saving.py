@@ -13,7 +13,7 @@ import typing
 
 from trove import errors
 from trove.datastores.protocol import Mark
-from trove.guestagent import grants, identity, ledger
+from trove.guestagent import accounts, grants, identity, ledger
 from trove.guestagent.desk import (
     Desk,
     Result,
@@ -71,7 +71,7 @@ def back_up(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
     order: BackupOrder = codec.decode(BackupOrder, arguments["order"], "order")
     must_be_prepared(desk)
     _serving(desk)
-    secret = _unsealed(desk, order.sealed)
+    secret = _unsealer(desk)(order.sealed)
     key = bytes.fromhex(str(secret["key"]))
     since = None if order.since is None else Mark(order.since, 0)
     told, job = Told(desk, _used(desk.guest.data)), str(arguments["job"])
@@ -104,7 +104,7 @@ def restore(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
     make_volume(desk, plan)
     if desk.host.exists(f"{desk.guest.data}/{DATA}"):
         return {}
-    secret = _unsealed(desk, order.sealed)
+    secret = _unsealer(desk)(order.sealed)
     told, job = Told(desk, 0), str(arguments["job"])
     with (
         _working(desk, "restore") as work,
@@ -185,19 +185,16 @@ def _granted(
 ) -> typing.Iterator[Grants]:
     """What the job may carry by; of its order, if this is its first attempt."""
     path = desk.places.jobs / f"{ledger.file_name(job)}.grant"
-    unseal = functools.partial(_unsealed, desk)
     own = [grants.Grant.of(dict(each)) for each in secret["grants"]]
-    made = Grants(path, unseal, told.wants, attempt=desk.attempt, own=own)
+    made = Grants(path, _unsealer(desk), told.wants, attempt=desk.attempt, own=own)
     try:
         yield made
     finally:
         made.close()
 
 
-def _unsealed(desk: Desk, sealed: str) -> dict[str, typing.Any]:
-    from trove.rpc import sealing  # only here: its library stays out of the agent
-
-    return sealing.unseal(identity.load(desk.places).private_key, sealed)
+def _unsealer(desk: Desk) -> typing.Callable[[str], dict[str, typing.Any]]:
+    return accounts.unsealer(lambda: identity.load(desk.places).private_key)
 
 
 def _used(path: str) -> int:

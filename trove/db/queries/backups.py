@@ -154,18 +154,6 @@ def below(tx: orm.Session, row: Backup) -> list[str]:
     return [row.id]
 
 
-def hold(tx: orm.Session, ids: typing.Sequence[str]) -> list[Backup]:
-    """The living ones among these, which nobody else changes until the end."""
-    statement = (
-        sa.select(Backup)
-        .where(Backup.id.in_(ids), Backup.deleted_at.is_(None))
-        .order_by(Backup.id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    return list(tx.scalars(statement))
-
-
 def hold_all(tx: orm.Session, instance: str) -> list[Backup]:
     """The living ones of an instance, which nobody else changes until the end; nor does
     an increment come to stand on one of them, for who makes it holds them too."""

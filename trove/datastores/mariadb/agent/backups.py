@@ -12,7 +12,7 @@ from trove import errors
 from trove.datastores.classic.places import Places
 from trove.datastores.mariadb.spec import DATASTORE
 from trove.datastores.protocol import Host, Mark, Stage
-from trove.datastores.unit import scrub
+from trove.datastores.unit import scrub, taken
 
 PROGRAM = "mariadb-backup"
 PREPARE = 6 * 3600.0
@@ -94,7 +94,4 @@ class Tool:
         raise errors.EngineFailed(why=f"{PROGRAM} wrote down nothing of its backup")
 
     def _size(self) -> int:
-        """Bytes that the data have on the volume."""
-        argv = ["du", "--summarize", "--block-size=1", "--", self._places.data]
-        ran = self._host.run(argv, timeout=COPY, check=False)  # files go meanwhile
-        return int(ran.stdout.split()[0])
+        return taken(self._host, self._places.data, COPY)

@@ -20,7 +20,7 @@ from trove.datastores.mysql.agent.places import HISTORY
 from trove.datastores.mysql.agent.sql import Talk
 from trove.datastores.mysql.spec import DATASTORE
 from trove.datastores.protocol import Host, Mark, Stage
-from trove.datastores.unit import scrub
+from trove.datastores.unit import scrub, taken
 
 CHECKER = "innochecksum"
 CLONE = 6 * 3600.0
@@ -167,7 +167,4 @@ class Tool:
         return opened(Talk, self._places.socket, LOOK)
 
     def _size(self) -> int:
-        """Bytes that the data have on the volume."""
-        argv = ["du", "--summarize", "--block-size=1", "--", self._places.data]
-        ran = self._host.run(argv, timeout=COPY, check=False)  # files go meanwhile
-        return int(ran.stdout.split()[0])
+        return taken(self._host, self._places.data, COPY)

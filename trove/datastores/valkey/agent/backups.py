@@ -14,7 +14,7 @@ import typing
 
 from trove import errors
 from trove.datastores.protocol import Host, Mark, Stage
-from trove.datastores.unit import scrub
+from trove.datastores.unit import scrub, taken
 from trove.datastores.valkey.agent.config import APPENDED
 from trove.datastores.valkey.agent.health import facts
 from trove.datastores.valkey.agent.places import USERS, Places
@@ -138,10 +138,7 @@ class Tool:
         return self._host.run(["tail", f"--bytes={length}", "--", path]).stdout
 
     def _size(self) -> int:
-        """Bytes that the data have on the volume."""
-        argv = ["du", "--summarize", "--block-size=1", "--", self._places.data]
-        ran = self._host.run(argv, timeout=COPY, check=False)  # files go meanwhile
-        return int(ran.stdout.split()[0])
+        return taken(self._host, self._places.data, COPY)
 
 
 def _pause(end: float) -> None:
