@@ -169,6 +169,7 @@ RESOURCES = (
                 view=view,
                 who=MEMBER,
                 status=202,
+                dry=True,
             ),
             Op(
                 "GET",
@@ -186,6 +187,7 @@ RESOURCES = (
                 said="Delete a backup, and before it all that stands on it.",
                 who=MEMBER,
                 status=202,
+                dry=True,
             ),
         ),
     ),
