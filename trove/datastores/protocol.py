@@ -26,11 +26,12 @@ class Ran:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Stage:
     """A program of a pipe; ``user``: as whom it runs. ``hide``: secrets that it may
-    repeat in a complaint."""
+    repeat in a complaint. ``pace``: bytes in a second that it may say, at the most."""
 
     argv: tuple[str, ...]
     user: str | None = None
     hide: tuple[str, ...] = dataclasses.field(default=(), repr=False)
+    pace: int | None = None
 
 
 class Host(typing.Protocol):
