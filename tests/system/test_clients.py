@@ -39,7 +39,7 @@ def test_the_commands_about_what_there_is(osc: Openstack) -> None:
     name = flavors[0]["Name"]
     assert osc.shown("database", "flavor", "show", name)["name"] == name
     stores = {row["Name"] for row in osc.shown("datastore", "list")}
-    assert stores == set(VERSIONS)
+    assert stores >= set(VERSIONS)  # and what other tests registered
     for store, version in VERSIONS.items():
         assert osc.shown("datastore", "show", store)["name"] == store
         rows = osc.shown("datastore", "version", "list", store)
