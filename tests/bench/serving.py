@@ -17,7 +17,7 @@ from tests.system.deployment import Deployment, ask
 REST = 20.0
 """Seconds at rest, after which a pace is one."""
 CGROUPS = pathlib.Path("/sys/fs/cgroup")
-SLICE = "trove-backups.slice"
+SLICE = "trove.slice/trove-backups.slice"
 OWN = ("total_rss", "anon")
 LOOK = 0.2
 INSERT = "INSERT INTO written (raw) VALUES ('{}')"
