@@ -42,6 +42,7 @@ EACH = (
     "api/test_attacks_everywhere.py",
     "api/test_languages.py",
     "system/test_backups.py",
+    "system/test_recycled.py",
     "system/test_releases.py",
     "system/test_stores.py",
     "system/test_upgrades.py",

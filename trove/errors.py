@@ -156,6 +156,19 @@ class InstanceProtected(Conflict):
     )
 
 
+class NotRecycled(NotFound):
+    sentence = "Instance {id} is not in the recycle bin."
+
+
+class NoFinalBackup(Conflict):
+    """A delete that is not to be without its last backup."""
+
+    sentence = (
+        "Instance {instance} is not deleted, because its final backup cannot be made: "
+        "{why} Delete it with final_backup=false to have none."
+    )
+
+
 class InstanceNotReady(Conflict):
     sentence = (
         "Instance {instance} is not currently available for an action to be "

@@ -19,7 +19,15 @@ from trove.api.table import Route
 from trove.db.session import Database
 from trove.db.tables import Record
 
-OWNED = ("instances", "configurations", "modules", "operations", "backups")
+OWNED = (
+    "recycled-instances",
+    "instances",
+    "configurations",
+    "modules",
+    "operations",
+    "backups",
+)
+"""What ends as another does comes before it."""
 GOLDEN = pathlib.Path(__file__).with_name("policy_matrix.json")
 
 
@@ -43,6 +51,8 @@ def _made(world: World, route: Route, owner: str, **about: typing.Any) -> str:
         return world.backup(world.active(owner, **about), owner)
     if _of(route) == "operations":
         return world.operations(world.active(owner, **about))[0].id
+    if _of(route) == "recycled-instances":
+        return world.recycled(owner, **about)
     return world.furnished(owner, **about)
 
 

@@ -2,8 +2,8 @@
 """Runs the cases of ``*.yaml``: each over the real API, once in JSON and once in XML.
 
 A case has ``name``, perhaps ``given`` (instances made before: ``active`` and
-``building``, bound to ``$id`` and ``$new``), and ``steps`` (or is one step itself). A
-step:
+``building``, bound to ``$id`` and ``$new``; ``recycled``, to ``$gone``), and ``steps``
+(or is one step itself). A step:
 
 ``ask``      ``METHOD path``; a path without a slash is below the caller's project
 ``finish``   an instance whose work is done before the request
@@ -53,6 +53,8 @@ def test_case(world: World, case: dict[str, typing.Any], xml: bool) -> None:
         known["id"] = world.active(**(given["active"] or {}))
     if "building" in given:
         known["new"] = world.created(**(given["building"] or {}))
+    if "recycled" in given:
+        known["gone"] = world.recycled(**(given["recycled"] or {}))
     for step in case.get("steps", [case]):
         if step.get("only", "xml" if xml else "json") == ("xml" if xml else "json"):
             _step(world, _filled(step, known), xml, known)

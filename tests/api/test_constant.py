@@ -24,6 +24,7 @@ GROWING = {
     "GET instances/{id}/databases": "databases",
     "GET instances/{id}/users": "users",
     "GET mgmt/instances": "instances",
+    "GET recycled-instances": "recycled",
     "GET configurations": "configurations",
     "GET modules": "modules",
     "GET backups": "backups",
@@ -64,6 +65,7 @@ class Crowd:
             if n:
                 self.another_module()
             world.backup(self.ids["id"], incremental=n % 2)
+            world.recycled(modules=[module])
             strategy = {"swift_container": "c", "instance_id": id}
             said = world.ask("POST", "backup_strategies", {"backup_strategy": strategy})
             assert said.status_int == 202, said.text

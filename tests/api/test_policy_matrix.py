@@ -151,6 +151,10 @@ EXPECTED = {
     "module:update": WRITE,
     "operation:index": READ,
     "operation:show": ONE,
+    "recycled_instance:delete": WRITE,
+    "recycled_instance:index": READ,
+    "recycled_instance:show": ONE,
+    "recycled_instance:undelete": WRITE,
     "quota:show": READ | {"stranger": 403},
     "quota:update": RULE,
 }
@@ -208,6 +212,7 @@ BODIES: dict[str, typing.Any] = {
     "module:create": {"module": NEW_MODULE},
     "module:update": {"module": {"name": "b"}},
     "module:reapply": {"reapply": {}},
+    "recycled_instance:undelete": {"undelete": {}},
     "mgmt_datastore_version:create": {
         "version": {
             "name": "16",
@@ -265,6 +270,8 @@ def test_who_may(world: World, route: Route, rule: str) -> None:
         }
         if "configurations/{id}" in route.path:
             ids["id"] = world.group()
+        if route.path.startswith("recycled-instances/{id}"):
+            ids["id"] = world.recycled()
         if route.path.startswith("modules/{id}"):
             ids["id"] = world.module()
         if route.path.startswith("backups/{id}"):

@@ -29,7 +29,7 @@ from trove.cloud import protocol
 from trove.cloud.memory import MemoryCloud
 from trove.datastores import protocol as engines
 from trove.db import types
-from trove.db.queries import backups, datastores, modules
+from trove.db.queries import backups, datastores, modules, quotas, recycled
 from trove.db.session import Database
 from trove.db.tables import (
     DatastoreVersion,
@@ -40,7 +40,8 @@ from trove.db.tables import (
     Operation,
     Record,
 )
-from trove.flows import lent
+from trove.flows import instance_delete, lent
+from trove.model import quotas as costs
 from trove.model.backups import BackupState
 from trove.model.states import OperationState, Task
 from trove.rpc.messages import CopyShown, ModuleOrder
@@ -340,6 +341,23 @@ class World:
                     disk_total=1073741824,
                 )
             )
+
+    def recycled(self, caller: str = "member", **about: typing.Any) -> str:
+        """The id of an instance of the recycle bin, by the default for three days."""
+        id = self.active(caller, **about)
+        self.recycle(id)
+        return id
+
+    def recycle(self, id: str, seconds: float = 3 * 86400.0) -> None:
+        """What a taskmanager would have done for its delete."""
+        self.finish(id)
+        with self.database.transaction() as tx:
+            row = tx.get_one(Instance, id)
+            had = modules.of_instance(tx, id, hidden=True)
+            recycled.put(tx, row, [one.shown.row.id for one in had], seconds)
+            cost = costs.cost_of_instance(row.ram, row.volume_size)
+            quotas.settle(tx, row.project, cost)  # what its create had reserved
+            instance_delete.bury(tx, row)
 
     def applied(self, id: str, module: str, message: str = "Hello") -> None:
         """What a taskmanager and a guest would have written of a module."""

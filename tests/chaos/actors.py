@@ -10,7 +10,7 @@ from sqlalchemy import orm
 
 from tests.chaos.world import KEYS
 from trove import errors
-from trove.actions import instances
+from trove.actions import deletion, instances
 from trove.actions.begin import Token
 from trove.actions.orders import Order
 from trove.context import Context
@@ -271,4 +271,5 @@ class User:
         for id in self.answers.get(token, ()):
             self._world.say(f"the user deletes what {token} made")
             with contextlib.suppress(errors.NotFound):
-                instances.delete(self._world.services, self._context, id, PROJECT)
+                services, now = self._world.services, deletion.NOW
+                deletion.delete(services, self._context, id, PROJECT, now)

@@ -67,6 +67,8 @@ MARKS = {
     ("instances", "deleted_at"),
     ("guests", "enrolled_at"),
     ("guests", "certificate_expires"),
+    ("recycled_instances", "reclaim_at"),
+    ("recycled_instances", "fault_at"),
     ("backups", "key"),
     ("backups", "manifest"),
     ("backups", "location"),

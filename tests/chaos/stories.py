@@ -6,7 +6,10 @@ import functools
 import typing
 
 from tests.chaos.world import REFUSED, TAKEN, Fault, World
+from trove.model.operations import DeleteInstance
 from trove.workflow.flow import Flow
+
+DAYS = 3 * 86400.0
 
 
 def create(world: World) -> None:
@@ -17,6 +20,97 @@ def delete(world: World) -> None:
     """Of an instance that is ACTIVE."""
     _quietly_created(world)
     world.delete()
+
+
+def delete_to_the_bin(world: World) -> None:
+    """Of one that has a module: its volume is kept, and nothing else."""
+    _quietly_created(world, world.module(TAKEN))
+    world.delete(keep=DAYS)
+
+
+def delete_after_a_last_backup(world: World) -> None:
+    _quietly_created(world)
+    world.back_up(delete=DeleteInstance())
+
+
+def delete_after_a_last_backup_to_the_bin(world: World) -> None:
+    _quietly_created(world)
+    world.back_up(delete=DeleteInstance(keep=DAYS))
+
+
+def delete_after_a_last_backup_in_vain(world: World) -> None:
+    """Nothing else would be kept: it is not deleted."""
+    delete_after_a_last_backup(world)
+    world.guests.cannot = ("/back_up",)
+
+
+def delete_after_a_last_backup_to_the_bin_in_vain(world: World) -> None:
+    """Its volume is kept: it is deleted."""
+    delete_after_a_last_backup_to_the_bin(world)
+    world.guests.cannot = ("/back_up",)
+
+
+def delete_while_a_last_backup_is_made(world: World) -> None:
+    """A delete that wants none comes, and wins."""
+    delete_after_a_last_backup_to_the_bin(world)
+    world.when("guest.back_up", world.delete)
+
+
+def undelete(world: World) -> None:
+    """Of one that has a module and a public address."""
+    world.access = PUBLIC
+    _quietly_recycled(world, world.module(TAKEN))
+    world.undelete()
+
+
+def undelete_on_a_port(world: World) -> None:
+    world.lend()
+    _quietly_recycled(world)
+    world.undelete()
+
+
+def undelete_what_was_growing(world: World) -> None:
+    """The delete had come when its volume grew: it is as large as that is now."""
+    _quietly_created(world)
+    with _quietly(world):
+        world.resize_volume()
+        world.when("volumes.extend", lambda: world.delete(keep=DAYS))
+    world.undelete()
+
+
+def undelete_in_vain(world: World) -> None:
+    """The database does not come up: it is in the bin, with its volume."""
+    _quietly_recycled(world)
+    world.undelete()
+    world.guests.cannot = ("/prepare",)
+
+
+def undelete_again(world: World) -> None:
+    """It came back, and was deleted once more."""
+    _quietly_recycled(world)
+    with _quietly(world):
+        world.undelete()
+    with _quietly(world):
+        world.delete(keep=DAYS)
+    world.undelete()
+
+
+def delete_to_the_bin_while_undeleting(world: World) -> None:
+    _quietly_recycled(world)
+    world.undelete()
+    world.when("compute.boot", lambda: world.delete(keep=DAYS))
+
+
+def delete_while_undeleting(world: World) -> None:
+    """With everything, when the guest has its job already."""
+    _quietly_recycled(world)
+    world.undelete()
+    world.when("guest.prepare", world.delete)
+
+
+def reclaim(world: World) -> None:
+    _quietly_recycled(world)
+    world.reclaim()
 
 
 def delete_while_building(world: World) -> None:
@@ -413,6 +507,12 @@ def _quietly_created(world: World, *modules: str) -> None:
         world.create(*modules)
 
 
+def _quietly_recycled(world: World, *modules: str) -> None:
+    _quietly_created(world, *modules)
+    with _quietly(world):
+        world.delete(keep=DAYS)
+
+
 @contextlib.contextmanager
 def _quietly(world: World) -> typing.Iterator[None]:
     """What is accepted in the block is carried out with no fault and no crash."""
@@ -436,6 +536,20 @@ FLOWS = {
     for f in (
         create,
         delete,
+        delete_to_the_bin,
+        delete_after_a_last_backup,
+        delete_after_a_last_backup_to_the_bin,
+        delete_after_a_last_backup_in_vain,
+        delete_after_a_last_backup_to_the_bin_in_vain,
+        delete_while_a_last_backup_is_made,
+        undelete,
+        undelete_on_a_port,
+        undelete_what_was_growing,
+        undelete_in_vain,
+        undelete_again,
+        delete_to_the_bin_while_undeleting,
+        delete_while_undeleting,
+        reclaim,
         delete_while_building,
         delete_when_booted,
         delete_while_booting,

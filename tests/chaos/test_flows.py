@@ -28,10 +28,12 @@ from tests.chaos.stories import (
 from tests.chaos.walk import Story, Walk
 from tests.chaos.world import LENT_ADDRESS, Fault, World
 from trove import flows as product
-from trove.db.tables import Instance, Operation
+from trove.db.tables import Backup, Event, Instance, Operation, RecycledInstance
 from trove.flows.instance_resize_flavor import GIVEN_UP
+from trove.model import operations
 from trove.model.operations import CREATE, RESIZE_FLAVOR
 from trove.model.states import Task
+from trove.workflow import journal
 from trove.workflow.flow import Flow
 
 CRASHES = 2 if os.environ.get("TROVE_CHAOS") == "all" else 1
@@ -325,3 +327,142 @@ def test_a_delete_that_hangs_shows_no_address_that_is_gone() -> None:
         world.turn()
     assert shown_and_there(world) == (set(), set())
     assert ended(world)[0] == Task.DELETING
+
+
+# -- nothing lost by a click ---------------------------------------------------------
+
+
+def rows(world: World) -> tuple[Instance, RecycledInstance | None, list[Backup]]:
+    with world.database.reading() as tx:
+        bin = tx.get(RecycledInstance, world.instance)
+        saved = list(tx.scalars(sa.select(Backup)))
+        return tx.get_one(Instance, world.instance), bin, saved
+
+
+def kinds(world: World) -> list[tuple[str, str]]:
+    """What was done to it, and how that ended."""
+    with world.database.reading() as tx:
+        found = sa.select(Operation.kind, Operation.state).order_by(Operation.created)
+        return [(kind, state) for kind, state in tx.execute(found)]
+
+
+def told(world: World) -> list[str]:
+    with world.database.reading() as tx:
+        return list(tx.scalars(sa.select(Event.kind).order_by(Event.seq)))
+
+
+def test_a_last_backup_outlives_its_instance() -> None:
+    row, bin, (saved,) = rows(one("delete_after_a_last_backup"))
+    assert (row.deleted_at is not None, bin, saved.state) == (True, None, "COMPLETED")
+
+
+def test_one_that_failed_deletes_nothing_that_is_not_kept() -> None:
+    world = one("delete_after_a_last_backup_in_vain")
+    row, bin, (saved,) = rows(world)
+    assert (row.deleted_at, row.task, bin, saved.state) == (
+        None,
+        "NONE",
+        None,
+        "FAILED",
+    )
+    assert row.fault and "final_backup=false" in row.fault and "save_data" in row.fault
+    assert kinds(world)[-1] == ("instance.backup", "failed")
+
+
+def test_one_that_failed_is_told_where_the_volume_is_kept() -> None:
+    world = one("delete_after_a_last_backup_to_the_bin_in_vain")
+    row, bin, (saved,) = rows(world)
+    assert row.deleted_at is not None and bin is not None and saved.state == "FAILED"
+    assert "instance.final_backup_missed" in told(world)
+
+
+def test_who_protects_it_meanwhile_keeps_it() -> None:
+    world = World()
+    FLOWS["delete_after_a_last_backup"](world)
+
+    def protect() -> None:
+        with world.database.transaction() as tx:
+            tx.get_one(Instance, world.instance).deletion_protection = True
+
+    world.when("guest.back_up", protect)
+    world.run()
+    row, _, (saved,) = rows(world)
+    assert (row.deleted_at, row.task, saved.state) == (None, "NONE", "COMPLETED")
+    assert row.fault and "protected" in row.fault
+
+
+def test_who_stops_the_last_backup_stops_the_delete() -> None:
+    """An administrator's reset; nothing says that the volume may go, kept or not."""
+    world = World()
+    FLOWS["delete_after_a_last_backup_to_the_bin"](world)
+
+    def reset() -> None:
+        with world.database.transaction() as tx:
+            live = journal.live(tx, operations.INSTANCE, world.instance)
+            assert live is not None and journal.cancel(tx, live.id)
+
+    world.when("guest.back_up", reset)
+    world.run()
+    world.check()
+    row, bin, (saved,) = rows(world)
+    assert (row.deleted_at, row.task, bin) == (None, "NONE", None)
+    assert saved.state == "FAILED"
+
+
+@pytest.mark.parametrize(
+    "flow", [flow for flow in FLOWS if "undelet" in flow and "in_vain" not in flow]
+)
+def test_what_comes_back_has_the_volume_that_it_had(flow: str) -> None:
+    assert "volumes.create" not in quiet(flow)[1]
+
+
+def test_what_comes_back_is_prepared_as_one_that_has_data() -> None:
+    """A guest that finds none makes none (``guestagent.desk.make_volume``)."""
+    world, plans = World(), []
+    FLOWS["undelete"](world)
+    hears = world.guests.savers.hears
+
+    def listening(job: str, method: str, arguments: dict[str, typing.Any]) -> bool:
+        if method == "prepare":
+            plans.append(arguments["plan"])
+        return hears(job, method, arguments)
+
+    world.guests.savers.hears = listening  # type: ignore[method-assign]
+    world.run()
+    world.check()
+    assert ended(world) == (Task.NONE, None)
+    assert plans and all(plan.copy and not plan.back for plan in plans)
+    assert all(plan.databases == () for plan in plans)
+
+
+def test_what_comes_back_is_as_large_as_its_volume_became() -> None:
+    row, _, _ = rows(one("undelete_what_was_growing"))
+    assert (row.volume_size, row.volume_target) == (3, None)
+
+
+def test_one_whose_volume_is_gone_says_so_and_gets_no_other() -> None:
+    world = World()
+    FLOWS["undelete"](world)
+    (volume,) = [t for t in world.cloud.world.made.values() if t.kind == "volume"]
+    del world.cloud.world.made[volume.id]
+    world.run()
+    row, bin, _ = rows(world)
+    assert row.deleted_at is not None and bin is not None
+    assert bin.fault and volume.id in bin.fault and "not there" in bin.fault
+    assert "volumes.create" not in world.calls
+    assert not [t for t in world.cloud.things() if t.deployment], "INV-16"
+
+
+def test_after_one_that_failed_there_is_a_day_to_try_again() -> None:
+    world = World()
+    FLOWS["undelete_in_vain"](world)
+    world.pass_time(3 * 86400.0)
+    world.run()
+    _, bin, _ = rows(world)
+    assert bin is not None and bin.fault
+    assert bin.reclaim_at >= world.moment + 86000.0
+    world.guests.cannot = ()
+    world.undelete()
+    world.run()
+    world.check()
+    assert ended(world) == (Task.NONE, None)

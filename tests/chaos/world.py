@@ -25,7 +25,14 @@ from trove.conductor.manager import Manager as Conductor
 from trove.conductor.reports import Reports
 from trove.context import Context
 from trove.db import session
-from trove.db.queries import backups, certificates, instances, modules, quotas
+from trove.db.queries import (
+    backups,
+    certificates,
+    instances,
+    modules,
+    quotas,
+    recycled,
+)
 from trove.db.tables import (
     Backup,
     BroughtCertificate,
@@ -44,7 +51,7 @@ from trove.flows import FLOWS
 from trove.flows.context import Settings, StepContext, Surroundings, passing
 from trove.model import naming, operations
 from trove.model.backups import BackupState
-from trove.model.operations import CreateInstance, NewUser
+from trove.model.operations import CreateInstance, DeleteInstance, NewUser
 from trove.model.quotas import BACKUPS, cost_of_instance
 from trove.model.states import LIVE, JobState, Modular, Service, Task
 from trove.rpc import sealing
@@ -533,9 +540,37 @@ class World:
             updated=self.moment,
         )
 
-    def delete(self) -> None:
-        """An accepted DELETE, in whatever state."""
-        self._ask(operations.DELETE, Task.DELETING)
+    def delete(self, keep: float = 0.0) -> None:
+        """An accepted DELETE, in whatever state; its volume is kept for so long."""
+        input = DeleteInstance(keep=keep).to_dict()
+        self._ask(operations.DELETE, Task.DELETING, input)
+
+    def undelete(self) -> None:
+        """An accepted undelete of one in the recycle bin."""
+        order = CreateInstance("image-1", "mariadb", "10.11", 1, {}, kept=True)
+
+        def work(tx: orm.Session) -> None:
+            entry = recycled.get(tx, self.instance)
+            assert entry is not None
+            row = tx.get_one(Instance, self.instance)
+            cost = cost_of_instance(row.ram, row.volume_size)
+            quotas.reserve(tx, PROJECT, cost, DEFAULTS)
+            quotas.settle(tx, PROJECT, cost)
+            columns = {"volume_target": None, "ram_target": None}
+            columns["port_id"] = (self.nic or {}).get("port")
+            recycled.revive(tx, self.instance, **columns)
+            modules.ask(tx, self.instance, entry.modules)
+
+        self.database.run(work)
+        self._ask(operations.UNDELETE, Task.BUILDING, order.to_dict())
+
+    def reclaim(self) -> None:
+        """The time of one in the recycle bin is over."""
+
+        def work(tx: orm.Session) -> None:
+            self._open(tx, operations.RECLAIM, {}, None)
+
+        self.database.run(work)
 
     def restart(self) -> None:
         """An accepted restart."""
@@ -582,8 +617,10 @@ class World:
         """An accepted end of a copy of the data."""
         self._ask(operations.DISCARD, Task.UPDATING, {"copy": "old-failed"})
 
-    def back_up(self, parent: str | None = None) -> str:
-        """An accepted POST /backups."""
+    def back_up(
+        self, parent: str | None = None, delete: DeleteInstance | None = None
+    ) -> str:
+        """An accepted POST /backups; or a DELETE with a last backup before."""
         id = str(uuid.UUID(int=next(self._born) + 2**32))
 
         def work(tx: orm.Session) -> None:
@@ -607,7 +644,7 @@ class World:
 
         self.database.run(work)
         self.backup = id
-        input = operations.BackUp(id).to_dict()
+        input = operations.BackUp(id, delete).to_dict()
         self._ask(operations.BACK_UP, Task.BACKING_UP, input)
         return id
 
@@ -727,19 +764,28 @@ class World:
             tx.flush()
             holder = journal.live(tx, operations.INSTANCE, row.id)
             after = holder.id if holder and journal.cancel(tx, holder.id) else None
-            journal.open(
-                tx,
-                kind=kind,
-                project=PROJECT,
-                object_type=operations.INSTANCE,
-                object_id=row.id,
-                input=input or {},
-                deadline=FLOWS[kind].deadline,
-                request_id="req-2",
-                after=after,
-            )
+            self._open(tx, kind, input or {}, after)
 
         self.database.run(work)
+
+    def _open(
+        self,
+        tx: orm.Session,
+        kind: str,
+        input: dict[str, typing.Any],
+        after: str | None,
+    ) -> None:
+        journal.open(
+            tx,
+            kind=kind,
+            project=PROJECT,
+            object_type=operations.INSTANCE,
+            object_id=self.instance,
+            input=input,
+            deadline=FLOWS[kind].deadline,
+            request_id="req-2",
+            after=after,
+        )
 
     # -- what must hold ------------------------------------------------------------
 
@@ -785,6 +831,7 @@ class World:
                         if made.kind == "server":
                             assert (made.host, made.left) == (where, ""), "elsewhere"
             alive = row.deleted_at is None and row.was_active
+            kept = self._check_bin(tx, row)
             floating = {
                 address
                 for made in self.cloud.world.made.values()
@@ -801,7 +848,9 @@ class World:
                 want.add(("floating_ip", row.id))
             ours = [t for t in self.cloud.things() if t.deployment]
             have = [(t.kind, naming.owner(t.key)) for t in ours]
-            assert sorted(have) == sorted(want if alive else set()), "INV-2, INV-16"
+            if not alive:
+                want = {("volume", row.id)} if kept else set()
+            assert sorted(have) == sorted(want), "INV-2, INV-16"
             assert self.users.there == ({row.id} if alive else set()), "INV-16: a user"
             self._check_lent(row, alive)
             for thing in tx.scalars(
@@ -835,7 +884,8 @@ class World:
                 for made in self.cloud.world.made.values()
                 if made.kind == "volume"
             }
-            assert volumes == ({row.volume_size} if alive else set()), "another size"
+            there = {row.volume_size} if alive or kept else set()
+            assert volumes == there, "another size"
             cost = cost_of_instance(row.ram, row.volume_size) if alive else {}
             cost[BACKUPS] = self._check_backups(tx)
             for usage in tx.scalars(sa.select(Usage)):
@@ -855,6 +905,22 @@ class World:
             assert seqs == list(range(1, len(seqs) + 1)), "INV-19: a gap"
         for server, jobs in self.guests.done.items():
             assert len(jobs) == len(set(jobs)), f"INV-11: twice on {server}"
+
+    def _check_bin(self, tx: orm.Session, row: Instance) -> bool:
+        """Whether it is in the recycle bin: marked there, and the one that it had."""
+        entry = recycled.get(tx, row.id)
+        assert entry is None or row.deleted_at is not None, "in the bin, and there"
+        made = [t for t in self.cloud.world.made.values() if t.kind == "volume"]
+        marked = [each.id for each in made if each.retained]
+        ours = [] if entry is None else [row.volume_id]
+        assert marked == ours, "INV-16: kept, and in no bin"
+        kept = sa.select(CloudThing.external_id).where(CloudThing.state == "retained")
+        assert list(tx.scalars(kept)) == ours, "INV-4: another is kept"
+        ends = sa.select(Operation.kind, Operation.state).order_by(Operation.created)
+        last = tx.execute(ends).all()[-1]
+        if entry is not None and tuple(last) == (operations.UNDELETE, "failed"):
+            assert entry.fault, "INV-3: no reason"
+        return entry is not None
 
     def _check_backups(self, tx: orm.Session) -> int:
         """How many there are: of each that is COMPLETED all is in the store (INV-10),

@@ -91,6 +91,7 @@ DOES = {
     "compute.rebuild": lambda c: c.compute.rebuild(ID, ID, "", "mark"),
     "server_groups.delete": lambda c: c.server_groups.delete(ID),
     "volumes.retain": lambda c: c.volumes.retain(ID, "why"),
+    "volumes.resume": lambda c: c.volumes.resume(ID),
     "volumes.delete": lambda c: c.volumes.delete(ID),
     "volumes.extend": lambda c: c.volumes.extend(ID, 2),
     "network.delete_port": lambda c: c.network.delete_port(ID),

@@ -272,14 +272,14 @@ def _missing(
 ) -> Iterator[Violation]:
     there = {(thing.kind, thing.id) for thing in world.things}
     for row in rows.values():
-        if row.owner in held or row.state in (ThingState.GONE, ThingState.RETAINED):
+        if row.owner in held or row.state == ThingState.GONE:
             continue
-        if row.owner in buried:
+        if row.owner in buried and row.state != ThingState.RETAINED:
             yield Violation(
                 16,
                 f"the ledger still has {row.key} ({row.state}) of a deleted instance",
             )
-        elif row.state == ThingState.CREATED and (
+        elif row.state != ThingState.INTENT and (
             (row.kind, row.external_id) not in there
         ):
             yield Violation(

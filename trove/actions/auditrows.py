@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an audit finds in the rows alone: INV-8, 9, 11, 16 (of ports), 17 to 20.
+"""What an audit finds in the rows alone: INV-8, 9, 11, 16 to 20.
 
 Each function yields sentences. What is under way is given its time, so that an
 operation or a guest that is merely slow is no violation.
@@ -14,6 +14,7 @@ from sqlalchemy import orm
 from trove.db.queries import deeds
 from trove.db.session import epoch_now
 from trove.db.tables import (
+    CloudThing,
     Deed,
     Event,
     Guest,
@@ -22,15 +23,27 @@ from trove.db.tables import (
     Instance,
     Operation,
     OperationStep,
+    RecycledInstance,
 )
 from trove.model import operations
-from trove.model.states import LIVE, JobState, OperationState, Service, StepState, Task
+from trove.model.states import (
+    LIVE,
+    JobState,
+    OperationState,
+    Service,
+    StepState,
+    Task,
+    ThingState,
+)
 
 SILENT = 300.0
 """Seconds after which a taskmanager must have noticed that a guest is silent."""
 
 MOST = 100
 """Lines of one kind that say no more than the first did."""
+
+LATE = 15 * 60.0
+"""Seconds after its time in which the recycle bin must be empty of a thing."""
 
 GRACE = 60.0
 """Seconds that a row may be behind another: what ended a moment ago may still write."""
@@ -106,14 +119,47 @@ def jobs(tx: orm.Session) -> Iterator[str]:
             yield f"job {id} is at instance {instance}, its operation at {owner}"
 
 
-def ports(tx: orm.Session) -> Iterator[str]:
-    """INV-16: what a deleted instance was lent, somebody else may use."""
+def leftovers(tx: orm.Session) -> Iterator[str]:
+    """INV-16: what a deleted instance was lent, somebody else may use; what is kept of
+    it is in the recycle bin, for its time."""
     for id, port in tx.execute(
         sa.select(Instance.id, Instance.port_id).where(
             Instance.port_id.is_not(None), Instance.deleted_at.is_not(None)
         )
     ):
         yield f"deleted instance {id} still has port {port}"
+    over = RecycledInstance.reclaim_at < epoch_now() - LATE
+    for id, _ in tx.execute(_recycled(over)):
+        yield f"what is kept of instance {id} is kept past its time"
+    for id, _ in tx.execute(_recycled(CloudThing.key.is_(None))):
+        yield f"instance {id} is in the recycle bin, and its volume is not kept"
+    for id, key in tx.execute(_recycled(RecycledInstance.instance_id.is_(None))):
+        yield f"{key} of deleted instance {id} is kept, and in no recycle bin"
+
+
+def _recycled(which: sa.ColumnElement[bool]) -> sa.Select[str, str]:
+    """Deleted instances that nothing is done to, of which something is kept, and what
+    that is: by the bin, or by the ledger."""
+    lock = sa.literal(f"{operations.INSTANCE}:", sa.String()) + Instance.id
+    kept = sa.and_(
+        CloudThing.owner == Instance.id, CloudThing.state == ThingState.RETAINED
+    )
+    return (
+        sa.select(Instance.id, CloudThing.key)
+        .outerjoin(RecycledInstance, RecycledInstance.instance_id == Instance.id)
+        .outerjoin(CloudThing, kept)
+        .outerjoin(Operation, Operation.lock_key == lock)
+        .where(
+            Instance.deleted_at.is_not(None),
+            Operation.id.is_(None),
+            sa.or_(
+                RecycledInstance.instance_id.is_not(None), CloudThing.key.is_not(None)
+            ),
+            which,
+        )
+        .order_by(Instance.id)
+        .limit(MOST)
+    )
 
 
 def secrets(tx: orm.Session) -> Iterator[str]:
@@ -225,7 +271,7 @@ CHECKS = {
     8: tokens,
     9: stale,
     11: jobs,
-    16: ports,
+    16: leftovers,
     17: secrets,
     18: projects,
     19: events,

@@ -29,6 +29,7 @@ from trove.model import backups as model
 from trove.model import operations
 from trove.model import quotas as costs
 from trove.model.backups import BackupState
+from trove.model.operations import DeleteInstance
 from trove.model.states import Task
 from trove.workflow import journal
 
@@ -146,10 +147,12 @@ def start(
     token: Token | None = None,
     *,
     scheduled: bool = False,
+    before: DeleteInstance | None = None,
 ) -> Backup:
     """Its row, its place in the quota and its operation, all of this transaction.
 
     ``scheduled``: it is one that goes again by itself, and stands on such ones only.
+    ``before``: it is the instance's last one, and this is the delete that follows.
     """
     driver = _driver(services, order.driver)
     row = seen.instance
@@ -165,7 +168,7 @@ def start(
     instances.move(tx, row.id, Task.BACKING_UP)
     made = _row(services, tx, row, order, driver, parent)
     made.scheduled = scheduled
-    input = operations.BackUp(backup=made.id).to_dict()
+    input = operations.BackUp(made.id, before).to_dict()
     kind = operations.BACK_UP
     made.operation_id = begin.open(tx, context, kind, row.project, row.id, input, token)
     tx.add(made)

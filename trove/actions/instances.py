@@ -213,7 +213,7 @@ def _row(
         vcpus=flavor.vcpus,
         configuration_id=order.configuration,
         restored_from=order.restore,
-        server_number=_number(tx),
+        server_number=free_number(tx),
         created=moment,
         updated=moment,
     )
@@ -242,10 +242,11 @@ def check_group(tx: orm.Session, id: str, owner: str, version_id: str) -> None:
         )
 
 
-def _number(tx: orm.Session) -> int:
-    """A random one that no live instance has: replicas tell servers apart by it."""
+def free_number(tx: orm.Session, wanted: int | None = None) -> int:
+    """One that no live instance has, for replicas tell servers apart by it: this one,
+    or a random one."""
     while True:
-        number = secrets.randbelow(2**32 - 1) + 1
+        number, wanted = wanted or secrets.randbelow(2**32 - 1) + 1, None
         taken = sa.exists().where(
             Instance.server_number == number, Instance.deleted_at.is_(None)
         )
@@ -333,48 +334,3 @@ def reset_status(
     operation = services.database.run(work)
     if operation is not None:
         services.ring(operation)
-
-
-def delete(services: Services, context: Context, id: str, project: str | None) -> None:
-    """Allowed in every state: it stops what is under way and queues behind it.
-
-    Twice is once.
-    """
-
-    def work(tx: orm.Session) -> tuple[str, str] | None:
-        seen = instances.seen(tx, id, project)
-        if seen.instance.deletion_protection:
-            raise errors.InstanceProtected(instance=id)
-        if seen.replicas:
-            raise errors.Forbidden("Detach replicas before deleting replica source.")
-        live = journal.live(tx, operations.INSTANCE, id)
-        behind = None
-        if live is not None:
-            if live.kind == operations.DELETE:
-                return None
-            if journal.cancel(tx, live.id):
-                if journal.queued(tx, live.id) is not None:
-                    return None
-                behind = live.id
-        operation = _open_delete(tx, context, seen.instance, behind)
-        return behind or operation, id
-
-    begin.begin(services, context, context.project or "", None, work)
-
-
-def _open_delete(
-    tx: orm.Session, context: Context, row: Instance, behind: str | None
-) -> str:
-    cost = costs.cost_of_instance(row.ram, row.volume_size) if row.was_active else {}
-    instances.move(tx, row.id, Task.DELETING)
-    if row.deletion_protection:  # as it is by now: it may have come between
-        raise errors.InstanceProtected(instance=row.id)
-    return begin.open(
-        tx,
-        context,
-        operations.DELETE,
-        row.project,
-        row.id,
-        operations.DeleteInstance(cost).to_dict(),
-        after=behind,
-    )

@@ -179,12 +179,23 @@ class Rehearsal:
             said.returned = {BACKUPS: len(gone)}
         elif operation.kind == kinds.DELETE:
             said.returned = dict(kinds.DeleteInstance.from_dict(input).cost)
+        elif operation.kind == kinds.BACK_UP:
+            self._followed(about, kinds.BackUp.from_dict(input).delete)
+            return
         elif operation.kind == kinds.CONFIGURE and row:
             former = input["before"]
             same = former == row.configuration_id
             old = self._had if same else configurations.settings(tx, former)
             about["restart_required"] = _slow(tx, row, old)
         said.operations.append(about)
+
+    def _followed(self, about: Row, delete: kinds.DeleteInstance | None) -> None:
+        """A backup, and the delete that comes after it."""
+        self.outcome.operations.append(about)
+        if delete is not None:
+            kind = {"type": kinds.DELETE, "outage": OUT[kinds.DELETE]}
+            self.outcome.operations.append(about | kind)
+            self.outcome.returned = dict(delete.cost)
 
 
 def _slow(tx: orm.Session, row: Instance, old: Row) -> list[str]:

@@ -46,6 +46,13 @@ class Settings:
     """Where backups go that nobody has a word for."""
     schedule_by_default: bool = False
     """Whether backups of a new instance are made of which nobody says otherwise."""
+    final_by_default: bool = False
+    """Whether an instance is backed up before it is deleted, if nobody says otherwise;
+    where there is a store."""
+    recycle_days: int = 0
+    """How long the volume of a deleted instance is kept; 0: there is no bin."""
+    recycle_by_default: bool = False
+    """Whether it is kept of an instance of which nobody says otherwise."""
     interface: str = "public"
     """Which of the catalogue's addresses of the object store is used."""
     guests_object_store: str | None = None

@@ -16,7 +16,7 @@ from trove.actions import backups
 from trove.actions.services import Services
 from trove.context import Context
 from trove.db.queries import backups as rows
-from trove.db.queries import instances, schedules
+from trove.db.queries import instances, recycled, schedules
 from trove.db.session import now
 from trove.db.tables import Backup, BackupPolicy, Instance
 from trove.model import schedules as model
@@ -40,10 +40,14 @@ def take_turn(services: Services, tx: orm.Session, id: str) -> str | None:
     try:
         seen = instances.seen(tx, id)
     except errors.InstanceNotFound:
-        # kept, for how long its backups are
+        seen = None
+    plan, made, moment = schedules.plan(row), schedules.made(tx, id), now(tx)
+    if seen is None and id in recycled.among(tx, [id]):  # it may come back
+        _next(tx, id, plan, made, moment)
+        return None
+    if seen is None:  # kept, for how long its backups are
         schedules.changes(tx, id, enabled=False, last_fault=None, backup_id=None)
         return None
-    plan, made, moment = schedules.plan(row), schedules.made(tx, id), now(tx)
     due = model.due(plan, made, moment)
     if due is None:
         _next(tx, id, plan, made, moment)
@@ -128,17 +132,21 @@ class Kept(typing.NamedTuple):
 
     instance: Instance | None
     backups: list[Backup]
+    recycled: bool
 
     @property
     def is_last(self) -> bool:
-        """Whether neither the instance nor a scheduled backup of it is there."""
+        """Whether neither the instance nor a scheduled backup of it is there, and it
+        will not come back."""
         gone = self.instance is None or self.instance.deleted_at is not None
-        return gone and not any(backup.scheduled for backup in self.backups)
+        saved = any(backup.scheduled for backup in self.backups)
+        return gone and not saved and not self.recycled
 
 
 def _kept(tx: orm.Session, ids: list[str]) -> dict[str, Kept]:
     found, had = instances.named(tx, ids), rows.of_all(tx, ids)
-    return {id: Kept(found.get(id), had.get(id, [])) for id in ids}
+    kept = recycled.among(tx, ids)
+    return {id: Kept(found.get(id), had.get(id, []), id in kept) for id in ids}
 
 
 def _over(row: BackupPolicy, kept: Kept, moment: float) -> list[str]:

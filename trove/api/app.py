@@ -41,7 +41,7 @@ from trove.rpc.relay import Guests, Line
 from trove.rpc.taskmanager import TaskManager
 from trove.service.bell import Bell
 
-GROUPS = ("api", "quota", "database", "cloud", "rpc", "backup")
+GROUPS = ("api", "quota", "database", "cloud", "rpc", "backup", "recycle")
 
 Wsgi = typing.Any
 Filter = Callable[[Wsgi], Wsgi]

@@ -15,6 +15,11 @@ def carried(op: Op, ask: Ask, do: Deed) -> typing.Any:
     if ask.key is None or op.method == "GET":
         return do(ask)
     said = [op.method, ask.links.path, _meant(ask.body)]
+    query = {
+        each.name: ask.query[each.name] for each in op.queries if each.name in ask.query
+    }
+    if query:  # keys of before a request could have any stay good
+        said.append(query)
     once = Once(ask.services, ask.owner, Token(ask.key, said))
     if once.over and op.view is None:
         return None

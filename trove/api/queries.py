@@ -9,6 +9,7 @@ import dataclasses
 import typing
 from collections.abc import Iterator, Mapping
 
+from trove import errors
 from trove.api.links import QUOTED
 
 
@@ -22,6 +23,7 @@ class Query:
 
 
 TRUTH = {"enum": ["true", "false", "True", "False", "1", "0"]}
+FLAGS = {"true": True, "1": True, "false": False, "0": False}
 WORD = {"type": "string", "maxLength": 255}
 
 PAGING = (
@@ -56,6 +58,16 @@ class Queries(Mapping[str, str]):
         if not any(name == query.name for query in self._declared):
             raise LookupError(f"no op that does this declares the parameter {name}")
         return self.given[name]
+
+    def truth(self, name: str) -> bool | None:
+        """True or false; None: it was not said. Raises ``errors.Invalid``."""
+        given = self.get(name)
+        if given is None:
+            return None
+        try:
+            return FLAGS[given.lower()]
+        except KeyError:
+            raise errors.Invalid(f"{name} must be true or false.") from None
 
     def __iter__(self) -> Iterator[str]:
         return (query.name for query in self._declared if query.name in self.given)

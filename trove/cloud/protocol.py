@@ -306,6 +306,9 @@ class Volumes(typing.Protocol):
     def retain(self, id: str, why: str) -> None:
         """Marks a volume as kept on purpose, and whose it was."""
 
+    def resume(self, id: str) -> None:
+        """Takes that mark away: it is an instance's again. One without is left so."""
+
 
 class Networking(typing.Protocol):
     """Networks, ports, security groups and floating IPs (Neutron)."""

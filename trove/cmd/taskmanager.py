@@ -65,7 +65,7 @@ def parts(conf: "cfg.ConfigOpts") -> "list[Part]":
     return [
         worker,
         *ears(conf, store, worker.ring),
-        *rounds(conf, store, around),
+        *rounds(conf, store, around, worker.ring),
         *schedules(conf, store, around, worker.ring),
         daemon.mender(conf),
         bell,
@@ -97,7 +97,10 @@ def ears(
 
 
 def rounds(
-    conf: "cfg.ConfigOpts", store: "Database", around: "Surroundings"
+    conf: "cfg.ConfigOpts",
+    store: "Database",
+    around: "Surroundings",
+    ring: "typing.Callable[[str], object]",
 ) -> "list[Part]":
     """What is done again and again, whoever asks for it."""
     from trove.rpc.notices import Notices
@@ -106,6 +109,7 @@ def rounds(
     from trove.taskmanager.lending import Lending
     from trove.taskmanager.outbox import Outbox
     from trove.taskmanager.reaper import Reaper
+    from trove.taskmanager.recycling import Recycling
 
     group = conf.taskmanager
     reaper = Reaper(store, around.cloud, around.users)
@@ -116,11 +120,13 @@ def rounds(
         keep=group.keep_operations,
         warn=group.certificate_warnings,
     )
+    recycling = Recycling(store, ring)
     notices = Notices(conf, f"taskmanager.{socket.gethostname()}")
     made: list[Part] = [
         Periodic("reaper", reaper.reap, group.reaper_interval),
         Periodic("lending", lending.round, group.reaper_interval),
         Periodic("housekeeping", house.round, group.housekeeping_interval),
+        Periodic("recycling", recycling.round, group.housekeeping_interval),
     ]
     if notices.wanted:  # else a timer would ring for nobody
         outbox = Outbox(store, notices)

@@ -15,7 +15,10 @@ from oslo_config import cfg
 Listed = list[tuple[typing.Any, list[cfg.Opt]]]
 
 PROCESSES: dict[str, tuple[str, ...]] = {
-    "api": ("service", "listen", "api", "quota", "database", "rpc", "cloud", "backup"),
+    "api": (
+        *("service", "listen", "api", "quota", "database", "rpc", "cloud", "backup"),
+        "recycle",
+    ),
     "taskmanager": (
         *("service", "manager", "taskmanager", "quota", "database", "rpc", "cloud"),
         "backup",

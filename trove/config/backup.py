@@ -64,6 +64,13 @@ OPTS = [
         "unless its user says otherwise. These backups count in his project's quota: "
         "some 36 of an instance with increments, 9 of one without.",
     ),
+    cfg.BoolOpt(
+        "final_by_default",
+        default=True,
+        help="Whether an instance is backed up before it is deleted, unless the user "
+        "who deletes says otherwise (?final_backup=false). The backup counts in his "
+        "project's quota and stays until he deletes it.",
+    ),
     cfg.IntOpt(
         "schedule_interval",
         default=60,

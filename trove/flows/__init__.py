@@ -13,12 +13,14 @@ from trove.flows import (
     instance_modules,
     instance_reboot,
     instance_rebuild,
+    instance_reclaim,
     instance_resize_flavor,
     instance_resize_offline,
     instance_resize_volume,
     instance_restart,
     instance_ssl,
     instance_stop,
+    instance_undelete,
     module_reapply,
 )
 from trove.workflow.flow import Flow
@@ -45,5 +47,7 @@ FLOWS: dict[str, Flow] = {
         instance_resize_volume.FLOW,
         instance_resize_offline.FLOW,
         instance_delete.FLOW,
+        instance_undelete.FLOW,
+        instance_reclaim.FLOW,
     )
 }

@@ -14,15 +14,15 @@ import typing
 from sqlalchemy import orm
 
 from trove import errors
-from trove.db.queries import backups, instances, root
+from trove.db.queries import backups, root
 from trove.db.session import now
 from trove.db.tables import Backup
-from trove.flows import granting, guestjobs
+from trove.flows import afterwards, granting, guestjobs
 from trove.flows.context import StepContext
 from trove.flows.granting import Wish
 from trove.model import operations
 from trove.model.backups import RUNNING, BackupState
-from trove.model.states import JobState, Task
+from trove.model.states import JobState
 from trove.rpc import sealing
 from trove.rpc.messages import BackupOrder
 from trove.storage import frames, manifest
@@ -156,34 +156,32 @@ def count_parts(ctx: StepContext) -> Settle:
 
 
 def settle(ctx: StepContext) -> Settle:
-    """COMPLETED, and the instance is at rest."""
+    """COMPLETED, and the instance is at rest, or deleted."""
 
     def work(tx: orm.Session) -> None:
-        backups.move(tx, _asked(ctx), BackupState.COMPLETED, RUNNING)
-        instances.move(tx, ctx.object_id, Task.NONE)
+        backups.move(tx, _asked(ctx).backup, BackupState.COMPLETED, RUNNING)
+        afterwards.saved(ctx, tx, _asked(ctx).delete)
 
     return Settle(work)
 
 
 def failed(ctx: StepContext, tx: orm.Session, fault: str) -> None:
     """The backup says why; the instance is none the worse."""
-    backups.move(tx, _asked(ctx), BackupState.FAILED, RUNNING, fault=fault)
-    row = instances.get(tx, ctx.object_id)
-    if row is not None and row.task == Task.BACKING_UP:  # no delete has come
-        instances.move(tx, row.id, Task.NONE)
+    backups.move(tx, _asked(ctx).backup, BackupState.FAILED, RUNNING, fault=fault)
+    afterwards.not_saved(ctx, tx, _asked(ctx).delete, fault)
 
 
 def backup(ctx: StepContext) -> Backup:
     """The row of the backup that is made."""
     with ctx.claim.database.reading() as tx:
-        row = backups.get(tx, _asked(ctx))
+        row = backups.get(tx, _asked(ctx).backup)
     if row is None:
-        raise errors.BackupNotFound(id=_asked(ctx))
+        raise errors.BackupNotFound(id=_asked(ctx).backup)
     return row
 
 
-def _asked(ctx: StepContext) -> str:
-    return operations.BackUp.from_dict(ctx.operation.input or {}).backup
+def _asked(ctx: StepContext) -> operations.BackUp:
+    return operations.BackUp.from_dict(ctx.operation.input or {})
 
 
 def _refuse_silent(ctx: StepContext) -> None:

@@ -9,7 +9,7 @@ from trove import errors
 from trove.db.queries import configurations, instances, modules, quotas, root
 from trove.db.session import now
 from trove.db.tables import Guest, GuestReport
-from trove.flows import guestjobs, instance_modules, lent, restoring, things
+from trove.flows import guestjobs, instance_modules, kept, lent, restoring, things
 from trove.flows.context import StepContext
 from trove.model import operations, states
 from trove.rpc import sealing
@@ -88,7 +88,9 @@ def has_volume(ctx: StepContext) -> bool:
 
 
 def make_volume(ctx: StepContext) -> Settle | Wait:
-    made = things.volume(ctx, ctx.instance())
+    """The one that was kept, of an instance that comes back."""
+    has = order(ctx).kept
+    made = kept.taken_up(ctx) if has else things.volume(ctx, ctx.instance())
     if isinstance(made, Wait):
         return made
     return Settle(
@@ -265,6 +267,7 @@ def _plan(ctx: StepContext) -> Plan:
         server_id=instance.server_number,
         device=ctx.settings.device if instance.volume_size else None,
         fstype=ctx.settings.fstype,
+        copy=ctx.operation.id if ordered.kept else "",  # there must be data
         databases=tuple(
             DatabaseOrder(d.name, d.character_set, d.collate) for d in ordered.databases
         ),

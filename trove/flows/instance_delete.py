@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""To nothing, whatever was there: there is no way back, and it never gives up."""
+"""To nothing, or to a volume in the recycle bin, whatever was there: there is no way
+back, and it never gives up."""
+
+import typing
 
 from sqlalchemy import orm
 
-from trove.db.queries import certificates, instances, modules, quotas
+from trove.cloud.protocol import Refused
+from trove.db.queries import certificates, instances, modules, quotas, recycled
 from trove.db.session import now
-from trove.db.tables import Guest, GuestJob, GuestReport
-from trove.flows import guestjobs, things
+from trove.db.tables import Guest, GuestJob, GuestReport, Instance
+from trove.flows import guestjobs, kept, things
 from trove.flows.context import StepContext
 from trove.model import operations
 from trove.model import quotas as costs
@@ -28,7 +32,7 @@ def stop_database(ctx: StepContext) -> dict[str, str] | Wait:
         return {}
     try:
         done = guestjobs.carry(ctx, "stop_database")
-    except guestjobs.JobFailed:
+    except (guestjobs.JobFailed, Refused):  # from here on there is no way back
         return {}
     return Wait(min(done.seconds, 5), done.why) if isinstance(done, Wait) else {}
 
@@ -63,33 +67,56 @@ def delete_security_group(ctx: StepContext) -> Wait | None:
     return things.no_group(ctx)
 
 
-def delete_volume(ctx: StepContext) -> Wait | None:
-    """The user asked for it: the data goes with the instance."""
+def delete_volume(ctx: StepContext) -> dict[str, typing.Any] | Wait | None:
+    """The data goes with the instance, or is kept for a while: as its user asked."""
+    if asked(ctx).keep and ctx.instance().was_active:
+        return kept.keep(ctx)
     return things.no_volume(ctx, keep=False)
 
 
 def settle(ctx: StepContext) -> Settle:
-    """The row is marked, the quota given back, what the guest said is forgotten."""
+    """It is deleted; in the recycle bin, if its volume is kept."""
+    left = ctx.output(delete_volume)
+    volume = left.get("kept")
 
     def work(tx: orm.Session) -> None:
         row = instances.get(tx, ctx.object_id)
         if row is None or row.deleted_at is not None:
             return
-        if row.was_active:
-            cost = costs.cost_of_instance(row.ram, row.volume_size)
-            quotas.give_back(tx, row.project, cost)
-        row.deleted_at = row.updated = now(tx)
-        row.server_id = row.volume_id = row.addresses = row.port_id = None
-        for table in (Guest, GuestReport):
-            gone = tx.get(table, ctx.object_id)
-            if gone is not None:
-                tx.delete(gone)
-        modules.forgotten(tx, ctx.object_id)
-        certificates.forget(tx, ctx.object_id)
-        tx.query(GuestJob).filter(GuestJob.instance_id == ctx.object_id).delete()
+        if volume is None:
+            certificates.forget(tx, row.id)
+            recycled.forget(tx, row.id)  # a delete came while it came back
+        else:
+            had = modules.of_instance(tx, row.id, hidden=True)
+            ids = [one.shown.row.id for one in had]
+            recycled.put(tx, row, ids, asked(ctx).keep)
+        bury(tx, row)
+        row.volume_id = volume
+        row.volume_size = left.get("size", row.volume_size)
         tx.flush()
 
     return Settle(work)
+
+
+def bury(tx: orm.Session, row: Instance) -> None:
+    """The row is marked, the quota given back, what the guest said is forgotten."""
+    if row.was_active:
+        cost = costs.cost_of_instance(row.ram, row.volume_size)
+        quotas.give_back(tx, row.project, cost)
+    row.deleted_at = row.updated = now(tx)
+    row.server_id = row.addresses = row.port_id = None
+    for table in (Guest, GuestReport):
+        gone = tx.get(table, row.id)
+        if gone is not None:
+            tx.delete(gone)
+    modules.forgotten(tx, row.id)
+    tx.query(GuestJob).filter(GuestJob.instance_id == row.id).delete()
+    tx.flush()
+
+
+def asked(ctx: StepContext) -> operations.DeleteInstance:
+    """What becomes of its volume."""
+    return operations.DeleteInstance.from_dict(ctx.operation.input or {})
 
 
 FLOW = Flow(

@@ -314,9 +314,14 @@ def no_server(ctx: StepContext) -> Wait | None:
 
 
 def _given_up(ctx: StepContext, key: str) -> bool:
-    """Whether this attempt's thing came out in ERROR before, and was removed."""
+    """Whether this attempt's thing came out in ERROR before, and was removed: by this
+    operation, for one of before may have removed what was in order."""
     row = ctx.ledger.row(key)
-    return row is not None and row.state == ThingState.GONE
+    return (
+        row is not None
+        and row.state == ThingState.GONE
+        and row.operation_id == ctx.operation.id
+    )
 
 
 class Order:

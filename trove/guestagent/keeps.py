@@ -81,13 +81,17 @@ class Keeps:
 
     def hand_over(self, name: str, user: str) -> None:
         """What was the engine's is this image's engine's: its user may have another
-        number here. The copy stays whose it was, for the image that comes back."""
-        kept = self._path(name)
-        if not kept.exists():
-            return
-        theirs = {(kept / entry).lstat().st_uid for entry in os.listdir(kept)}
+        number here. The copy stays whose it was, for the image that comes back.
+
+        Without a copy, whose it was is seen at the data themselves: chown changes what
+        is in a directory first, so that one that died halfway is seen too.
+        """
+        kept, entries = self._path(name), self._entries()
+        there = kept if kept.exists() else self._volume
+        of = os.listdir(kept) if kept.exists() else entries
+        theirs = {(there / entry).lstat().st_uid for entry in of}
         found = pwd.getpwnam(user)
-        names = [str(self._volume / entry) for entry in self._entries()]
+        names = [str(self._volume / entry) for entry in entries]
         carried = self._volume / CARRIED / name
         if carried.exists():
             names.append(str(carried))

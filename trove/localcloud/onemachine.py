@@ -144,7 +144,9 @@ def _shared(place: Layout) -> Sections:
             "keyring": place.etc / "backup-keys",
             # instances of one machine are for trying: who wants it asks for it
             "schedule_by_default": "false",
+            "final_by_default": "false",
         },
+        "recycle": {"by_default": "false"},
         "oslo_concurrency": {"lock_path": place.run},
     }
 

@@ -31,6 +31,8 @@ UPGRADE = "instance.upgrade"
 REBUILD = "instance.rebuild"
 MIGRATE = "instance.migrate"
 DISCARD = "instance.discard"
+UNDELETE = "instance.undelete"
+RECLAIM = "instance.reclaim"
 REAPPLY = "module.reapply"
 BACK_UP = "instance.backup"
 DELETE_BACKUP = "backup.delete"
@@ -52,6 +54,8 @@ DEADLINES = {
     REBUILD: 4 * 3600.0,
     MIGRATE: 150 * 60.0,
     DISCARD: 60 * 60.0,
+    UNDELETE: 75 * 60.0,
+    RECLAIM: 24 * 3600.0,
     REAPPLY: 7 * 24 * 3600.0,
     BACK_UP: 48 * 3600.0,
     DELETE_BACKUP: 24 * 3600.0,
@@ -84,7 +88,8 @@ class NewUser:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class CreateInstance:
-    """What ``instance.create`` needs beside the instance's row.
+    """What ``instance.create`` needs beside the instance's row, and what
+    ``instance.undelete`` needs.
 
     ``cost`` is what was reserved of the quota; ``image`` was chosen at accept time.
     """
@@ -101,14 +106,17 @@ class CreateInstance:
     """The ids of those that were asked for: without them it is not what was ordered."""
     restore: str | None = None
     """The backup that its data come from."""
+    kept: bool = False
+    """Whether its volume is there, with its data and users."""
     bootstrap: str = dataclasses.field(
         default_factory=lambda: secrets.token_urlsafe(24), repr=False
     )
     """The guest's one-time broker password."""
 
     def to_dict(self) -> dict[str, typing.Any]:
-        """Plain JSON values."""
-        return dataclasses.asdict(self)
+        """Plain JSON values; of a create as an older release knows them."""
+        plain = dataclasses.asdict(self)
+        return plain if self.kept else {k: v for k, v in plain.items() if k != "kept"}
 
     @classmethod
     def from_dict(cls, data: dict[str, typing.Any]) -> "CreateInstance":
@@ -126,7 +134,9 @@ class CreateInstance:
 class DeleteInstance:
     """What ``instance.delete`` gives back to the quota when all is gone."""
 
-    cost: dict[str, int]
+    cost: dict[str, int] = dataclasses.field(default_factory=dict)
+    keep: float = 0.0
+    """Seconds that its volume is kept; 0: it goes with the rest."""
 
     def to_dict(self) -> dict[str, typing.Any]:
         """Plain JSON values."""
@@ -309,18 +319,24 @@ class MigrateInstance:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class BackUp:
-    """The backup that ``instance.backup`` makes: its row is there."""
+    """The backup that ``instance.backup`` makes: its row is there.
+
+    ``delete``: it is the last one, and the delete that follows.
+    """
 
     backup: str
+    delete: DeleteInstance | None = None
 
     def to_dict(self) -> dict[str, typing.Any]:
-        """Plain JSON values."""
-        return dataclasses.asdict(self)
+        """Plain JSON values; without a delete as an older release knows them."""
+        delete = {} if self.delete is None else {"delete": self.delete.to_dict()}
+        return {"backup": self.backup, **delete}
 
     @classmethod
     def from_dict(cls, data: dict[str, typing.Any]) -> "BackUp":
         """The reverse of ``to_dict``."""
-        return cls(**data)
+        delete = data.get("delete")
+        return cls(data["backup"], delete and DeleteInstance.from_dict(delete))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -107,7 +107,8 @@ class Plan:
     fstype: str
     databases: tuple[DatabaseOrder, ...] = ()
     copy: str = ""
-    """Of a server that was built anew over its data: what they were kept as before."""
+    """Of a server that was built anew over its data: what they were kept as before.
+    A name under which nothing was kept says only that there must be data."""
     back: bool = False
     """Whether that copy is brought back: what came after it did not work."""
     group: dict[str, typing.Any] = dataclasses.field(default_factory=dict)

@@ -33,6 +33,7 @@ MOMENTS = {"accepted": "start", "end": "end", "error": "error"}
 USAGE = {
     operations.CREATE: "create",
     operations.DELETE: "delete",
+    operations.UNDELETE: "create",
     operations.RESIZE_FLAVOR: "modify_flavor",
     operations.RESIZE_VOLUME: "modify_volume",
     operations.RESIZE_OFFLINE: "modify_volume",

@@ -121,7 +121,8 @@ class Ledger:
     ) -> Wait | None:
         """None when nothing with this key is left; else Wait.
 
-        ``retain``: instead of deleting, mark it as kept (rule 7), and call it retained.
+        ``retain``: instead of deleting, mark it as kept (rule 7), and call it retained;
+        one that is not there any more is gone all the same.
         """
         row = self.row(key)
         if row is None:
@@ -130,18 +131,18 @@ class Ledger:
         ids = list(
             dict.fromkeys([*find(), *([row.external_id] if row.external_id else [])])
         )
+        if retain is not None:
+            ids = [id for id in ids if there(id)]
         for id in ids:
             self._claim.guard(self._call_timeout)
-            if retain is not None:
-                retain(id)
-            else:
-                delete(id)
+            (retain or delete)(id)
         if row.external_id is None and row.posted_at is not None:
             left = row.posted_at + self._grace - self._claim.now()
             if left > 0:
                 return Wait(left + 0.1, f"a request to make {key} may still land")
-        if retain is not None:
-            self._note(key, state=ThingState.RETAINED)
+        if retain is not None and ids:
+            kept = row.external_id if row.external_id in ids else ids[0]
+            self._note(key, state=ThingState.RETAINED, external_id=kept)
             return None
         for id in ids:
             self._claim.guard(self._call_timeout)

@@ -100,6 +100,7 @@ def test_what_is_not_there_cannot_grow_or_be_retained(cloud):
     for call in (
         lambda: cloud.volumes.extend(NOBODY, 2),
         lambda: cloud.volumes.retain(NOBODY, "why"),
+        lambda: cloud.volumes.resume(NOBODY),
     ):
         with pytest.raises(protocol.Refused) as refused:
             call()
@@ -116,6 +117,9 @@ def test_a_retained_volume_stays_and_stays_ours(cloud, volume):
     cloud.volumes.retain(volume.id, "its instance was active")
     assert cloud.volumes.find("v.volume") == [volume]
     assert cloud.volumes.owned() == [volume]
+    for _ in range(2):
+        cloud.volumes.resume(volume.id)
+        assert cloud.volumes.find("v.volume") == [volume]
 
 
 def test_a_volume_leaves_a_server_that_is_off_grows_and_comes_back(

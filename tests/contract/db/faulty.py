@@ -18,7 +18,7 @@ import pymysql
 import sqlalchemy as sa
 
 from trove import errors
-from trove.actions import audit, instances, orders
+from trove.actions import audit, deletion, instances, orders
 from trove.actions.begin import Token
 from trove.actions.services import Services
 from trove.actions.services import Settings as ApiSettings
@@ -233,7 +233,9 @@ class Small:
 
         def ask() -> None:
             with contextlib.suppress(errors.InstanceNotFound):
-                instances.delete(self.services, Context(project="p"), id, "p")
+                deletion.delete(
+                    self.services, Context(project="p"), id, "p", deletion.NOW
+                )
 
         patiently(ask)
 

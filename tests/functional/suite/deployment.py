@@ -36,6 +36,7 @@ GROUPS = (
     "api",
     "quota",
     "backup",
+    "recycle",
     "taskmanager",
     "conductor",
     "database",
@@ -78,6 +79,8 @@ flush_interval = 0.2
 instances = 10
 [api]
 default_datastore = mariadb
+[recycle]
+by_default = false
 """
 
 

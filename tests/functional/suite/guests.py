@@ -128,6 +128,12 @@ class Fleet:
         self.guests[instance].service = service
         self._news.put(("beat", self.guests[instance]))
 
+    def deaf(self, instance: str) -> bool:
+        """Whether nobody listens there any more: another guest may, by its name."""
+        return instance not in self.guests and not any(
+            ending.is_alive() for ending in self._ending
+        )
+
     # -- the thread
 
     def _run(self) -> None:
@@ -183,7 +189,7 @@ class Fleet:
             Enrolment(passwords.hash_password(secret), guest.keys[1], request)
         )
         guest.certificate = enrolled.certificate
-        guest.ledger = Ledger(self._home / guest.instance / "jobs")
+        guest.ledger = Ledger(self._home / guest.server / "jobs")  # of that root disk
         jobs = Queue(guest.ledger, lambda: self._news.put(("job", guest)))
         manager = Manager(
             guest.ledger,

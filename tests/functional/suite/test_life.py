@@ -46,6 +46,34 @@ def test_postgresql_from_create_to_gone(deployment, client):
     _lived(deployment, client, "postgresql")
 
 
+def test_it_comes_back_from_the_recycle_bin_and_goes_for_good(deployment, client):
+    made = client.create("orders", databases=[{"name": "shop"}])
+    client.ready(made)
+    assert client.ask("DELETE", f"instances/{made}?keep=true").status == 202
+    until(lambda: made not in client.states())
+    volume = [("volume", f"{made}.volume")]
+    assert deployment.things(made) == volume
+    assert set(client.usage().values()) == {(0, 0)}
+    (entry,) = client.ask("GET", "recycled-instances").json["recycled_instances"]
+    assert (entry["id"], entry["status"]) == (made, "RECYCLED")
+
+    until(lambda: deployment.fleet.deaf(made))
+    path = f"recycled-instances/{made}"
+    answer = client.ask("POST", f"{path}/action", {"undelete": {}})
+    assert answer.status == 202 and answer.json["instance"]["id"] == made
+    client.ready(made)
+    guest = deployment.fleet.guests[made]
+    assert guest.done == ["prepare"] and guest.databases == []
+    assert client.ask("GET", path).status == 404
+    assert client.usage()["instances"] == (1, 0)
+
+    assert client.ask("DELETE", f"instances/{made}?keep=1").status == 202
+    until(lambda: made not in client.states())
+    assert client.ask("DELETE", path).status == 202
+    until(lambda: client.ask("GET", path).status == 404)
+    assert deployment.things(made) == []
+
+
 def test_lists_details_and_a_new_name(client):
     one, two = client.create("one"), client.create("two")
     client.ready(one, two)

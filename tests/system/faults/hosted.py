@@ -50,6 +50,8 @@ default_datastore = mariadb
 post_rate = 0
 get_rate = 0
 delete_rate = 0
+[recycle]
+by_default = false
 """,
     "conductor": """
 [DEFAULT]

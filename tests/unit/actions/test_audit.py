@@ -7,6 +7,7 @@ from trove.actions import audit
 from trove.cloud.memory import MemoryCloud, Pace
 from trove.cloud.protocol import Boot
 from trove.db.queries import quotas
+from trove.db.queries import recycled as bin
 from trove.db.tables import CloudThing, Event, Instance, Operation
 from trove.model import naming
 from trove.model.states import OperationState, Task, ThingState
@@ -199,6 +200,61 @@ def test_a_broker_user_of_nobody(world):
 def test_a_retained_volume_is_no_leak(world):
     world.change(CloudThing, world.key("volume"), state=ThingState.RETAINED)
     assert world.audit() == []
+
+
+@pytest.fixture
+def recycled(world) -> World:
+    """Its instance is in the recycle bin: of all its things the volume is kept."""
+    world.cloud.compute.delete(world.server)
+    world.clock.now += 60
+    world.cloud.network.delete_port(world.port)
+    for group in world.cloud.network.owned_groups():
+        world.cloud.network.delete_group(group.id)
+    world.clock.now += 60
+    world.users.there.clear()
+    for role in ("server", "port", "group", "user"):
+        world.change(CloudThing, world.key(role), state=ThingState.GONE)
+    world.change(CloudThing, world.key("volume"), state=ThingState.RETAINED)
+    with world.database.transaction() as tx:
+        row = tx.get_one(Instance, world.id)
+        bin.put(tx, row, [], 86400.0)
+        row.deleted_at = world.clock()
+        quotas.give_back(tx, "demo", COST)
+    return world
+
+
+def test_what_the_recycle_bin_keeps_is_in_order(recycled):
+    assert recycled.audit() == []
+
+
+def test_what_it_keeps_for_too_long(recycled):
+    recycled.clock.now += 86400 + 1000
+    assert recycled.audit() == [
+        f"INV-16: what is kept of instance {recycled.id} is kept past its time"
+    ]
+
+
+def test_what_is_kept_in_no_bin(recycled):
+    with recycled.database.transaction() as tx:
+        bin.forget(tx, recycled.id)
+    assert recycled.audit() == [
+        f"INV-16: {recycled.key('volume')} of deleted instance {recycled.id} is kept, "
+        "and in no recycle bin"
+    ]
+
+
+def test_a_bin_whose_volume_is_not_kept(recycled):
+    key = recycled.key("volume")
+    recycled.cloud.volumes.delete(recycled.volume)
+    recycled.clock.now += 60
+    assert recycled.audit() == [
+        f"INV-4: volume {recycled.volume} ({key}) is not there any more"
+    ]
+    recycled.change(CloudThing, key, state=ThingState.GONE)
+    assert recycled.audit() == [
+        f"INV-16: instance {recycled.id} is in the recycle bin, and its volume is not "
+        "kept"
+    ]
 
 
 # -- INV-3 -------------------------------------------------------------------------

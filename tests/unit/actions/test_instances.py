@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from tests.api.world import ADMINS, DEMO, World
 from trove import errors
-from trove.actions import changes, instances
+from trove.actions import changes, deletion, instances
 from trove.actions.begin import Token
 from trove.actions.orders import Order
 from trove.context import Context
@@ -154,57 +154,6 @@ def test_many_creates_at_once_never_pass_the_quota(world: World) -> None:
     assert reserved(world)["instances"] == 3
 
 
-def test_a_delete_waits_for_what_it_cancels(world: World) -> None:
-    id = world.created()
-    instances.delete(world.services, MEMBER, id, DEMO)
-    create, delete = sorted(world.operations(id), key=lambda o: o.kind)
-    assert (create.kind, create.cancel) == (operations.CREATE, True)
-    assert (delete.kind, delete.after) == (operations.DELETE, create.id)
-    assert delete.lock_key is None
-    assert row(world, id).task == Task.DELETING
-    assert world.rung[-1] == create.id
-
-
-@pytest.mark.parametrize("task", list(Task))
-def test_a_delete_is_accepted_in_every_state(world: World, task: Task) -> None:
-    id = world.active()
-    world.change(id, task=task)
-    instances.delete(world.services, MEMBER, id, DEMO)
-    assert row(world, id).task == Task.DELETING
-    kinds = [each.kind for each in world.operations(id)]
-    assert kinds.count(operations.DELETE) == 1
-
-
-def test_deleting_twice_is_deleting_once(world: World) -> None:
-    building, active = world.created(), world.active()
-    for id in (building, active, building, active, building):
-        instances.delete(world.services, MEMBER, id, DEMO)
-    for id in (building, active):
-        kinds = [each.kind for each in world.operations(id)]
-        assert kinds.count(operations.DELETE) == 1
-
-
-def test_many_deletes_at_once_are_one(world: World) -> None:
-    id = world.created()
-
-    def one(_: int) -> None:
-        instances.delete(world.services, MEMBER, id, DEMO)
-
-    with concurrent.futures.ThreadPoolExecutor(6) as pool:
-        list(pool.map(one, range(6)))
-    kinds = [each.kind for each in world.operations(id)]
-    assert sorted(kinds) == [operations.CREATE, operations.DELETE]
-
-
-def test_a_source_keeps_its_replicas(world: World) -> None:
-    source, replica = world.active(), world.active()
-    world.change(replica, source_id=source)
-    with pytest.raises(errors.Forbidden, match="Detach replicas"):
-        instances.delete(world.services, MEMBER, source, DEMO)
-    world.change(replica, deleted_at=1.0)
-    instances.delete(world.services, MEMBER, source, DEMO)
-
-
 def test_a_reset_cancels_what_is_under_way(world: World) -> None:
     id = world.active()
     changes.restart(world.services, MEMBER, id, DEMO)
@@ -230,7 +179,7 @@ def test_a_reset_gives_a_failed_create_nothing(world: World) -> None:
 
 def test_a_reset_never_stops_a_delete(world: World) -> None:
     id = world.active()
-    instances.delete(world.services, MEMBER, id, DEMO)
+    deletion.delete(world.services, MEMBER, id, DEMO, deletion.NOW)
     instances.reset_status(world.services, ADMIN, id, None)
     (delete,) = [o for o in world.operations(id) if o.kind == operations.DELETE]
     assert not delete.cancel

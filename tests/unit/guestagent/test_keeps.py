@@ -306,3 +306,6 @@ def test_an_image_whose_user_has_another_number_has_the_data(volume, host):
     assert os.stat("/etc/passwd").st_uid == 0
     keeps.resume("op-1", back=True, user=user)
     assert (volume / "data/shop/rows").stat().st_uid == before
+    keeps.resume("op-2", back=False, user=user)
+    assert {path.lstat().st_uid for path in ours[:3]} == {number}, "without a copy"
+    assert (volume / "binlogs/1").stat().st_uid == 0, "what was root's is root's"

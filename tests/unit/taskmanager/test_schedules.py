@@ -13,7 +13,7 @@ from sqlalchemy import orm
 from tests.api.world import DEMO, World
 from trove import errors
 from trove.actions import recount, turns
-from trove.db.queries import backups, instances, quotas
+from trove.db.queries import backups, instances, quotas, recycled
 from trove.db.queries import schedules as queries
 from trove.db.tables import Backup, BackupPolicy
 from trove.model import operations
@@ -393,6 +393,24 @@ def test_of_a_deleted_instance_they_are_kept_as_long_as_said(house: House) -> No
     assert [row.id for row in kept(house)] == [before, last]
     house.clock = moment(8, 2.1)
     assert kept(house) == []
+    kept(house)
+    assert house.says(id) is None
+
+
+def test_of_one_in_the_recycle_bin_the_policy_stays_what_it_is(house: House) -> None:
+    """Until it cannot come back any more."""
+    id = days_of(house, 5)
+    house.recycle(id, seconds=2 * DAY)
+    assert house.looks(moment(6, 2)) == []
+    policy = house.says(id)
+    assert policy.enabled and policy.next_due > house.clock and not policy.last_fault
+    house.clock = moment(40, 0)
+    kept(house)
+    kept(house)
+    assert house.says(id) is not None, "there is no backup of it any more"
+    with house.database.transaction() as tx:
+        recycled.forget(tx, id)
+    assert house.looks(moment(41, 0)) == []
     kept(house)
     assert house.says(id) is None
 

@@ -138,6 +138,27 @@ def test_a_retained_thing_is_marked_and_left(ledger, shelf):
     assert ledger.row(KEY).state == "retained"
 
 
+def test_what_is_not_there_any_more_is_not_retained(ledger, shelf):
+    """Not even a second time: its mark would be asked for in vain, for ever."""
+    ensure(ledger, shelf)
+    shelf.there.clear()
+    marked = []
+    for _ in range(2):
+        assert absent(ledger, shelf, retain=marked.append) is None
+        assert ledger.row(KEY).state == "gone"
+    assert marked == []
+
+
+def test_of_twins_the_one_that_was_used_is_the_one_retained(ledger, shelf):
+    ensure(ledger, shelf)
+    shelf.there.insert(0, "twin")
+    marked = []
+    assert absent(ledger, shelf, retain=marked.append) is None
+    assert sorted(marked) == ["twin", "v1"]
+    row = ledger.row(KEY)
+    assert (row.state, row.external_id) == ("retained", "v1")
+
+
 def test_what_was_never_intended_is_absent(ledger, shelf):
     shelf.there.append("a stranger's")
     assert absent(ledger, shelf) is None

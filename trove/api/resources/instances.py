@@ -10,6 +10,7 @@ from trove.actions import (
     accounts,
     changes,
     configurations,
+    deletion,
     instances,
     nics,
     upgrades,
@@ -17,7 +18,7 @@ from trove.actions import (
 from trove.actions.begin import Token
 from trove.actions.flavors import id_of
 from trove.api import paging, schemas
-from trove.api.queries import CLUSTERED, PAGING
+from trove.api.queries import CLUSTERED, PAGING, TRUTH, Query
 from trove.api.resource import ADMIN, EMPTY, MEMBER, Action, Ask, Op, Plain, Resource
 from trove.api.resources import creation
 from trove.api.resources.creation import CREATE, TEXT
@@ -141,7 +142,13 @@ def as_it_is(ask: Ask, found: Plain) -> Plain:
 
 
 def delete(ask: Ask) -> None:
-    instances.delete(ask.services, ask.context, ask.ids["id"], ask.project)
+    said = deletion.Wish(ask.query.truth("final_backup"), ask.query.truth("keep"))
+    deletion.delete(ask.services, ask.context, ask.ids["id"], ask.project, said)
+
+
+def force_delete(ask: Ask) -> None:
+    """Now, and everything, whatever the operator keeps."""
+    deletion.delete(ask.services, ask.context, ask.ids["id"], ask.project, deletion.NOW)
 
 
 def restart(ask: Ask) -> None:
@@ -181,6 +188,12 @@ def _later(what: str) -> Callable[[Ask], typing.Any]:
     return refuse
 
 
+DELETES = (
+    Query("final_backup", "Whether it is backed up first.", TRUTH),
+    Query("keep", "Whether its volume is kept in the recycle bin.", TRUTH),
+)
+"""Without one of them it is as the operator says."""
+
 ACTIONS: dict[str, Action | tuple[Action, ...]] = {
     "restart": Action(restart, "instance:restart", EMPTY),
     "resize": (
@@ -194,7 +207,7 @@ ACTIONS: dict[str, Action | tuple[Action, ...]] = {
         _later("Ejecting a replica source"), "instance:eject_replica_source", EMPTY
     ),
     "reset_status": (
-        Action(delete, "instance:force_delete", RESET, when="force_delete"),
+        Action(force_delete, "instance:force_delete", RESET, when="force_delete"),
         Action(reset_status, "instance:reset_status", RESET, who=ADMIN),
     ),
 }
@@ -284,6 +297,7 @@ RESOURCES = (
                 delete,
                 "delete",
                 "Delete an instance, whatever its state.",
+                queries=DELETES,
                 **_WRITE,
             ),
             *Op.actions(

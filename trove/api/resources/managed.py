@@ -9,7 +9,7 @@ from trove.api import paging
 from trove.api.dates import shown
 from trove.api.queries import CLUSTERED, PAGING, TRUTH, WORD, Query
 from trove.api.resource import ADMIN, EMPTY, Action, Ask, Op, Plain, Resource
-from trove.api.resources.instances import delete, reset_status, token
+from trove.api.resources.instances import DELETES, delete, reset_status, token
 from trove.api.resources.instanceviews import GIGABYTE, detail
 from trove.model import health
 from trove.model.states import Task
@@ -33,7 +33,6 @@ TASKS = {
 }
 """The words of the contract, 7.3."""
 
-FLAGS = {"true": True, "1": True, "false": False, "0": False}
 DELETED = Query("deleted", "Those that are deleted, or those that are not.", TRUTH)
 PROJECT = Query("project_id", "Only those of this project.", WORD)
 REBUILD: Plain = {
@@ -68,7 +67,7 @@ def page(ask: Ask) -> paging.Page:
     wanted = paging.wanted(ask.query, ask.services.settings.page_size("instances"))
     found = managed.page(
         ask.services,
-        deleted=_truth(ask, "deleted"),
+        deleted=ask.query.truth("deleted"),
         project=ask.query.get("project_id"),
         limit=wanted.limit,
         marker=wanted.marker,
@@ -77,7 +76,7 @@ def page(ask: Ask) -> paging.Page:
 
 
 def show(ask: Ask) -> typing.Any:
-    return managed.show(ask.services, ask.ids["id"], bool(_truth(ask, "deleted")))
+    return managed.show(ask.services, ask.ids["id"], bool(ask.query.truth("deleted")))
 
 
 def view(ask: Ask, seen: typing.Any) -> Plain:
@@ -166,16 +165,6 @@ def diagnostics(ask: Ask, found: Plain) -> Plain:
     }
 
 
-def _truth(ask: Ask, name: str) -> bool | None:
-    given = ask.query.get(name)
-    if given is None:
-        return None
-    try:
-        return FLAGS[given.lower()]
-    except KeyError:
-        raise errors.Invalid(f"{name} must be true or false.") from None
-
-
 def rebuild(ask: Ask) -> None:
     image = ask.body["rebuild"]["image_id"]
     upgrades.rebuild(ask.services, ask.context, ask.ids["id"], image, token(ask))
@@ -255,6 +244,7 @@ RESOURCES = (
                 who=ADMIN,
                 dry=True,
                 status=202,
+                queries=DELETES,
                 said="Delete an instance, whoever's it is.",
             ),
             *Op.actions(

@@ -85,3 +85,7 @@ class Volumes(Part):
     @call
     def retain(self, id: str, why: str) -> None:
         self.world.must("volume", id).retained = why
+
+    @call
+    def resume(self, id: str) -> None:
+        self.world.must("volume", id).retained = None

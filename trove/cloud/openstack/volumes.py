@@ -124,6 +124,14 @@ class Volumes:
             clients.cinder.volumes.set_metadata(id, {RETAINED: why[:_LONGEST]})
             clients.cinder.volumes.update(id, name=f"retained {key}"[:_LONGEST])
 
+    def resume(self, id: str) -> None:
+        """Takes the mark away, and gives the volume the name that it had."""
+        with self._access.using("volumes.resume") as clients:
+            volume = clients.cinder.volumes.get(faults.plain(id)).to_dict()
+            key = (volume.get("metadata") or {}).get(KEY) or id
+            clients.cinder.volumes.delete_metadata(id, [RETAINED])
+            clients.cinder.volumes.update(id, name=key[:_LONGEST])
+
     def _release(self, id: str) -> None:
         """Takes a volume from servers that it is reserved for and that are no more.
 

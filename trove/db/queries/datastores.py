@@ -20,6 +20,7 @@ from trove.db.tables import (
     DatastoreVersion,
     Instance,
     Module,
+    RecycledInstance,
 )
 
 
@@ -204,11 +205,13 @@ def hold(tx: orm.Session, version_id: str) -> None:
 
 def in_use(tx: orm.Session, version_id: str) -> bool:
     """Whether what is not deleted has this version: an instance, a group, a module, or
-    a backup, which no other version restores."""
+    a backup, which no other version restores; or an instance of the recycle bin."""
     had = [
         sa.exists().where(table.version_id == version_id, table.deleted_at.is_(None))
         for table in (Instance, Configuration, Module, Backup)
     ]
+    recycled = RecycledInstance.instance_id == Instance.id
+    had.append(sa.exists().where(recycled, Instance.version_id == version_id))
     return bool(tx.scalar(sa.select(sa.or_(*had))))
 
 

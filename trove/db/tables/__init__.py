@@ -17,6 +17,7 @@ from trove.db.tables.operations import (
 )
 from trove.db.tables.quotas import Quota, Usage
 from trove.db.tables.record import Record
+from trove.db.tables.recycled import RecycledInstance
 from trove.db.tables.root import RootDeed
 from trove.db.tables.services import ServiceProcess
 
@@ -43,6 +44,7 @@ __all__ = [
     "Parameter",
     "Quota",
     "Record",
+    "RecycledInstance",
     "RootDeed",
     "ServiceProcess",
     "Usage",

@@ -42,6 +42,9 @@ def test_what_was_retained_is_seen_in_the_leak_check(cloud):
     volume = cloud.volumes.create("a.volume", 2)
     cloud.volumes.retain(volume.id, "instance a was active")
     assert [t.retained for t in cloud.things()] == ["instance a was active"]
+    for _ in range(2):
+        cloud.volumes.resume(volume.id)
+        assert [t.retained for t in cloud.things()] == [None]
 
 
 def test_a_spoiled_volume_can_be_deleted(cloud, clock):

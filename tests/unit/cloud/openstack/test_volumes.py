@@ -132,6 +132,19 @@ def test_a_volume_that_has_the_size_is_left_alone(stub, cloud):
     assert stub.asked("POST", "/action$") == []
 
 
+@pytest.mark.parametrize("retained", [True, False])
+def test_one_that_is_an_instances_again_has_its_name_and_no_mark(stub, cloud, retained):
+    marks = {**MARKS, "trove_retained": "why"} if retained else MARKS
+    stub.on("GET", "/volumes/v1$", {"volume": {**VOLUME, "metadata": marks}})
+    stub.on("GET", "/volumes/v1/metadata$", {"metadata": marks})
+    stub.on("PUT", "/volumes/v1/metadata$", {"metadata": MARKS})
+    stub.on("PUT", "/volumes/v1$", {"volume": VOLUME})
+    cloud.volumes.resume("v1")
+    left = [one.body["metadata"] for one in stub.asked("PUT", "/metadata$")]
+    assert left == ([MARKS] if retained else [])
+    assert stub.asked("PUT", "/volumes/v1$")[0].body["volume"] == {"name": "a.volume"}
+
+
 def test_a_retained_volume_says_why_and_whose(stub, cloud):
     stub.on("GET", "/volumes/v1$", {"volume": VOLUME})
     stub.on("POST", "/volumes/v1/metadata$", {"metadata": {}})
