@@ -295,6 +295,13 @@ class Backups(typing.Protocol):
         """The links that were taken are the data directory, which there is none of yet;
         the engine is stopped. What is in them is checked as far as the tool does."""
 
+    def check(self) -> None:
+        """Reads all that the engine serves, by its own tool for that; for hours.
+
+        Raises ``errors.EngineFailed`` when anything is not as it must be. For a server
+        that is thrown away: it may add to the database what the tool needs.
+        """
+
 
 class Engine(typing.Protocol):
     """One database engine in a guest."""
