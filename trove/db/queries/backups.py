@@ -112,11 +112,17 @@ def _shown(tx: orm.Session, statement: Named) -> list[Shown]:
 def link(row: Backup) -> Link:
     """A backup, as far as a chain knows it."""
     ended = row.created if row.ended is None else row.ended
-    return Link(row.id, row.parent_id, BackupState(row.state), ended)
+    state = BackupState(row.state)
+    return Link(row.id, row.parent_id, state, ended, bool(row.unsound))
+
+
+def living(tx: orm.Session, instance: str) -> list[Backup]:
+    """All living ones of an instance, as they are now."""
+    return list(tx.scalars(_of(instance).execution_options(populate_existing=True)))
 
 
 def links(tx: orm.Session, instance: str) -> list[Link]:
-    """All living ones of an instance, as far as chains know them."""
+    """The same, as far as chains know them."""
     return [link(row) for row in tx.scalars(_of(instance))]
 
 
@@ -192,10 +198,10 @@ def changes(tx: orm.Session, id: str, **columns: typing.Any) -> None:
     )
 
 
-def restoring(tx: orm.Session, ids: typing.Sequence[str]) -> str | None:
+def restoring(tx: orm.Session, ids: typing.Sequence[str]) -> Instance | None:
     """An instance that is being made of one of these, if there is any."""
     return tx.scalar(
-        sa.select(Instance.id)
+        sa.select(Instance)
         .where(
             Instance.restored_from.in_(ids),
             Instance.task == Task.BUILDING,
