@@ -213,7 +213,7 @@ def _row(
         vcpus=flavor.vcpus,
         configuration_id=order.configuration,
         restored_from=order.restore,
-        server_number=_number(tx),
+        server_number=number(tx),
         created=moment,
         updated=moment,
     )
@@ -242,7 +242,7 @@ def check_group(tx: orm.Session, id: str, owner: str, version_id: str) -> None:
         )
 
 
-def _number(tx: orm.Session) -> int:
+def number(tx: orm.Session) -> int:
     """A random one that no live instance has: replicas tell servers apart by it."""
     while True:
         number = secrets.randbelow(2**32 - 1) + 1

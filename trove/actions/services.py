@@ -13,6 +13,7 @@ from trove.actions.networks import Usable
 from trove.cloud.protocol import Cloud
 from trove.context import Context
 from trove.db.session import Database
+from trove.model import verifications
 from trove.rpc.relay import Guests
 
 LOG = logging.getLogger(__name__)
@@ -46,6 +47,10 @@ class Settings:
     """Where backups go that nobody has a word for."""
     schedule_by_default: bool = False
     """Whether backups of a new instance are made of which nobody says otherwise."""
+    verify_by_default: int = verifications.NEVER
+    """How often those are verified of which nobody says (``model.verifications``)."""
+    verify_at_once: int = 1
+    """How many backups are verified at the same time, in the whole deployment."""
     interface: str = "public"
     """Which of the catalogue's addresses of the object store is used."""
     guests_object_store: str | None = None

@@ -37,6 +37,7 @@ def settings(conf: cfg.ConfigOpts) -> Settings:
         backup_driver=conf.backup.driver or None,
         backup_container=conf.backup.container,
         schedule_by_default=conf.backup.schedule_by_default,
+        verify_by_default=conf.backup.verify_by_default,
         interface=group.object_store_interface,
         guests_object_store=group.guests_object_store,
         key_manager_interface=group.key_manager_interface,

@@ -5,7 +5,7 @@ from sqlalchemy import orm
 
 from trove.db.queries import certificates, instances, modules, quotas
 from trove.db.session import now
-from trove.db.tables import Guest, GuestJob, GuestReport
+from trove.db.tables import Guest, GuestJob, GuestReport, Instance
 from trove.flows import guestjobs, things
 from trove.flows.context import StepContext
 from trove.model import operations
@@ -78,18 +78,23 @@ def settle(ctx: StepContext) -> Settle:
         if row.was_active:
             cost = costs.cost_of_instance(row.ram, row.volume_size)
             quotas.give_back(tx, row.project, cost)
-        row.deleted_at = row.updated = now(tx)
-        row.server_id = row.volume_id = row.addresses = row.port_id = None
-        for table in (Guest, GuestReport):
-            gone = tx.get(table, ctx.object_id)
-            if gone is not None:
-                tx.delete(gone)
-        modules.forgotten(tx, ctx.object_id)
-        certificates.forget(tx, ctx.object_id)
-        tx.query(GuestJob).filter(GuestJob.instance_id == ctx.object_id).delete()
-        tx.flush()
+        bury(tx, row)
 
     return Settle(work)
+
+
+def bury(tx: orm.Session, row: Instance) -> None:
+    """Nothing of it is left but its row; what its guest said is forgotten."""
+    row.deleted_at = row.updated = now(tx)
+    row.server_id = row.volume_id = row.addresses = row.port_id = None
+    for table in (Guest, GuestReport):
+        gone = tx.get(table, row.id)
+        if gone is not None:
+            tx.delete(gone)
+    modules.forgotten(tx, row.id)
+    certificates.forget(tx, row.id)
+    tx.query(GuestJob).filter(GuestJob.instance_id == row.id).delete()
+    tx.flush()
 
 
 FLOW = Flow(
