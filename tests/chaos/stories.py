@@ -117,6 +117,12 @@ def verify_by_an_older_release(world: World) -> None:
     world.guests.unknown = ("/check_data",)
 
 
+def verify_by_one_that_falls_silent(world: World) -> None:
+    """The broker knows its guest no more, in the middle of it."""
+    verify(world)
+    world.when("guest.allow", world.users.there.clear)
+
+
 def delete_while_verifying(world: World) -> None:
     """An administrator deletes the server's instance, and the delete wins."""
     verify(world)
@@ -542,7 +548,6 @@ FLOWS = {
         verify_in_vain,
         verify_what_is_sick,
         verify_what_was_changed,
-        verify_by_an_older_release,
         delete_while_verifying,
     )
 }

@@ -127,9 +127,7 @@ def _begin(services: Services, tx: orm.Session, row: Backup, like: Like) -> str:
 
 def _instance(tx: orm.Session, row: Backup, like: Like) -> Instance:
     """One like its source: without a network, a group or an access of a user's."""
-    source, size, moment = like.source, like.source.volume_size, now(tx)
-    if size is not None:
-        size = max(size, -(-(row.size or 0) // restores.GIB))
+    source, moment = like.source, now(tx)
     return Instance(
         id=str(uuid.uuid4()),
         project=OWNER,
@@ -137,7 +135,7 @@ def _instance(tx: orm.Session, row: Backup, like: Like) -> Instance:
         task=Task.BUILDING,
         version_id=like.version.id,
         flavor_id=like.flavor.id,
-        volume_size=size,
+        volume_size=_room(row, source.volume_size),
         volume_type=source.volume_type,
         region=source.region,
         availability_zone=source.availability_zone,
@@ -150,6 +148,13 @@ def _instance(tx: orm.Session, row: Backup, like: Like) -> Instance:
         created=moment,
         updated=moment,
     )
+
+
+def _room(row: Backup, size: int | None) -> int | None:
+    """GiB of its volume, where the source has one. The increments of a chain are on it
+    beside what they change: too little room would be taken for a sick backup."""
+    needed = (row.size or 0) * (1 if row.parent_id is None else 2)
+    return None if size is None else max(size, -(-needed // restores.GIB))
 
 
 def give_up(services: Services, id: str, fault: errors.TroveError) -> None:

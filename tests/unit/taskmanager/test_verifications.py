@@ -107,12 +107,19 @@ def test_a_backup_that_waits_is_restored_on_a_server_of_ours(house: House) -> No
 
 
 def test_its_volume_has_room_for_what_is_in_it(house: House) -> None:
-    made = house.backup(house.active())
-    with house.database.transaction() as tx:
-        backups.changes(tx, made, size=5 * 2**30 + 1)
-    house.wanted(made)
-    (scratch,) = house.looks()
-    assert scratch.volume_size == 6
+    """And for the increments of a chain, beside what they change."""
+    id = house.active()
+    full = house.backup(id)
+    for made, size in ((full, 6), (house.backup(id, parent_id=full), 11)):
+        with house.database.transaction() as tx:
+            backups.changes(tx, made, size=5 * 2**30 + 1)
+        house.wanted(made)
+        (scratch,) = house.looks()
+        assert scratch.volume_size == size
+        cost = {"volumes": size - 1}  # ``ends`` gives one back
+        with house.database.transaction() as tx:
+            quotas.release(tx, OWNER, cost)
+        house.ends(scratch)
 
 
 @pytest.mark.parametrize("places", [1, 2])
