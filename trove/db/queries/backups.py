@@ -164,7 +164,10 @@ def hold_all(tx: orm.Session, instance: str) -> list[Backup]:
     """The living ones of an instance, which nobody else changes until the end; nor does
     an increment come to stand on one of them, for who makes it holds them too."""
     statement = _of(instance).order_by(Backup.id).with_for_update()
-    return list(tx.scalars(statement.execution_options(populate_existing=True)))
+    statement = statement.execution_options(populate_existing=True)
+    tx.scalars(statement).all()
+    # a statement of its own: the one that waited still sees what was before its wait
+    return list(tx.scalars(statement))
 
 
 def move(
