@@ -232,6 +232,25 @@ def test_what_is_neither_is_refused(world: World, given: str) -> None:
     assert world.ask("DELETE", f"instances/{id}?dry_run=0").status_int == 202
 
 
+def test_a_backup_and_its_delete(world: World) -> None:
+    id = world.active()
+    body = {"backup": {"name": "b", "instance": id}}
+    assert rehearsed(world, "POST", "backups", body) == {
+        "operations": [
+            {"type": "instance.backup", "outage": "none", "instance_id": id}
+        ],
+        "quota": [{"resource": "backups", "reserved": 1, "returned": 0}],
+    }
+    full = world.backup(id)
+    world.backup(id, parent_id=full)
+    assert rehearsed(world, "DELETE", f"backups/{full}") == {
+        "operations": [{"type": "backup.delete", "outage": "none", "backup_id": full}],
+        "quota": [{"resource": "backups", "reserved": 0, "returned": 2}],
+    }
+    absent = world.ask("DELETE", f"backups/{id}?dry_run=1")
+    assert absent.status_int == 404, absent.text
+
+
 @pytest.mark.parametrize(
     "route, rule",
     [

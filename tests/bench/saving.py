@@ -13,6 +13,7 @@ import subprocess
 import time
 import typing
 
+from tests.bench import serving
 from tests.bench.login import stand
 from tests.system.deployment import Deployment, User, ask, until
 
@@ -135,8 +136,24 @@ def measure(gib: float, runs: int, note: Note) -> None:
             source = Source(deployment, demo, datastore, gib)
             for run in range(runs):
                 _round(source, run, note)
+                _served(source, run, note)
             demo.delete(source.id)
             demo.gone(source.id)
+
+
+def _served(source: Source, run: int, note: Note) -> None:
+    """What the database does meanwhile."""
+    shown = source.demo.show(source.id)
+    assert shown is not None
+    name = source.datastore
+    with source.demo.connect(shown, USER, PASSWORD, DATABASE) as line:
+        serving.measure(
+            line,
+            name,
+            lambda: serving.Memory(source.deployment, source.id),
+            lambda: source.demo.ask("DELETE", f"/backups/{source.back_up()[0]}"),
+            lambda measure, which, value: note(f"{name}: {measure}", run, which, value),
+        )
 
 
 def _round(source: Source, run: int, note: Note) -> None:

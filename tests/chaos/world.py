@@ -816,6 +816,8 @@ class World:
                         if made.kind == "server" and made.order:
                             image = NEW if done else "image-1"
                             assert made.order.image == image, "another image"
+                    if done:
+                        self._check_copy(operation.id)
                 if operation.kind == operations.SSL:
                     self._check_brought(tx, row, operation.state == "done")
                 if operation.kind == operations.RESIZE_OFFLINE:
@@ -965,6 +967,12 @@ class World:
         assert all(one.status == "ACTIVE" for one in servers), "a server that is off"
         held = [one.server for one in made if one.kind == "volume"]
         assert held == [one.id for one in servers], "a volume that nobody has"
+
+    def _check_copy(self, operation: str) -> None:
+        """It is forgotten, unless the data of now were made of what it says."""
+        did = {job for jobs in self.guests.done.values() for job in jobs}
+        loaded, forgot = (f"{operation}/{deed}_data" for deed in ("load", "forget"))
+        assert (forgot in did) != (loaded in did), "a copy of the data"
 
     def _check_brought(self, tx: orm.Session, row: Instance, done: bool) -> None:
         """Its owner is told of the end of what serves, and of nothing that is gone."""

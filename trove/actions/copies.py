@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Copies of an instance's data that an upgrade left on its volume (ADR 17).
+"""Copies of an instance's data that an upgrade left on its volume (ADR 17, 29).
 
-Nobody's data are deleted to make an error go away: what a failed version had made of
-them stays, is told with its size, and goes when the instance's owner says so.
+Nobody's data are deleted to make an error go away, nor because a new version was made
+of them: what a failed version had made of them (``-failed``), and the files of one that
+the next did not take, stay. They are told with their size, under the operation's id,
+and go when the instance's owner says so.
 """
 
 from sqlalchemy import orm

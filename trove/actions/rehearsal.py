@@ -19,6 +19,7 @@ from trove.db.queries import configurations, instances, quotas
 from trove.db.session import Database
 from trove.db.tables import Configuration, Deed, Instance, Operation
 from trove.model import operations as kinds
+from trove.model.quotas import BACKUPS
 
 T = typing.TypeVar("T")
 Row = dict[str, typing.Any]
@@ -122,7 +123,7 @@ class Rehearsal:
         row = instances.get(tx, self._instance) if self._instance else None
         project = row.project if row else self._owner
         reserved = {
-            str(each["resource"]): int(each["reserved"])
+            str(each["resource"]): int(each["reserved"]) + int(each["in_use"])
             for each in quotas.rows(tx, project, {})
         }
         facts = {name: getattr(row, name) for name in SHOWN} if row else {}
@@ -161,7 +162,7 @@ class Rehearsal:
         said, input = self.outcome, operation.input or {}
         about: Row = {"type": operation.kind, "outage": OUT.get(operation.kind, "none")}
         if operation.kind != kinds.CREATE:
-            about["instance_id"] = operation.object_id
+            about[f"{operation.object_type}_id"] = operation.object_id
         row = instances.get(tx, operation.object_id)
         if operation.kind == kinds.RESIZE_FLAVOR:
             size = kinds.ResizeFlavor.from_dict(input)
@@ -173,6 +174,9 @@ class Rehearsal:
         elif operation.kind == kinds.UPGRADE and row:
             if (version := input["version_id"]) != row.version_id:
                 said.changes["datastore_version_id"] = (row.version_id, version)
+        elif operation.kind == kinds.DELETE_BACKUP:
+            gone = kinds.DeleteBackup.from_dict(input).backups
+            said.returned = {BACKUPS: len(gone)}
         elif operation.kind == kinds.DELETE:
             said.returned = dict(kinds.DeleteInstance.from_dict(input).cost)
         elif operation.kind == kinds.CONFIGURE and row:

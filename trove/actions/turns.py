@@ -18,7 +18,7 @@ from trove.context import Context
 from trove.db.queries import backups as rows
 from trove.db.queries import instances, schedules
 from trove.db.session import now
-from trove.db.tables import BackupPolicy
+from trove.db.tables import Backup, BackupPolicy, Instance
 from trove.model import schedules as model
 from trove.model.schedules import DAY, Due, Made, Plan
 from trove.workflow import journal
@@ -111,18 +111,42 @@ def note(tx: orm.Session, ended: schedules.Ended) -> None:
 # -- retention ------------------------------------------------------------------------
 
 
-def wanting(tx: orm.Session, row: BackupPolicy) -> bool:
-    """Whether ``retain`` may have something to do; nothing is held to know it."""
-    return bool(over(tx, row)) or _is_last(tx, row.instance_id)
+def wanting(tx: orm.Session, page: typing.Sequence[BackupPolicy]) -> list[str]:
+    """The instances for which ``retain`` may have something to do; nothing is held to
+    know it, and there are as many statements however many policies."""
+    kept = _kept(tx, [row.instance_id for row in page])
+    moment = now(tx)
+    return [
+        row.instance_id
+        for row in page
+        if _over(row, kept[row.instance_id], moment) or kept[row.instance_id].is_last
+    ]
 
 
-def over(tx: orm.Session, row: BackupPolicy) -> list[str]:
+class Kept(typing.NamedTuple):
+    """What there is of an instance: itself, and its backups."""
+
+    instance: Instance | None
+    backups: list[Backup]
+
+    @property
+    def is_last(self) -> bool:
+        """Whether neither the instance nor a scheduled backup of it is there."""
+        gone = self.instance is None or self.instance.deleted_at is not None
+        return gone and not any(backup.scheduled for backup in self.backups)
+
+
+def _kept(tx: orm.Session, ids: list[str]) -> dict[str, Kept]:
+    found, had = instances.named(tx, ids), rows.of_all(tx, ids)
+    return {id: Kept(found.get(id), had.get(id, [])) for id in ids}
+
+
+def _over(row: BackupPolicy, kept: Kept, moment: float) -> list[str]:
     """The tops of the trees of backups that nothing needs, oldest first."""
-    instance = instances.get(tx, row.instance_id)
-    gone = None if instance is None else instance.deleted_at
-    links = rows.links(tx, row.instance_id)
-    scheduled = rows.scheduled(tx, row.instance_id)
-    trees = model.over(links, scheduled, now(tx) - row.keep_days * DAY, gone)
+    gone = None if kept.instance is None else kept.instance.deleted_at
+    links = [rows.link(backup) for backup in kept.backups]
+    scheduled = {backup.id for backup in kept.backups if backup.scheduled}
+    trees = model.over(links, scheduled, moment - row.keep_days * DAY, gone)
     return [tree[0].id for tree in trees]
 
 
@@ -136,20 +160,13 @@ def retain(tx: orm.Session, id: str) -> list[str]:
         return []
     rows.hold_all(tx, id)  # nothing comes to stand on what goes
     context, opened = Context(project=row.project), []
-    for top in over(tx, row):
+    for top in _over(row, _kept(tx, [id])[id], now(tx)):
         try:
             operation = backups.start_delete(tx, context, top, None)
         except errors.BackupBusy:  # something is being made of it: later
             continue
         if operation is not None:
             opened.append(operation)
-    if _is_last(tx, id):
+    if _kept(tx, [id])[id].is_last:
         schedules.forget(tx, id)
     return opened
-
-
-def _is_last(tx: orm.Session, id: str) -> bool:
-    """Whether neither the instance nor a scheduled backup of it is there."""
-    instance = instances.get(tx, id)
-    gone = instance is None or instance.deleted_at is not None
-    return gone and not rows.scheduled(tx, id)

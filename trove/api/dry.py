@@ -39,6 +39,8 @@ def rehearse(ask: Ask, do: Deed, noun: str) -> Plain:
     id, group = ask.ids.get("id"), None
     if noun == "configuration":
         id, group = None, id
+    elif noun == "backup":
+        id = None
     if id is not None:
         with contextlib.suppress(errors.NotFound):  # the deed itself will say so
             id = instances.known(ask.services, id, ask.project)

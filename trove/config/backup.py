@@ -49,6 +49,13 @@ OPTS = [
         help="Whether the bucket is a part of the path, not of the host's name.",
     ),
     cfg.StrOpt("cafile", help="CA certificates that an S3 store may have."),
+    cfg.IntOpt(
+        "rate",
+        default=64,
+        min=0,
+        help="MiB of its data that a guest reads in a second for a backup, at the "
+        "most: the database has the rest of what its disk can do. 0: no bound.",
+    ),
     cfg.BoolOpt(
         "schedule_by_default",
         default=True,

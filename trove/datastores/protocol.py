@@ -26,11 +26,12 @@ class Ran:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Stage:
     """A program of a pipe; ``user``: as whom it runs. ``hide``: secrets that it may
-    repeat in a complaint."""
+    repeat in a complaint. ``pace``: bytes in a second that it may say, at the most."""
 
     argv: tuple[str, ...]
     user: str | None = None
     hide: tuple[str, ...] = dataclasses.field(default=(), repr=False)
+    pace: int | None = None
 
 
 class Host(typing.Protocol):
@@ -296,10 +297,8 @@ class Backups(typing.Protocol):
         the engine is stopped. What is in them is checked as far as the tool does."""
 
     def check(self) -> None:
-        """Reads all that the engine serves, by its own tool for that; for hours.
-
-        Raises ``errors.EngineFailed`` when anything is not as it must be. For a server
-        that is thrown away: it may add to the database what the tool needs.
+        """Reads all that the engine serves, by its own tool, for hours; what that needs
+        it may add. ``errors.EngineFailed``: something is not as it must be.
         """
 
 

@@ -68,6 +68,8 @@ class Settings:
     device: str = "/dev/vdb"
     commands_key: str | None = None
     """The public key of the commands' signatures."""
+    backup_pace: int | None = None
+    """Bytes of its data that a guest reads in a second for a backup, at the most."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

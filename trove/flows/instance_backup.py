@@ -198,7 +198,7 @@ def _order(ctx: StepContext, row: Backup) -> BackupOrder:
         grants = [granting.granted(ctx, Wish(1, first), sign) for first in (0, LIST)]
     secret = {"key": key.hex(), "grants": grants}
     sealed = sealing.seal(granting.public_key(ctx), secret)
-    return BackupOrder(row.id, since, sealed)
+    return BackupOrder(row.id, since, sealed, ctx.settings.backup_pace)
 
 
 def _allow(ctx: StepContext, row: Backup) -> None:

@@ -7,8 +7,9 @@ healthy database of them. What stays in one piece all the while is the volume, t
 with its address, and the server's id.
 
 Where the new version does not take the files of the old one, the old one says all that
-it has first, and the new one takes that; the old one's files are kept all the while
-(``Engine.unload`` and ``load``).
+it has first, and the new one takes that (``Engine.unload`` and ``load``). The old one's
+files are kept all the while, and afterwards: until the instance's owner says that he
+does without them (``instance_discard.py``).
 """
 
 import typing
@@ -189,6 +190,12 @@ def accept(ctx: StepContext) -> Settle:
     return Settle(work)
 
 
+def takes_files(ctx: StepContext) -> bool:
+    """Whether the new version serves what the old one wrote: nothing of that is lost
+    with the copy."""
+    return not carries(ctx)
+
+
 def drop_copy(ctx: StepContext) -> Done:
     """The data as they were are nobody's need any more; a guest that cannot, keeps
     them."""
@@ -347,7 +354,7 @@ STEPS = (
     Step(wait_for_health, within=minutes(10)),
     Step(apply_modules, within=minutes(30), wanted=instance_modules.has_any),
     Step(accept, pivot=True),
-    Step(drop_copy, within=minutes(40)),
+    Step(drop_copy, within=minutes(40), wanted=takes_files),
     Step(settle),
 )
 

@@ -47,13 +47,18 @@ def save(
     about: bytes,
     put: pipeline.Put,
     told: typing.Callable[[int], None] = lambda size: None,
+    pace: int | None = None,
 ) -> Saved:
     """The data, or what has changed since; ``told`` hears how many bytes are there.
+
+    ``pace``: bytes in a second that the engine's tool may say, at the most.
 
     Raises ``errors.CommandFailed`` when any program did not end well, and what ``put``
     raises: what was brought is nothing then.
     """
-    with host.reading(*tool.stages(work, since), PRESS, within=ENDS) as stream:
+    *first, last = tool.stages(work, since)
+    last = dataclasses.replace(last, pace=pace)
+    with host.reading(*first, last, PRESS, within=ENDS) as stream:
         sent = pipeline.send(stream, key, about, put, told)
     return Saved(sent.parts, tool.mark(work))
 

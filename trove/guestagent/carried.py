@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What one version of an engine says, on the volume, for another version to take.
 
-It lies beside a copy of the data as they were (``keeps.py``), and goes with that.
+It lies beside a copy of the data as they were (``keeps.py``). It goes when the other
+version has taken it, and with the copy at the latest: that stays until the instance's
+owner does without it.
 """
 
 import typing

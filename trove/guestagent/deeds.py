@@ -223,21 +223,24 @@ def unload_data(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
 
 
 def load_data(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
-    """Has a new data directory have what another version unloaded; it serves nobody."""
+    """Has a new data directory have what another version unloaded; it serves nobody.
+
+    What that said is not needed any more then: the way back is the copy.
+    """
     plan = plan_of(desk, arguments)
-    if desk.course.loaded == plan.copy:
-        return {}
     make_volume(desk, plan)
     desk.progress(5, "volume mounted")
-    carried.load(
-        desk.engine,
-        desk.host,
-        desk.guest.data,
-        plan.copy,
-        desk.guest.user,
-        lambda: _initialised(desk, plan),
-    )
-    desk.note(loaded=plan.copy)
+    if desk.course.loaded != plan.copy:
+        carried.load(
+            desk.engine,
+            desk.host,
+            desk.guest.data,
+            plan.copy,
+            desk.guest.user,
+            lambda: _initialised(desk, plan),
+        )
+        desk.note(loaded=plan.copy)
+    Keeps(desk.host, desk.guest.data).drop_carried(plan.copy)
     return {}
 
 

@@ -107,7 +107,7 @@ class Keeps:
         """Everything is as it was kept. Done again, whatever was done of it before."""
         there, failed = self._path(name), self._path(f"{name}-failed")
         aside = self._path(f"{name}-aside")
-        self._host.remove(str(self._volume / CARRIED / name))
+        self.drop_carried(name)
         if not there.exists():
             if failed.exists():
                 return
@@ -125,9 +125,13 @@ class Keeps:
 
     def forget(self, name: str) -> None:
         """The copy is gone, what was begun of it, and what was carried beside it."""
-        for path in (self._path(name), self._volume / CARRIED / name):
-            self._host.remove(f"{path}-unfinished")
-            self._host.remove(str(path))
+        self._remove(self._path(name))
+        self.drop_carried(name)
+
+    def drop_carried(self, name: str) -> None:
+        """What was carried beside the copy is gone; the copy stays."""
+        self._path(name)  # a name that is none is refused
+        self._remove(self._volume / CARRIED / name)
 
     def shown(self) -> tuple[CopyShown, ...]:
         """What there is, by name; what is under way is there in part."""
@@ -143,6 +147,10 @@ class Keeps:
             and not name.endswith("-aside")
             and (made := self._made(name)) is not None
         )
+
+    def _remove(self, path: pathlib.Path) -> None:
+        self._host.remove(f"{path}-unfinished")
+        self._host.remove(str(path))
 
     def _made(self, name: str) -> float | None:
         try:

@@ -82,7 +82,15 @@ def back_up(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
         tool = desk.engine.backups()
         about = order.backup.encode()
         saved = backups.save(
-            desk.host, tool, work, since, key, about, at.put, told.carried
+            desk.host,
+            tool,
+            work,
+            since,
+            key,
+            about,
+            at.put,
+            told.carried,
+            order.pace,
         )
         at.put(LIST, manifest.brought(saved.parts))
     return {

@@ -16,6 +16,7 @@ import typing
 
 from trove.datastores.protocol import Stage
 from trove.guestagent.host import HostError, scrub, spawn
+from trove.guestagent.pacing import Pacing
 
 KEPT = 64 * 1024
 """Bytes of a program's complaint that are kept: the last ones."""
@@ -39,7 +40,7 @@ class Pipe:
                 self._running.append(_Running(stage, before, after))
                 if not isinstance(before, int):
                     before.close()  # it is that program's now: its end is his
-                before = self._running[-1].process.stdout
+                before = self._running[-1].said
         except BaseException:
             self.kill()
             raise
@@ -47,7 +48,7 @@ class Pipe:
     @property
     def source(self) -> typing.BinaryIO:
         """What the last one says."""
-        return typing.cast(typing.BinaryIO, self._running[-1].process.stdout)
+        return typing.cast(typing.BinaryIO, self._running[-1].said)
 
     @property
     def sink(self) -> typing.BinaryIO:
@@ -110,9 +111,17 @@ class _Running:
     def __init__(self, stage: Stage, stdin: int | typing.BinaryIO, stdout: int) -> None:
         self._stage = stage
         self.process = spawn(stage.argv, stage.user, stdin, stdout)
+        self._pacing: Pacing | None = None
+        if stage.pace is not None and self.process.stdout is not None:
+            self._pacing = Pacing(self.process.stdout, stage.pace)
         self._said = bytearray()
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
+
+    @property
+    def said(self) -> typing.IO[bytes] | None:
+        """Where what it says is read."""
+        return self._pacing.taken if self._pacing else self.process.stdout
 
     def ended(self, within: float) -> HostError | None:
         """How, if not well; after so many seconds it is ended."""
@@ -133,6 +142,8 @@ class _Running:
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
         self._listener.join(END)
+        if self._pacing:
+            self._pacing.end(END)
         for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             if stream is not None:
                 with contextlib.suppress(OSError):

@@ -131,7 +131,8 @@ class Group:
 @dataclasses.dataclass(frozen=True, slots=True)
 class BackupOrder:
     """A backup that a guest brings. ``since``: the engine's own words on where the one
-    ended that this one stands on; None: it is a full one.
+    ended that this one stands on; None: it is a full one. ``pace``: bytes of the data
+    that may be read in a second; None: as many as there can be.
 
     ``sealed`` is ``rpc.sealing.seal`` of ``{"key", "grants"}``: the backup's key, in
     hexadecimal, and the first of what ``Guest.allow`` brings.
@@ -140,6 +141,7 @@ class BackupOrder:
     backup: str
     since: dict[str, str] | None = None
     sealed: str = dataclasses.field(default="", repr=False, metadata={"max": 1048576})
+    pace: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

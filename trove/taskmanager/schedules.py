@@ -73,7 +73,7 @@ class Schedules:
         while True:
             with self._database.reading() as tx:
                 page = schedules.page(tx, BATCH, after)
-                wanted = [row.instance_id for row in page if turns.wanting(tx, row)]
+                wanted = turns.wanting(tx, page)
             for instance in wanted:
                 self._retain(instance)
             if len(page) < BATCH:

@@ -8,7 +8,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from trove.db.queries import datastores, instances, reports
+from trove.actions import turns
+from trove.db.queries import datastores, instances, reports, schedules
 from trove.db.session import Database, epoch_now
 from trove.db.tables import Instance, Operation
 from trove.model.states import LIVE, Task
@@ -215,3 +216,18 @@ def test_what_is_due_is_found_by_an_index(large):
         how = plan(tx, statement)
     # those that hold a lock are as few as those that are due
     assert "ix_operations_state_due" in how or by_lock(how), how
+
+
+@pytest.mark.parametrize("count", [1, 60])
+def test_a_look_at_what_is_kept_costs_the_same_for_a_page(database, count):
+    write(database, count)
+    with database.transaction() as tx:
+        for n in range(count):
+            about = {"project": "demo", "minute": 0, "full_every": 1, "keep_days": 1}
+            id = f"{n:08d}-0000"
+            schedules.put(tx, id, enabled=True, next_due=1.0, **about)
+    with statements(database) as seen, database.reading() as tx:
+        wanted = turns.wanting(tx, schedules.page(tx, 100))
+    # of those that are deleted nothing is there any more: their policies go
+    assert wanted == [f"{n:08d}-0000" for n in range(count) if n % 10 == 9]
+    assert len(seen) == 4, seen

@@ -67,10 +67,11 @@ def test_what_policies_have_made(database: Database) -> None:
         for id in "abce":
             backups.changes(tx, id, scheduled=True)
         assert schedules.made(tx, "i-1") == Made(1.0, 5.0)
-        assert backups.scheduled(tx, "i-1") == set("abce")
         backups.changes(tx, "e", deleted_at=9.0)
         assert schedules.made(tx, "i-1") == Made(1.0, 2.0)
-        assert backups.scheduled(tx, "i-1") == set("abc")
+        living = backups.of_all(tx, ["i-1", "i-2"])
+        assert {row.id for row in living["i-1"]} == set("abcdu")
+        assert "i-2" not in living
 
 
 def test_what_is_over(database: Database) -> None:

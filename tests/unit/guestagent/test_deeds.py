@@ -267,6 +267,11 @@ def test_a_new_version_has_all_that_the_old_one_says(desk, toy, places):
     places.course.unlink()  # its root disk is the new version's
     for _ in range(2):
         assert carry(desk, toy, "load_data") == {}
+        assert os.listdir(toy.data / ".trove-carried") == [], "it was taken"
+        # a death before it is removed; it is not taken again
+        (toy.data / ".trove-carried/op").mkdir()
+    assert carry(desk, toy, "load_data") == {}
+    assert os.listdir(toy.data / ".trove-carried") == []
     assert toy.calls.count("load") == 1
     assert not (toy.data / "of-the-old-version").exists()
     assert (toy.data / ".trove-kept/op/of-the-old-version").exists()
@@ -274,8 +279,12 @@ def test_a_new_version_has_all_that_the_old_one_says(desk, toy, places):
     prepare(desk, databases=(), copy="op")
     assert (toy.data / "databases/shop").read_text() == "rows"
     os.kill(toy.pid, 0)
+    assert os.listdir(toy.data / ".trove-kept") == ["op"], "it is its user's to discard"
+    (toy.data / ".trove-carried/op").mkdir()  # an agent of before leaves it there
     carry(desk, toy, "forget_data")
-    assert os.listdir(toy.data / ".trove-carried") == []
+    for place in (".trove-carried", ".trove-kept"):
+        assert os.listdir(toy.data / place) == []
+    assert (toy.data / "databases/shop").read_text() == "rows"
 
 
 def test_what_was_half_unloaded_or_loaded_is_begun_anew(desk, toy, places):

@@ -117,7 +117,7 @@ def test_what_is_forgotten_cannot_come_back(volume, host):
 @pytest.mark.parametrize("name", ["", "..", "../data", "a/b", "a b", "x" * 65])
 def test_a_name_leads_nowhere_else(volume, host, name):
     keeps = Keeps(host, str(volume))
-    for deed in (keeps.keep, keeps.bring_back, keeps.forget):
+    for deed in (keeps.keep, keeps.bring_back, keeps.forget, keeps.drop_carried):
         with pytest.raises(errors.Invalid):
             deed(name)
     assert seen(volume) == BEFORE
@@ -246,6 +246,41 @@ def test_what_is_carried_is_neither_kept_nor_in_the_way(volume, host):
     keeps.bring_back("op-1")
     assert seen(volume) == BEFORE
     assert not os.path.exists(carried), "what is back needs nothing of it"
+
+
+def test_what_was_carried_goes_alone(volume, host):
+    keeps = Keeps(host, str(volume))
+    for name in ("op-1", "op-1-unfinished", "op-2"):
+        os.mkdir(keeps.carried(name))
+    keeps.keep("op-1")
+    for _ in range(2):
+        keeps.drop_carried("op-1")
+    assert os.listdir(volume / CARRIED) == ["op-2"]
+    assert (volume / KEPT / "op-1/data/shop/rows").read_text() == "before"
+    assert seen(volume) == BEFORE
+
+
+def test_a_copy_that_stays_outlives_all_that_comes_later(volume, host):
+    """An upgrade that succeeds, and one that fails; neither has it in its own copy."""
+    keeps = Keeps(host, str(volume))
+    keeps.keep("op-1")
+    first = volume / KEPT / "op-1"
+    spoil(volume)
+    later = seen(volume)
+    for name, end in (("op-2", keeps.forget), ("op-3", keeps.bring_back)):
+        keeps.keep(name)
+        assert KEPT not in os.listdir(volume / KEPT / name)
+        keeps.make_way(name)
+        end(name)
+        assert (first / "data/shop/rows").read_text() == "before"
+        assert (first / "binlogs/1").read_text() == "b1"
+        for entry in ("data/shop", "binlogs", "new"):
+            (volume / entry).mkdir(parents=True, exist_ok=True)
+        (volume / "data/shop/rows").write_text("after")
+    assert seen(volume) == later
+    keeps.forget("op-1")
+    assert os.listdir(volume / KEPT) == ["op-3-failed"]
+    assert seen(volume) == later
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root: files of others")

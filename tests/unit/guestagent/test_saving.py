@@ -2,6 +2,7 @@
 """Tests of trove/guestagent/saving.py: what a job brings, and what it makes of it."""
 
 import threading
+import time
 
 import pytest
 
@@ -80,10 +81,10 @@ def desk(places, host, guest, toy, control):
     return made
 
 
-def order(control, since=None, attempt=1):
+def order(control, since=None, attempt=1, pace=None):
     secret = {"key": KEY.hex(), "grants": [control.grant(0, 2, attempt)]}
     return {
-        "order": codec.encode(BackupOrder("b1", since, control.sealed(secret))),
+        "order": codec.encode(BackupOrder("b1", since, control.sealed(secret), pace)),
         "job": JOB,
     }
 
@@ -129,6 +130,14 @@ def test_a_guest_that_is_nothing_yet_has_nothing_to_check(desk):
     desk.note(prepared=False)
     with pytest.raises(errors.Conflict, match="not been prepared"):
         saving.check(desk, {})
+
+
+def test_no_more_is_read_in_a_second_than_may_be(desk, toy, control):
+    """The bound is of the data, however small zstd makes them."""
+    (toy.data / "goods").write_bytes(bytes(3 << 20))
+    begun = time.monotonic()
+    assert saving.back_up(desk, order(control, pace=2 << 20))["size"] == 3 << 20
+    assert time.monotonic() - begun > 1
 
 
 def test_a_stopped_database_is_not_saved(desk, control):

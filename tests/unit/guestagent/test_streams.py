@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pipes of real programs: one that ends badly is never taken for one that said all."""
 
+import dataclasses
 import os
 import pathlib
 import signal
@@ -139,3 +140,22 @@ def test_victims_alone_are_named_too():
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
 def test_it_runs_as_somebody_else():
     assert read(Stage(("id", "-un"), user="nobody")) == b"nobody\n"
+
+
+@pytest.mark.parametrize("where", range(3))
+def test_one_with_a_pace_is_one_of_them(where):
+    stages = [sh("echo one"), CAT, CAT]
+    stages[where] = dataclasses.replace(stages[where], pace=1 << 20)
+    assert read(*stages) == b"one\n"
+    stages[0] = sh("echo one; exit 7")
+    with pytest.raises(HostError, match="exit code 7"):
+        read(*stages)
+
+
+def test_a_pace_does_not_hold_who_is_ended(tmp_path):
+    pid = tmp_path / "pid"
+    endless = sh('echo $$ >"$1"; exec yes', str(pid), pace=1024)
+    with pytest.raises(ZeroDivisionError), reading(endless, CAT) as source:
+        assert source.read(1) == b"y"
+        raise ZeroDivisionError
+    assert gone(pid)

@@ -340,7 +340,7 @@ def test_after_an_unsound_one_comes_a_full_one_and_nothing_goes(house: House) ->
     assert house.row(more).parent_id == bad
     hears(house, id, begun + 32 * DAY)
     with house.database.reading() as tx:
-        assert turns.over(tx, house.says(id)) == [good]
+        assert turns.wanting(tx, [house.says(id)]) == [id], "the good one may go"
     house.wanted(more)
     (scratch,) = house.looks()
     with house.database.transaction() as tx:
@@ -352,7 +352,9 @@ def test_after_an_unsound_one_comes_a_full_one_and_nothing_goes(house: House) ->
     assert "shop.goods is corrupt" in str(policy.last_fault)
     assert policy.next_due <= house.clock + DAY
     with house.database.reading() as tx:
-        assert turns.over(tx, policy) == [], "the last good one stays"
+        assert turns.wanting(tx, [policy]) == [], "the last good one stays"
+    assert house.database.run(lambda tx: turns.retain(tx, id)) == []
+    assert house.row(good).state == BackupState.COMPLETED
     answer = house.ask(
         "POST", "backups", {"backup": {"name": "b", "instance": id, "parent_id": bad}}
     )

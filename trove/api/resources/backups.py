@@ -181,6 +181,7 @@ RESOURCES = (
                 view=view,
                 who=MEMBER,
                 status=202,
+                dry=True,
             ),
             Op(
                 "GET",
@@ -198,10 +199,12 @@ RESOURCES = (
                 said="Delete a backup, and before it all that stands on it.",
                 who=MEMBER,
                 status=202,
+                dry=True,
             ),
             *Op.actions(
                 "{id}/action",
                 {"verify": Action(verify, "backup:verify")},
+                dry=True,
                 said="Restore a backup on a server that is thrown away, to verify it.",
             ),
         ),

@@ -4,6 +4,7 @@
 Whoever acts for a user passes ``project``: another project's is not found (S26).
 """
 
+import collections
 import dataclasses
 import typing
 
@@ -116,19 +117,20 @@ def link(row: Backup) -> Link:
     return Link(row.id, row.parent_id, state, ended, bool(row.unsound))
 
 
-def living(tx: orm.Session, instance: str) -> list[Backup]:
-    """All living ones of an instance, as they are now."""
-    return list(tx.scalars(_of(instance).execution_options(populate_existing=True)))
-
-
 def links(tx: orm.Session, instance: str) -> list[Link]:
-    """The same, as far as chains know them."""
+    """All living ones of an instance, as far as chains know them."""
     return [link(row) for row in tx.scalars(_of(instance))]
 
 
-def scheduled(tx: orm.Session, instance: str) -> set[str]:
-    """Those among them that were made by the instance's policy."""
-    return {row.id for row in tx.scalars(_of(instance)) if row.scheduled}
+def of_all(tx: orm.Session, ids: typing.Sequence[str]) -> dict[str, list[Backup]]:
+    """The living ones of these instances, as they are now; one statement."""
+    found = collections.defaultdict(list)
+    statement = sa.select(Backup).where(
+        Backup.instance_id.in_(ids), Backup.deleted_at.is_(None)
+    )
+    for row in tx.scalars(statement.execution_options(populate_existing=True)):
+        found[row.instance_id].append(row)
+    return found
 
 
 def _of(instance: str) -> sa.Select[Backup]:

@@ -86,6 +86,12 @@ def get(tx: orm.Session, id: str) -> Instance | None:
     return tx.get(Instance, id)
 
 
+def named(tx: orm.Session, ids: typing.Sequence[str]) -> dict[str, Instance]:
+    """Those of these that there are or were, by id; one statement."""
+    statement = sa.select(Instance).where(Instance.id.in_(ids))
+    return {row.id: row for row in tx.scalars(statement)}
+
+
 def seen(
     tx: orm.Session,
     id: str,

@@ -134,7 +134,7 @@ def plan(row: BackupPolicy) -> Plan:
 
 def made(tx: orm.Session, instance: str) -> Made:
     """What there is of an instance that was made by its policy, and restores."""
-    found = backups.living(tx, instance)
+    found = backups.of_all(tx, [instance])[instance]
     sick = model.spoilt(map(backups.link, found))
     last: dict[bool, float] = {}
     for row in found:
