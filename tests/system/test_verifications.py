@@ -9,8 +9,10 @@ import typing
 
 import pytest
 
+from tests.system import builds
 from tests.system.deployment import VERSIONS, Deployment, User, until
 from tests.system.test_backups import FOREVER, Source, spoil
+from trove.datastores import registry
 from trove.localcloud import rabbitmq
 from trove.model import naming
 from trove.model.verifications import OWNER
@@ -21,7 +23,20 @@ pytestmark = [pytest.mark.root, pytest.mark.localcloud]
 LONG = 15 * 60.0
 """Seconds in which one is verified: a look, a server, a restore, and its end."""
 
+FIRST = ("mariadb", VERSIONS["mariadb"])
+"""Verified by its policy, and found sick."""
+
 Plain = dict[str, typing.Any]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "datastore" in metafunc.fixturenames:
+        found = [
+            each
+            for each in builds.params(metafunc.config)
+            if registry.get(each.values[0]).can.back_up and tuple(each.values) != FIRST
+        ]
+        metafunc.parametrize(("datastore", "name"), found)
 
 
 def verify(demo: User, id: str) -> None:
@@ -80,7 +95,7 @@ def test_a_backup_is_verified_and_its_server_is_gone(
     deployment: Deployment, demo: User
 ) -> None:
     """The first by its policy, the second when its user asks; then a bit is turned."""
-    source = Source(deployment, demo, "mariadb", VERSIONS["mariadb"])
+    source = Source(deployment, demo, *FIRST)
     source.fill()
     policy = {"backup_policy": {"verify": "every", "enabled": False}}
     answer = demo.ask("PUT", f"/instances/{source.id}/backup_policy", policy)
@@ -112,3 +127,19 @@ def test_a_backup_is_verified_and_its_server_is_gone(
     assert demo.ask("DELETE", f"/backups/{full['id']}").status_code == 202
     until("it is gone", lambda: source.show(full["id"]) is None, FOREVER, every=1)
     assert deployment.violations() == []
+
+
+def test_each_engine_reads_all_of_what_was_restored(
+    deployment: Deployment, demo: User, datastore: str, name: str
+) -> None:
+    source = Source(deployment, demo, datastore, name)
+    source.fill()
+    made = source.back_up()["id"]
+    verify(demo, made)
+    shown = ended(source, made)
+    assert shown["verification"] == "VERIFIED", shown
+    assert 0 < shown["restore_seconds"] < LONG
+    until("its server is gone", lambda: not ours(deployment), FOREVER, every=1)
+    source.gone(source.id)
+    assert demo.ask("DELETE", f"/backups/{made}").status_code == 202
+    until("it is gone", lambda: source.show(made) is None, FOREVER, every=1)
