@@ -224,6 +224,12 @@ class BackupBusy(Conflict):
     sentence = "Backup {id} cannot be deleted because {why}."
 
 
+class BackupNotVerifiable(Conflict):
+    """One that is not whole, or that is being verified, or cannot be here."""
+
+    sentence = "Backup {id} cannot be verified: {why}"
+
+
 class BackupNotComplete(Clash):
     """A restore of one that is not whole, or stands on one that is not."""
 

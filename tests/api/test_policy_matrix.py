@@ -37,6 +37,7 @@ EXPECTED = {
     "backup:delete": WRITE,
     "backup:index": READ,
     "backup:show": ONE,
+    "backup:verify": WRITE,
     "backup_strategy:create": READ | {"reader": 403},
     "backup_strategy:delete": READ | {"reader": 403},
     "backup_strategy:index": READ,
@@ -177,6 +178,7 @@ NEW_MODULE = {"name": "m", "module_type": "ping", "contents": "eA=="}
 
 BODIES: dict[str, typing.Any] = {
     "backup:create": {"backup": {"name": "b", "incremental": 0}},
+    "backup:verify": {"verify": {}},
     "backup_strategy:create": {"backup_strategy": {"swift_container": "c"}},
     "instance:backup_policy_update": {"backup_policy": {"keep_days": 3}},
     "cluster:action": {"restart": {}},

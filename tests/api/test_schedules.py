@@ -20,6 +20,7 @@ NONE: Plain = {
     "full_every_days": 1,
     "increment_every_hours": 6,
     "keep_days": 7,
+    "verify": "never",
     "next_due": None,
     "last_run": None,
     "last_fault": None,
@@ -30,6 +31,7 @@ ALL: Plain = {
     "full_every_days": 365,
     "increment_every_hours": 24,
     "keep_days": 1,
+    "verify": "every",
 }
 
 
@@ -116,6 +118,26 @@ def test_it_is_the_same_in_xml(world: World) -> None:
     assert (said["enabled"], said["increment_every_hours"]) == (False, 2)
 
 
+@pytest.mark.parametrize("xml", [False, True])
+def test_how_often_backups_are_verified(world: World, xml: bool) -> None:
+    id = world.active()
+    for said in (7, "every", 168, 1, "never"):
+        answer = put(world, id, {"verify": said}, xml=xml)
+        assert answer.status_int == 200, answer.text
+        assert shown(world, id)["verify"] == said
+    put(world, id, {"verify": "3"})
+    assert put(world, id, {"keep_days": 9}).json["backup_policy"]["verify"] == 3
+
+
+def test_an_operator_says_how_often_where_nobody_does(tmp_path: pathlib.Path) -> None:
+    world = World(tmp_path, schedule_by_default=True, verify_by_default=2)
+    assert shown(world, world.active())["verify"] == 2
+    assert shown(world, world.active(backup_policy={"verify": "never"}))["verify"] == (
+        "never"
+    )
+    world.close()
+
+
 def test_a_change_is_an_event_of_its_instance(world: World) -> None:
     id = world.active()
     put(world, id, {"keep_days": 9})
@@ -139,6 +161,8 @@ HOSTILE: list[Plain] = [
     *({"keep_days": each} for each in (0, -1, 366, None, "7", 1.5, True, 10**30)),
     *({"full_every_days": each} for each in (0, 366, None, "1", {})),
     *({"increment_every_hours": each} for each in (0, 25, -1, "6", 0.5, False)),
+    *({"verify": each} for each in (0, 169, -1, 1.5, None, True, "", "0", "169")),
+    *({"verify": each} for each in ("always", "every\n", "7 ", "٧", ["every"], {})),
     *({"enabled": each} for each in (None, 2, "yes", "true", [])),
     {"next_due": "2020-01-01T00:00:00"},
     {"last_fault": "x"},

@@ -58,6 +58,12 @@ class Store:
         files = (file for file in self.path.rglob("*") if file.is_file())
         return {str(file.relative_to(self.path)): file.read_bytes() for file in files}
 
+    def spoil(self, name: str) -> None:
+        """A bit of this object is another."""
+        data = bytearray((self.path / name).read_bytes())
+        data[len(data) // 2] ^= 1
+        (self.path / name).write_bytes(data)
+
     def put_back(self, objects: dict[str, bytes]) -> None:
         """It has these, and no others."""
         if not self.used and not objects:

@@ -5,8 +5,9 @@ import contextlib
 import functools
 import typing
 
-from tests.chaos.world import REFUSED, TAKEN, Fault, World
+from tests.chaos.world import PROJECT, REFUSED, TAKEN, Fault, World
 from trove.model.operations import DeleteInstance
+from trove.storage.backups import Names
 from trove.workflow.flow import Flow
 
 DAYS = 3 * 86400.0
@@ -175,6 +176,51 @@ def restore_in_vain(world: World) -> None:
     """The engine's tool does not take what it gets."""
     restore(world)
     world.guests.cannot = ("/restore",)
+
+
+def verify(world: World) -> None:
+    """Of a chain of two, of an instance that is gone."""
+    full = _quietly_backed_up(world)
+    increment = _quietly_backed_up(world, full)
+    with _quietly(world):
+        world.delete()
+    world.verify(increment)
+
+
+def verify_in_vain(world: World) -> None:
+    """The engine's tool does not take what it gets."""
+    verify(world)
+    world.guests.cannot = ("/restore",)
+
+
+def verify_what_is_sick(world: World) -> None:
+    """It is restored, and the engine's checker finds something."""
+    verify(world)
+    world.guests.cannot = ("/check_data",)
+
+
+def verify_what_was_changed(world: World) -> None:
+    """Somebody wrote to the store: there is no server for it."""
+    verify(world)
+    world.store.spoil(Names(PROJECT, world.backup).manifest)
+
+
+def verify_by_an_older_release(world: World) -> None:
+    """The agent of the image knows of no such order."""
+    verify(world)
+    world.guests.unknown = ("/check_data",)
+
+
+def verify_by_one_that_falls_silent(world: World) -> None:
+    """The broker knows its guest no more, in the middle of it."""
+    verify(world)
+    world.when("guest.allow", world.users.there.clear)
+
+
+def delete_while_verifying(world: World) -> None:
+    """An administrator deletes the server's instance, and the delete wins."""
+    verify(world)
+    world.when("guest.restore", world.delete)
 
 
 def restart(world: World) -> None:
@@ -612,6 +658,11 @@ FLOWS = {
         delete_a_backup,
         restore,
         restore_in_vain,
+        verify,
+        verify_in_vain,
+        verify_what_is_sick,
+        verify_what_was_changed,
+        delete_while_verifying,
     )
 }
 """What was accepted, in whatever state; then the taskmanagers run."""

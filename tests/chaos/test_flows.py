@@ -15,7 +15,7 @@ import typing
 import pytest
 import sqlalchemy as sa
 
-from tests.chaos import states
+from tests.chaos import states, stories
 from tests.chaos.stories import (
     FLOWS,
     PUBLIC,
@@ -33,6 +33,7 @@ from trove.flows.instance_resize_flavor import GIVEN_UP
 from trove.model import operations
 from trove.model.operations import CREATE, RESIZE_FLAVOR
 from trove.model.states import Task
+from trove.model.verifications import Verification
 from trove.workflow import journal
 from trove.workflow.flow import Flow
 
@@ -247,6 +248,50 @@ def test_an_order_that_the_agents_release_does_not_know_stops_nothing_for_hours(
     assert world.moment - began < 30 * 60
     done = [id for jobs in world.guests.done.values() for id in jobs]
     assert any(id.endswith("/restart_database.back") for id in done)
+
+
+VERDICTS = {
+    stories.verify: (Verification.VERIFIED, None),
+    stories.verify_in_vain: (Verification.FAILED, "could not restore"),
+    stories.verify_what_is_sick: (Verification.FAILED, "could not check data"),
+    stories.verify_what_was_changed: (Verification.FAILED, "another one than was"),
+    stories.verify_by_an_older_release: (Verification.UNKNOWN, "older release"),
+    stories.verify_by_one_that_falls_silent: (Verification.UNKNOWN, "said nothing"),
+    stories.delete_while_verifying: (Verification.UNKNOWN, "cancelled"),
+}
+
+
+@pytest.mark.parametrize("story", VERDICTS, ids=lambda story: story.__name__)
+def test_what_a_guest_says_is_a_verdict_and_nothing_else(story: typing.Any) -> None:
+    """INV-10: what says nothing of a backup does not make it a bad one."""
+    world = World()
+    story(world)
+    world.run(1000)  # a silent guest is waited for
+    world.check()
+    assert verdict(world) == VERDICTS[story][0]
+    with world.database.reading() as tx:
+        why = tx.get_one(Backup, world.backup).verify_fault
+    assert (why is None) == (VERDICTS[story][1] is None)
+    assert why is None or str(VERDICTS[story][1]) in why
+
+
+def test_a_cloud_without_room_says_nothing_of_a_backup() -> None:
+    for call in ("compute.boot", "volumes.create", "network.make_group"):
+        world = one("verify", Fault(call, "refused", times=None))
+        assert verdict(world) == Verification.UNKNOWN, call
+
+
+def test_a_crash_alone_never_fails_a_verification() -> None:
+    ticks = quiet("verify")[0]
+    for at in range(1, ticks + 1, 11):
+        assert verdict(one("verify", None, at)) == Verification.VERIFIED, at
+
+
+def verdict(world: World) -> str | None:
+    with world.database.reading() as tx:
+        row = tx.get_one(Backup, world.backup)
+    assert row.unsound == (row.verification == Verification.FAILED)
+    return row.verification
 
 
 def shown_and_there(world: World) -> tuple[set[str], set[str]]:

@@ -32,6 +32,7 @@ from trove.db.queries import (
     modules,
     quotas,
     recycled,
+    verifications,
 )
 from trove.db.tables import (
     Backup,
@@ -40,6 +41,7 @@ from trove.db.tables import (
     Datastore,
     DatastoreVersion,
     Event,
+    Guest,
     Instance,
     InstanceModule,
     Module,
@@ -54,6 +56,7 @@ from trove.model.backups import BackupState
 from trove.model.operations import CreateInstance, DeleteInstance, NewUser
 from trove.model.quotas import BACKUPS, cost_of_instance
 from trove.model.states import LIVE, JobState, Modular, Service, Task
+from trove.model.verifications import OWNER, UNDER_WAY, Verification
 from trove.rpc import sealing
 from trove.rpc.messages import Enrolment, JobReport, Report
 from trove.storage import manifest
@@ -648,6 +651,40 @@ class World:
         self._ask(operations.BACK_UP, Task.BACKING_UP, input)
         return id
 
+    def verify(self, backup: str) -> str:
+        """A backup that waited has its place."""
+        id = str(uuid.UUID(int=next(self._born)))
+        cost = cost_of_instance(1024, 2)
+        order = CreateInstance(
+            image="image-1",
+            datastore="mariadb",
+            version="10.11",
+            vcpus=1,
+            cost=cost,
+            restore=backup,
+        )
+
+        def work(tx: orm.Session) -> None:
+            quotas.reserve(tx, OWNER, cost, {"instances": 1})
+            tx.add(self._row(id))
+            tx.flush()
+            instances.changes(tx, id, project=OWNER, restored_from=backup)
+            verifications.running(tx, backup)
+            journal.open(
+                tx,
+                kind=operations.VERIFY,
+                project=OWNER,
+                object_type=operations.INSTANCE,
+                object_id=id,
+                input=order.to_dict(),
+                deadline=FLOWS[operations.VERIFY].deadline,
+                request_id="req-5",
+            )
+
+        self.database.run(work)
+        self.instance = id
+        return id
+
     def delete_backup(self, *ids: str) -> None:
         """An accepted DELETE of a backup and what stands on it."""
 
@@ -932,7 +969,10 @@ class World:
             assert row.state == "COMPLETED" or row.fault, "INV-3: no reason"
             names = Names(row.project, row.id)
             mine = {name for name in there if name.startswith(names.prefix)}
-            if row.state == "COMPLETED":
+            self._check_verified(tx, row)
+            if row.state == "COMPLETED" and self._spoilt(row, there):
+                assert mine, "INV-16: what is sick is its user's to delete"
+            elif row.state == "COMPLETED":
                 ring = self.store.keys
                 said = manifest.read(
                     there[names.manifest],
@@ -948,6 +988,37 @@ class World:
             there = {name: data for name, data in there.items() if name not in mine}
         assert not there, "INV-16: of a backup that is gone"
         return len(found)
+
+    def _spoilt(self, row: Backup, there: dict[str, bytes]) -> bool:
+        """Whether a story has changed its manifest: it is never verified then."""
+        data = there[Names(row.project, row.id).manifest]
+        spoilt = manifest.digest(data) != row.manifest
+        tried = row.verification is not None
+        assert not spoilt or (tried and row.verified_at is None), "INV-10: a lie"
+        return spoilt
+
+    def _check_verified(self, tx: orm.Session, row: Backup) -> None:
+        """What is said of it is the operation's end, and of its instance nothing is
+        left but that (INV-3, INV-10)."""
+        tried = tx.scalar(
+            sa.select(Operation).where(Operation.kind == operations.VERIFY)
+        )
+        if tried is None or row.verification is None:
+            assert row.verification is None and not row.unsound
+            return
+        scratch = tx.get_one(Instance, tried.object_id)
+        assert scratch.deleted_at is not None, "INV-16: a server that is kept"
+        assert tx.scalar(sa.select(sa.func.count(Guest.instance_id))) == 0
+        told = {row.verify_fault is None, row.verified_at is not None}
+        assert told == {row.verification == Verification.VERIFIED}, "half of a result"
+        assert row.verification not in UNDER_WAY, "INV-1: one that goes on for ever"
+        assert row.unsound == (row.verification == Verification.FAILED)
+        assert (tried.state == "done") <= (row.verified_at is not None)
+        kinds = list(
+            tx.scalars(sa.select(Event.kind).where(Event.object_id == row.instance_id))
+        )
+        ends = {"instance.backup_verified", "instance.backup_not_verified"}
+        assert len([kind for kind in kinds if kind in ends]) == 1, "INV-19: told twice"
 
     def _check_whole(self) -> None:
         """A server that is on, and has its volume."""

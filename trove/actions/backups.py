@@ -31,6 +31,7 @@ from trove.model import quotas as costs
 from trove.model.backups import BackupState
 from trove.model.operations import DeleteInstance
 from trove.model.states import Task
+from trove.model.verifications import OWNER
 from trove.workflow import journal
 
 DIGITS = 9
@@ -248,8 +249,8 @@ def _parent(
 def _newest(held: list[Backup], row: Instance) -> str | None:
     """The last one that an increment may stand on.
 
-    None when its chain is as long as one may be: an older one would do, and each
-    increment of it would be larger than the one before.
+    None when its chain is as long as one may be, or did not restore: an older one would
+    do, and each increment of it would be larger than the one before.
     """
     links = [backups.link(each) for each in held]
     of_now = {each.id for each in held if each.version_id == row.version_id}
@@ -258,7 +259,7 @@ def _newest(held: list[Backup], row: Instance) -> str | None:
         if link.id in of_now and link.state == BackupState.COMPLETED:
             try:
                 return model.parent(links, link.id).id
-            except model.TooLong:
+            except (model.TooLong, model.Unsound):
                 return None
             except (model.NotWhole, model.NoChain):
                 continue
@@ -309,6 +310,9 @@ def _refuse(tx: orm.Session, id: str, rows: list[Backup]) -> None:
             raise errors.BackupBusy(id=id, why=f"{which} is being deleted")
     made = backups.restoring(tx, ids)
     if made is not None:
-        raise errors.BackupBusy(id=id, why=f"instance {made} is being made of it")
+        why = f"instance {made.id} is being made of it"
+        if made.project == OWNER:
+            why = "it is being verified"
+        raise errors.BackupBusy(id=id, why=why)
     if journal.live(tx, operations.BACKUP, id) is not None:
         raise errors.BackupBusy(id=id, why="its last delete is not over")

@@ -56,7 +56,7 @@ def reserved(tx: orm.Session, project: str | None = None) -> Counts:
     coming = sa.exists().where(
         Operation.object_type == operations.INSTANCE,
         Operation.object_id == Instance.id,
-        Operation.kind == operations.CREATE,
+        Operation.kind.in_([operations.CREATE, operations.VERIFY]),
         Operation.state.in_([*LIVE, OperationState.STUCK]),
     )
     counts = _count(tx, sa.and_(Instance.was_active.is_(False), coming), project)

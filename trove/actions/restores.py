@@ -49,13 +49,15 @@ def hold(tx: orm.Session, order: Order, project: str | None) -> None:
     is in it.
     """
     row = backups.load(tx, _id(order), project)
-    _hold_chain(tx, row)
+    hold_chain(tx, row)
     needed = -(-(row.size or 0) // GIB)
     if order.volume_size is not None and order.volume_size < needed:
         raise errors.BackupTooLarge(id=row.id, needed=needed, size=order.volume_size)
 
 
-def _hold_chain(tx: orm.Session, row: Backup) -> None:
+def hold_chain(tx: orm.Session, row: Backup) -> None:
+    """The same of a backup and what it stands on; ``BackupNotComplete`` when it does
+    not restore."""
     held = backups.hold_all(tx, row.instance_id)
     try:
         model.chain(map(backups.link, held), row.id)

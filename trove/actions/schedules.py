@@ -31,7 +31,7 @@ def show(services: Services, id: str, project: str | None) -> BackupPolicy:
         seen = instances.seen(tx, id, project)
         spec = _able(seen)
         return schedules.get(tx, id) or BackupPolicy(
-            instance_id=id, enabled=False, **_defaults(spec)
+            instance_id=id, enabled=False, **_defaults(services, spec)
         )
 
 
@@ -99,7 +99,7 @@ def write(
             "null, or be left out."
         )
     held = schedules.hold(tx, id)
-    said = _defaults(spec) | {
+    said = _defaults(services, spec) | {
         # any minute is as good, but not the same one for all
         "minute": random.randrange(MINUTES),  # noqa: S311 - no secret
         "enabled": True,
@@ -118,10 +118,11 @@ def write(
     schedules.put(tx, id, project=project, **said)
 
 
-def _defaults(spec: Datastore) -> Wish:
+def _defaults(services: Services, spec: Datastore) -> Wish:
     chained = spec.can.back_up_incrementally
     return {
         "full_every": model.FULL_EVERY,
         "increment_every": model.INCREMENT_EVERY if chained else None,
         "keep_days": model.KEEP_DAYS,
+        "verify": services.settings.verify_by_default,
     }

@@ -13,6 +13,7 @@ from trove.actions.networks import Usable
 from trove.cloud.protocol import Cloud
 from trove.context import Context
 from trove.db.session import Database
+from trove.model import verifications
 from trove.rpc.relay import Guests
 
 LOG = logging.getLogger(__name__)
@@ -53,6 +54,10 @@ class Settings:
     """How long the volume of a deleted instance is kept; 0: there is no bin."""
     recycle_by_default: bool = False
     """Whether it is kept of an instance of which nobody says otherwise."""
+    verify_by_default: int = verifications.NEVER
+    """How often those are verified of which nobody says (``model.verifications``)."""
+    verify_at_once: int = 1
+    """How many backups are verified at the same time, in the whole deployment."""
     interface: str = "public"
     """Which of the catalogue's addresses of the object store is used."""
     guests_object_store: str | None = None

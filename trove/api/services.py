@@ -40,6 +40,7 @@ def settings(conf: cfg.ConfigOpts) -> Settings:
         final_by_default=conf.backup.final_by_default,
         recycle_days=conf.recycle.days,
         recycle_by_default=conf.recycle.by_default,
+        verify_by_default=conf.backup.verify_by_default,
         interface=group.object_store_interface,
         guests_object_store=group.guests_object_store,
         key_manager_interface=group.key_manager_interface,

@@ -140,11 +140,12 @@ def schedules(
     around: "Surroundings",
     ring: "typing.Callable[[str], None]",
 ) -> "list[Part]":
-    """What makes backups, and takes them away, when nobody asks for it."""
+    """What makes backups, looks whether they restore, and takes them away."""
     from trove.actions.services import Services, Settings
     from trove.config import quota
     from trove.service.periodic import Periodic
     from trove.taskmanager.schedules import Schedules
+    from trove.taskmanager.verifications import Verifications
 
     group = conf.backup
     if not group.driver:  # no policy can have been enabled
@@ -154,11 +155,14 @@ def schedules(
         quotas=quota.defaults(conf),
         backup_driver=group.driver,
         backup_container=group.container,
+        verify_at_once=group.verify_at_once,
     )
-    made = Schedules(Services(store, around.cloud, ring, settings))
+    services = Services(store, around.cloud, ring, settings)
+    made, verified = Schedules(services), Verifications(services)
     return [
         Periodic("schedules", made.round, group.schedule_interval),
         Periodic("retention", made.retain, group.retention_interval),
+        Periodic("verifications", verified.round, group.schedule_interval),
     ]
 
 

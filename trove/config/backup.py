@@ -79,6 +79,23 @@ OPTS = [
         help="Seconds between two looks of a taskmanager for backups that are due.",
     ),
     cfg.IntOpt(
+        "verify_by_default",
+        default=0,
+        min=-1,
+        max=168,
+        help="How many backups of an instance and a week are restored on a server that "
+        "is thrown away, to see that they can be, unless its user says otherwise; -1: "
+        "every one. Each costs a server like the instance's own for as long as a "
+        "restore takes.",
+    ),
+    cfg.IntOpt(
+        "verify_at_once",
+        default=1,
+        min=1,
+        max=1000,
+        help="How many backups are verified at the same time; the others wait.",
+    ),
+    cfg.IntOpt(
         "retention_interval",
         default=3600,
         min=60,

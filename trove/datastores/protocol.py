@@ -296,6 +296,11 @@ class Backups(typing.Protocol):
         """The links that were taken are the data directory, which there is none of yet;
         the engine is stopped. What is in them is checked as far as the tool does."""
 
+    def check(self) -> None:
+        """Reads all that the engine serves, by its own tool, for hours; what that needs
+        it may add. ``errors.EngineFailed``: something is not as it must be.
+        """
+
 
 class Engine(typing.Protocol):
     """One database engine in a guest."""

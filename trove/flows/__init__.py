@@ -3,6 +3,7 @@
 
 from trove.flows import (
     backup_delete,
+    backup_verify,
     instance_access,
     instance_backup,
     instance_configure,
@@ -43,6 +44,7 @@ FLOWS: dict[str, Flow] = {
         instance_discard.FLOW,
         instance_backup.FLOW,
         backup_delete.FLOW,
+        backup_verify.FLOW,
         instance_resize_flavor.FLOW,
         instance_resize_volume.FLOW,
         instance_resize_offline.FLOW,

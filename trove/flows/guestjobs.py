@@ -31,12 +31,21 @@ PROBE = 60.0
 SOON = 120.0
 """Seconds of silence after which the cloud is asked for the guest's server."""
 
+SILENT = 15 * 60.0
+"""Seconds without a word of the guest after which what takes hours is given up."""
+
 
 class JobFailed(errors.Upstream):
     """The guest tried, and could not."""
 
     def __init__(self, method: str, fault: str) -> None:
         super().__init__(f"The guest could not {method.replace('_', ' ')}: {fault}")
+
+
+class Silent(errors.Upstream):
+    """Nothing is heard of the guest."""
+
+    sentence = "The guest has said nothing for {minutes} minutes."
 
 
 def carry(
@@ -89,6 +98,12 @@ def unheard(ctx: StepContext, patience: float) -> bool:
     with ctx.claim.database.reading() as tx:
         last = tx.scalar(begun)
     return last is not None and ctx.claim.now() - last > patience
+
+
+def refuse_silent(ctx: StepContext) -> None:
+    """Raises ``Silent`` when the guest is given up that does what takes hours."""
+    if unheard(ctx, SILENT):
+        raise Silent(minutes=int(SILENT / 60))
 
 
 def untaken(ctx: StepContext, method: str, patience: float) -> bool:

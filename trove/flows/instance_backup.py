@@ -14,7 +14,7 @@ import typing
 from sqlalchemy import orm
 
 from trove import errors
-from trove.db.queries import backups, root
+from trove.db.queries import backups, root, verifications
 from trove.db.session import now
 from trove.db.tables import Backup
 from trove.flows import afterwards, granting, guestjobs
@@ -37,8 +37,6 @@ LOG = logging.getLogger(__name__)
 PATIENT = 5
 """How often a store that is away is asked to take back what is of no use: for about
 half a minute."""
-SILENT = 15 * 60.0
-"""Seconds without a word of the guest after which the backup is given up."""
 UNTAKEN = 10 * 60.0
 """Seconds after which an agent that takes no such order is one of an older release."""
 WORDS, LONGEST = 32, 1024
@@ -60,12 +58,6 @@ class NotWhole(errors.Upstream):
     """What is in the store is not what the guest says that it brought."""
 
     sentence = "The backup is not whole: {why}."
-
-
-class Silent(errors.Upstream):
-    """Nothing is heard of the guest."""
-
-    sentence = "The guest has said nothing for {minutes} minutes."
 
 
 def make_place(ctx: StepContext) -> Settle:
@@ -156,9 +148,11 @@ def count_parts(ctx: StepContext) -> Settle:
 
 
 def settle(ctx: StepContext) -> Settle:
-    """COMPLETED, and the instance is at rest, or deleted."""
+    """COMPLETED, and the instance is at rest, or deleted; its policy may have the
+    backup verified."""
 
     def work(tx: orm.Session) -> None:
+        verifications.choose(tx, _asked(ctx).backup)
         backups.move(tx, _asked(ctx).backup, BackupState.COMPLETED, RUNNING)
         afterwards.saved(ctx, tx, _asked(ctx).delete)
 
@@ -187,8 +181,7 @@ def _asked(ctx: StepContext) -> operations.BackUp:
 def _refuse_silent(ctx: StepContext) -> None:
     if guestjobs.untaken(ctx, "back_up", UNTAKEN):
         raise TooOld()
-    if guestjobs.unheard(ctx, SILENT):
-        raise Silent(minutes=int(SILENT / 60))
+    guestjobs.refuse_silent(ctx)
 
 
 def _order(ctx: StepContext, row: Backup) -> BackupOrder:

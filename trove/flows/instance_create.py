@@ -281,28 +281,33 @@ def _group(ctx: StepContext, configuration: str | None) -> dict[str, typing.Any]
         return configurations.settings(tx, configuration)
 
 
+MACHINE = (
+    Step(make_security_group, undo=delete_security_group, within=minutes(5)),
+    Step(make_ports, undo=delete_ports, within=minutes(5)),
+    Step(
+        make_public_address,
+        undo=delete_public_address,
+        within=minutes(5),
+        wanted=is_public,
+    ),
+    Step(make_volume, undo=delete_volume, within=minutes(15), wanted=has_volume),
+    Step(
+        make_server_group,
+        undo=delete_server_group,
+        within=minutes(5),
+        wanted=has_locality,
+    ),
+    Step(boot_server, undo=delete_server, within=minutes(20)),
+    Step(wait_for_guest, within=minutes(15)),
+)
+"""A server with its guest, that is nothing yet; the broker's user is there before."""
+
 FLOW = Flow(
     operations.CREATE,
     (
         Step(make_broker_user, undo=remove_broker_user, within=minutes(5)),
         Step(restoring.read_backup, within=minutes(15), wanted=restoring.wanted),
-        Step(make_security_group, undo=delete_security_group, within=minutes(5)),
-        Step(make_ports, undo=delete_ports, within=minutes(5)),
-        Step(
-            make_public_address,
-            undo=delete_public_address,
-            within=minutes(5),
-            wanted=is_public,
-        ),
-        Step(make_volume, undo=delete_volume, within=minutes(15), wanted=has_volume),
-        Step(
-            make_server_group,
-            undo=delete_server_group,
-            within=minutes(5),
-            wanted=has_locality,
-        ),
-        Step(boot_server, undo=delete_server, within=minutes(20)),
-        Step(wait_for_guest, within=minutes(15)),
+        *MACHINE,
         Step(restore_data, within=operations.RESTORES, wanted=restoring.wanted),
         Step(prepare_guest, within=minutes(30)),
         Step(wait_for_health, within=minutes(10)),

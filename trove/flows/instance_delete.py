@@ -69,7 +69,7 @@ def delete_security_group(ctx: StepContext) -> Wait | None:
 
 def delete_volume(ctx: StepContext) -> dict[str, typing.Any] | Wait | None:
     """The data goes with the instance, or is kept for a while: as its user asked."""
-    if asked(ctx).keep and ctx.instance().was_active:
+    if ctx.instance().was_active and asked(ctx).keep:
         return kept.keep(ctx)
     return things.no_volume(ctx, keep=False)
 
@@ -104,7 +104,7 @@ def bury(tx: orm.Session, row: Instance) -> None:
         cost = costs.cost_of_instance(row.ram, row.volume_size)
         quotas.give_back(tx, row.project, cost)
     row.deleted_at = row.updated = now(tx)
-    row.server_id = row.addresses = row.port_id = None
+    row.server_id = row.volume_id = row.addresses = row.port_id = None
     for table in (Guest, GuestReport):
         gone = tx.get(table, row.id)
         if gone is not None:

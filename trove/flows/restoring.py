@@ -29,7 +29,7 @@ class TooOld(errors.Upstream):
     """The image's agent knows of no backups."""
 
     sentence = (
-        "The guest takes no order to restore: the agent of its image is of an older "
+        "The guest takes no order to {what}: the agent of its image is of an older "
         "release. Build and register a newer image of this version, and try again."
     )
 
@@ -65,8 +65,8 @@ def _link(ctx: StepContext, row: Backup) -> dict[str, typing.Any]:
 
 def restore_data(ctx: StepContext, plan: Plan) -> dict[str, typing.Any] | Wait:
     """The guest has the data of the last link, by its engine's own check."""
-    if guestjobs.untaken(ctx, "restore", UNTAKEN):
-        raise TooOld()
+    refuse_old(ctx, "restore")
+    guestjobs.refuse_silent(ctx)
     chain = _chain(ctx)
     done = guestjobs.carry(
         ctx, "restore", late=lambda: {"order": _order(ctx, chain, plan)}
@@ -79,6 +79,12 @@ def restore_data(ctx: StepContext, plan: Plan) -> dict[str, typing.Any] | Wait:
         with _signing(ctx, chain) as sign:
             granting.allow(ctx, job.id, asked, sign)
     return done
+
+
+def refuse_old(ctx: StepContext, method: str) -> None:
+    """Raises ``TooOld`` when the guest does not know of such a job."""
+    if guestjobs.untaken(ctx, method, UNTAKEN):
+        raise TooOld(what=method.replace("_", " "))
 
 
 def has_root(ctx: StepContext) -> bool:

@@ -15,6 +15,7 @@ from trove.cloud.protocol import Boot, FloatingIP, Group, Refused, Rule
 from trove.db.tables import Instance
 from trove.flows import lent, userdata
 from trove.flows.context import StepContext
+from trove.model import verifications
 from trove.model.states import ThingState
 from trove.workflow.flow import Wait
 
@@ -73,9 +74,14 @@ def no_user(ctx: StepContext) -> Wait | None:
 def rules(
     ctx: StepContext, instance: Instance, access: dict[str, typing.Any] | None
 ) -> tuple[Rule, ...]:
-    """The database's port from outside; outwards the broker, and where logs go."""
+    """The database's port from outside; outwards the broker, and where logs go.
+
+    Nobody comes to one that is there to verify a backup.
+    """
     port = ctx.datastore(instance).port
     cidrs = (access or {}).get("allowed_cidrs") or ["0.0.0.0/0"]
+    if instance.project == verifications.OWNER:
+        cidrs = []
     inward = [Rule("ingress", "tcp", port, cidr) for cidr in cidrs]
     outward = [
         Rule("egress", "tcp", number, f"{address}/32" if address else "0.0.0.0/0")

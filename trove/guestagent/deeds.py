@@ -287,6 +287,7 @@ DEEDS: dict[str, Deed] = {
     "load_data": Deed(load_data, 12 * 60 * 60),
     "back_up": Deed(saving.back_up, 40 * 60 * 60),
     "restore": Deed(saving.restore, 40 * 60 * 60),
+    "check_data": Deed(saving.check, 13 * 60 * 60),
     "apply_module": Deed(apply_module, 15 * 60),
     "remove_module": Deed(remove_module, 15 * 60),
 }

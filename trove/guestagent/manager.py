@@ -118,6 +118,10 @@ class Manager:
         """Have the data of a backup; the keys stay sealed on disk."""
         self._submit(job, "restore", {"order": codec.encode(order), "job": job})
 
+    def check_data(self, context: Context, job: str) -> None:
+        """Read all data, and say whether they are as they must be."""
+        self._submit(job, "check_data", {})
+
     def allow(self, context: Context, job: str, sealed: Sealed) -> None:
         """Requests for a job that goes on; for another they are nothing."""
         found = self._ledger.get(_checked(job))

@@ -123,6 +123,14 @@ def restore(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
     return {}
 
 
+def check(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
+    """All of a database that serves is as it must be, by its engine's own checker."""
+    must_be_prepared(desk)
+    _serving(desk)
+    desk.engine.backups().check()
+    return {}
+
+
 def _links(
     links: typing.Sequence[BackupLink], secret: dict[str, typing.Any], at: "Fetched"
 ) -> list[typing.Any]:

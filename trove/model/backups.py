@@ -53,15 +53,25 @@ class TooLong(errors.Conflict):
     sentence = "The chain of backup {id} has {links} links, the most there may be."
 
 
+class Unsound(errors.Conflict):
+    """An increment would stand on what does not restore."""
+
+    sentence = (
+        "Backup {id}, or one of its chain, did not restore when that was tried: its "
+        "next one must be full."
+    )
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Link:
     """A backup, as far as a chain knows it. ``ended``: when, in seconds; of its data,
-    not of its bookkeeping."""
+    not of its bookkeeping. ``unsound``: it did not restore when that was tried."""
 
     id: str
     parent: str | None
     state: BackupState
     ended: float
+    unsound: bool = False
 
 
 Chain = tuple[Link, ...]
@@ -89,7 +99,10 @@ def chain(links: typing.Iterable[Link], id: str) -> Chain:
 
 def parent(links: typing.Iterable[Link], id: str) -> Link:
     """One that an increment may be made of."""
-    whole = chain(links, id)
+    known = list(links)
+    whole = chain(known, id)
+    if id in spoilt(known):
+        raise Unsound(id=id)
     if len(whole) >= LINKS:
         raise TooLong(id=id, links=len(whole))
     return whole[-1]
@@ -118,18 +131,34 @@ def trees(links: typing.Iterable[Link]) -> list[list[Link]]:
     return found
 
 
+def spoilt(links: typing.Iterable[Link]) -> set[str]:
+    """The ids of all links of the trees in which one is unsound: which of what it
+    stands on is the cause, nobody knows."""
+    return {
+        link.id
+        for tree in trees(links)
+        if any(link.unsound for link in tree)
+        for link in tree
+    }
+
+
 def over(links: typing.Iterable[Link], since: float) -> list[list[Link]]:
     """The trees that may go: nothing since that moment needs them, oldest first.
 
     A moment is restored from the last full one before it. So the newest tree whose full
     one was whole before ``since`` is kept, and all after it; and while there is none,
-    everything is. The last one that restores is never among those that go.
+    everything is. The last one that restores is never among those that go: one of a
+    tree that did not restore when that was tried is not it.
     """
-    found = trees(links)
+    known = list(links)
+    found, sick = trees(known), spoilt(known)
     bases = [
         number
-        for number, tree in enumerate(found)
-        if tree[0].parent is None and tree[0].state in WHOLE and tree[0].ended <= since
+        for number, (top, *_) in enumerate(found)
+        if top.parent is None
+        and top.state in WHOLE
+        and top.ended <= since
+        and top.id not in sick
     ]
     if not bases:
         return []

@@ -36,6 +36,9 @@ RECLAIM = "instance.reclaim"
 REAPPLY = "module.reapply"
 BACK_UP = "instance.backup"
 DELETE_BACKUP = "backup.delete"
+VERIFY = "instance.verify"
+"""An instance of our own, made of a backup and thrown away: ``CreateInstance`` says of
+which."""
 
 DEADLINES = {
     CREATE: 75 * 60.0,
@@ -59,10 +62,13 @@ DEADLINES = {
     REAPPLY: 7 * 24 * 3600.0,
     BACK_UP: 48 * 3600.0,
     DELETE_BACKUP: 24 * 3600.0,
+    VERIFY: 56 * 3600.0,
 }
 """Seconds that each kind may take before it is undone, or raises an alarm."""
 RESTORES = 40 * 3600.0
 """How much longer a create may take whose data come from a backup."""
+CHECKS = 13 * 3600.0
+"""How long all the data of a restored one may be read."""
 
 KINDS = tuple(DEADLINES)
 

@@ -33,7 +33,7 @@ class Guest(Interface):
     """Topic ``guestagent.<instance>``, on the guests' vhost."""
 
     topic = "guestagent"
-    version = "1.9"
+    version = "1.10"
     own_topic = True
 
     @cast(since="1.0")
@@ -84,6 +84,10 @@ class Guest(Interface):
     @cast(since="1.9")
     def restore(self, job: str, order: RestoreOrder) -> None:
         """A new data directory of that chain; the engine is not started."""
+
+    @cast(since="1.10")
+    def check_data(self, job: str) -> None:
+        """All that is served is as it must be, by the engine's own checker."""
 
     @cast(since="1.9")
     def allow(self, job: str, sealed: Sealed) -> None:

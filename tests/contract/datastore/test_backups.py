@@ -42,6 +42,13 @@ SPOILT = {
     "valkey": ("", "valkey-check-rdb"),
 }
 """Whose files are checked before they are the data: one of them, and by what."""
+SERVED_FROM = {
+    "mariadb": ("shop/goods.ibd", "mariadb-check"),
+    "mysql": ("shop/goods.ibd", "mysqlcheck"),
+    "postgresql": ("base/*/*", "pg_amcheck"),
+    "valkey": ("aof/*.base.rdb", "valkey-check-rdb"),
+}
+"""The files that rows are read from, and who reads all of them."""
 KEY, ABOUT = b"k" * 32, b"backup"
 ROWS = 2000
 
@@ -396,6 +403,35 @@ def test_a_bit_that_was_turned_before_it_was_saved_is_refused(
         with pytest.raises(errors.EngineFailed, match=checker):
             tool.together(work, 1)
         assert not lab.machine.exists(f"{volume(lab)}/data")
+
+
+def test_what_is_restored_is_checked_and_what_is_sick_is_found(
+    kind: tuple[str, str], source: Lab
+) -> None:
+    """A bit of a row, on the disk of a database that serves all others (INV-10)."""
+    fill(source, 3 * 10**6)
+    link = save(source)
+    with restored(kind, [link]) as lab:
+        tool = lab.engine.backups()
+        tool.check()
+        assert rows(lab) == link.rows, "a check changes nothing"
+        where, checker = SERVED_FROM[lab.name]
+        if lab.can.databases:  # what has pages has them in memory
+            lab.engine.stop()
+        turn_a_bit(lab, where, noise(3 * 10**6 + 5).encode())
+        if lab.can.databases:
+            lab.engine.start()
+        with pytest.raises(errors.EngineFailed, match=checker):
+            tool.check()
+
+
+def turn_a_bit(lab: Lab, where: str, of: bytes) -> None:
+    """Of a value, in the file that has it."""
+    files = pathlib.Path(volume(lab), "data").glob(where)
+    (path,) = (file for file in files if file.is_file() and of in file.read_bytes())
+    wrong = bytearray(path.read_bytes())
+    wrong[wrong.index(of) + 9] ^= 1
+    path.write_bytes(wrong)
 
 
 @pytest.fixture

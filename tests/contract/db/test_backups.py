@@ -106,7 +106,8 @@ def test_an_instance_that_is_being_made_of_one(database: Database) -> None:
             )
         )
     with database.reading() as tx:
-        assert backups.restoring(tx, ["d", "b"]) == "i-2"
+        found = backups.restoring(tx, ["d", "b"])
+        assert found is not None and found.id == "i-2"
         assert backups.restoring(tx, ["a"]) is None
         assert backups.running(tx, "i-1") == "n"
 

@@ -29,5 +29,5 @@ def test_backups_are_made_by_themselves_where_there_is_a_store(tmp_path):
     conf.set_override("driver", "swift", "backup")
     made = taskmanager.schedules(conf, store, around, print)
     conf.clear_override("driver", "backup")
-    assert [part.name for part in made] == ["schedules", "retention"]
+    assert [part.name for part in made] == ["schedules", "retention", "verifications"]
     store.close()

@@ -118,6 +118,20 @@ def test_an_attempt_after_another_brings_under_its_own_number(
     assert wanted[0] == 0 and wanted[-1] == LIST
 
 
+def test_what_is_well_is_checked_and_what_is_sick_is_told(desk, toy):
+    assert saving.check(desk, {}) == {}
+    (toy.data / "data").mkdir(exist_ok=True)
+    (toy.data / "data" / "sick").write_text("")
+    with pytest.raises(errors.EngineFailed, match="goods is corrupt"):
+        saving.check(desk, {})
+
+
+def test_a_guest_that_is_nothing_yet_has_nothing_to_check(desk):
+    desk.note(prepared=False)
+    with pytest.raises(errors.Conflict, match="not been prepared"):
+        saving.check(desk, {})
+
+
 def test_no_more_is_read_in_a_second_than_may_be(desk, toy, control):
     """The bound is of the data, however small zstd makes them."""
     (toy.data / "goods").write_bytes(bytes(3 << 20))

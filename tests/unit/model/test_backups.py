@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Chains of backups, and what retention may take away (INV-10)."""
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -112,3 +114,29 @@ def test_retention_takes_no_moment_away(links, since):
     # and where anything restored, something does
     assert bool(before) == bool(after)
     assert not any(link.state in backups.RUNNING for link in links if link.id in gone)
+
+
+def sick(links, *ids):
+    return [
+        dataclasses.replace(link, unsound=True) if link.id in ids else link
+        for link in links
+    ]
+
+
+def test_the_whole_tree_of_an_unsound_one_is_spoilt():
+    assert backups.spoilt(LINKS) == set()
+    assert backups.spoilt(sick(LINKS, "a1")) == {"a", "a1", "a2"}
+
+
+def test_one_that_did_not_restore_keeps_nothing_away():
+    """What it would have taken the place of stays until there is another."""
+    links = [Link("a", None, C, 10), Link("b", None, C, 20), Link("c", None, C, 30)]
+    assert [ids(tree) for tree in backups.over(links, 100)] == [["a"], ["b"]]
+    assert [ids(tree) for tree in backups.over(sick(links, "c"), 100)] == [["a"]]
+    assert backups.over(sick(links, "b", "c"), 100) == []
+
+
+def test_no_increment_stands_on_what_did_not_restore():
+    with pytest.raises(backups.Unsound, match="must be full"):
+        backups.parent(sick(LINKS, "a1"), "a2")
+    assert backups.parent(LINKS, "a2").id == "a2"

@@ -5,14 +5,14 @@ import dataclasses
 import typing
 
 from trove import errors
-from trove.actions import backups
+from trove.actions import backups, verifications
 from trove.actions.backups import Order
 from trove.actions.begin import Token
 from trove.actions.flavors import id_of
 from trove.api import paging, schemas
 from trove.api.dates import shown
 from trove.api.queries import PAGING, TRUTH, WORD, Query
-from trove.api.resource import MEMBER, Ask, Op, Plain, Resource
+from trove.api.resource import MEMBER, Action, Ask, Op, Plain, Resource
 from trove.api.resources.instanceviews import GIGABYTE
 
 TEXT: Plain = {"type": ["string", "null"], "maxLength": 255}
@@ -107,6 +107,10 @@ def delete(ask: Ask) -> None:
     backups.delete(ask.services, ask.context, ask.ids["id"], ask.project)
 
 
+def verify(ask: Ask) -> None:
+    verifications.ask(ask.services, ask.context, ask.ids["id"], ask.project)
+
+
 def view(ask: Ask, found: typing.Any) -> Plain:
     """``size`` in GiB, and ``locationRef``, are null until it is whole."""
     row = found.row
@@ -124,6 +128,10 @@ def view(ask: Ask, found: typing.Any) -> Plain:
         "status": row.state,
         "storage_driver": row.driver,
         "scheduled": row.scheduled,
+        "verification": row.verification,
+        "verified_at": shown(row.verified_at),
+        "restore_seconds": _rounded(row.restore_seconds),
+        "verify_fault": row.verify_fault,
     }
     if found.version is not None:
         said["datastore"] = {
@@ -134,6 +142,10 @@ def view(ask: Ask, found: typing.Any) -> Plain:
     if row.fault:
         said["fault"] = {"message": row.fault, "created": shown(row.updated)}
     return said
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 1)
 
 
 def _size(bytes: int | None) -> float | None:
@@ -188,6 +200,12 @@ RESOURCES = (
                 who=MEMBER,
                 status=202,
                 dry=True,
+            ),
+            *Op.actions(
+                "{id}/action",
+                {"verify": Action(verify, "backup:verify")},
+                dry=True,
+                said="Restore a backup on a server that is thrown away, to verify it.",
             ),
         ),
     ),

@@ -11,6 +11,7 @@ from trove.actions.schedules import Wish
 from trove.api import schemas
 from trove.api.dates import shown
 from trove.api.resource import MEMBER, Ask, Op, Plain, Resource
+from trove.model import verifications
 
 DAYS: Plain = {"type": "integer", "minimum": 1, "maximum": 365}
 POLICY: Plain = {
@@ -30,6 +31,13 @@ POLICY: Plain = {
             "maximum": 24,
         },
         "keep_days": DAYS,
+        "verify": {
+            "type": ["integer", "string"],
+            "minimum": 1,
+            "maximum": verifications.MOST,
+            "maxLength": 5,
+            "pattern": rf"\A({verifications.WORDS})\Z",
+        },
     },
 }
 NEW: Plain = {**POLICY, "type": ["object", "boolean", "null"]}
@@ -49,6 +57,10 @@ def wish(body: Plain) -> Wish:
             if given in body:
                 # JSON's 7.0 is an integer too
                 said[name] = None if body[given] is None else int(body[given])
+    if "verify" in body:  # of XML, a number is its digits
+        given = body["verify"]
+        often = verifications.often
+        said["verify"] = often(given) if isinstance(given, str) else int(given)
     return said
 
 
@@ -77,6 +89,7 @@ def view(ask: Ask, row: typing.Any) -> Plain:
         "full_every_days": row.full_every,
         "increment_every_hours": row.increment_every,
         "keep_days": row.keep_days,
+        "verify": verifications.written(row.verify),
         "next_due": shown(row.next_due) if row.enabled else None,
         "last_run": shown(row.last_run),
         "last_fault": row.last_fault,

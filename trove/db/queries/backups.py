@@ -113,7 +113,8 @@ def _shown(tx: orm.Session, statement: Named) -> list[Shown]:
 def link(row: Backup) -> Link:
     """A backup, as far as a chain knows it."""
     ended = row.created if row.ended is None else row.ended
-    return Link(row.id, row.parent_id, BackupState(row.state), ended)
+    state = BackupState(row.state)
+    return Link(row.id, row.parent_id, state, ended, bool(row.unsound))
 
 
 def links(tx: orm.Session, instance: str) -> list[Link]:
@@ -122,13 +123,12 @@ def links(tx: orm.Session, instance: str) -> list[Link]:
 
 
 def of_all(tx: orm.Session, ids: typing.Sequence[str]) -> dict[str, list[Backup]]:
-    """The living ones of these instances, by instance; one statement."""
+    """The living ones of these instances, as they are now; one statement."""
     found = collections.defaultdict(list)
-    for row in tx.scalars(
-        sa.select(Backup).where(
-            Backup.instance_id.in_(ids), Backup.deleted_at.is_(None)
-        )
-    ):
+    statement = sa.select(Backup).where(
+        Backup.instance_id.in_(ids), Backup.deleted_at.is_(None)
+    )
+    for row in tx.scalars(statement.execution_options(populate_existing=True)):
         found[row.instance_id].append(row)
     return found
 
@@ -166,7 +166,10 @@ def hold_all(tx: orm.Session, instance: str) -> list[Backup]:
     """The living ones of an instance, which nobody else changes until the end; nor does
     an increment come to stand on one of them, for who makes it holds them too."""
     statement = _of(instance).order_by(Backup.id).with_for_update()
-    return list(tx.scalars(statement.execution_options(populate_existing=True)))
+    statement = statement.execution_options(populate_existing=True)
+    tx.scalars(statement).all()
+    # a statement of its own: the one that waited still sees what was before its wait
+    return list(tx.scalars(statement))
 
 
 def move(
@@ -200,10 +203,10 @@ def changes(tx: orm.Session, id: str, **columns: typing.Any) -> None:
     )
 
 
-def restoring(tx: orm.Session, ids: typing.Sequence[str]) -> str | None:
+def restoring(tx: orm.Session, ids: typing.Sequence[str]) -> Instance | None:
     """An instance that is being made of one of these, if there is any."""
     return tx.scalar(
-        sa.select(Instance.id)
+        sa.select(Instance)
         .where(
             Instance.restored_from.in_(ids),
             Instance.task == Task.BUILDING,

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from trove.db import dialects
+from trove.db.queries import backups
 from trove.db.session import epoch_now, now
 from trove.db.tables import Backup, BackupPolicy
 from trove.model import backups as model
@@ -132,17 +133,12 @@ def plan(row: BackupPolicy) -> Plan:
 
 
 def made(tx: orm.Session, instance: str) -> Made:
-    """What there is of an instance that was made by its policy."""
-    full = Backup.parent_id.is_(None)
-    found = tx.execute(
-        sa.select(full, sa.func.max(Backup.created))
-        .where(
-            Backup.instance_id == instance,
-            Backup.scheduled.is_(True),
-            Backup.deleted_at.is_(None),
-            Backup.state.in_(WANTED),
-        )
-        .group_by(full)
-    )
-    last = {bool(which): moment for which, moment in found}
+    """What there is of an instance that was made by its policy, and restores."""
+    found = backups.of_all(tx, [instance])[instance]
+    sick = model.spoilt(map(backups.link, found))
+    last: dict[bool, float] = {}
+    for row in found:
+        if row.scheduled and row.state in WANTED and row.id not in sick:
+            full = row.parent_id is None
+            last[full] = max(row.created, last.get(full, row.created))
     return Made(full=last.get(True), increment=last.get(False))

@@ -26,6 +26,7 @@ class Backup(Record):
         sa.Index("ix_backups_instance_id", "instance_id"),
         sa.Index("ix_backups_parent_id", "parent_id"),
         sa.Index("ix_backups_operation_id", "operation_id"),
+        sa.Index("ix_backups_verification", "verification", "verify_asked"),
         TABLE,
     )
 
@@ -68,6 +69,19 @@ class Backup(Record):
     fault: orm.Mapped[Text | None]
     scheduled: orm.Mapped[bool] = orm.mapped_column(default=False, server_default="0")
     """Whether its instance's policy had it made: only such a one goes by itself."""
+    verification: orm.Mapped[str | None] = orm.mapped_column(sa.String(32))
+    """A ``model.verifications.Verification``, of the last one; None: there was none."""
+    verify_asked: orm.Mapped[Moment | None]
+    """When it was: who waits longest comes first."""
+    verified_at: orm.Mapped[Moment | None]
+    """When it was last restored, and all of it was well."""
+    restore_seconds: orm.Mapped[float | None] = orm.mapped_column(sa.Double())
+    """From the order to restore it until its database served, at that time."""
+    verify_fault: orm.Mapped[Text | None]
+    """Why the last one did not end well; None: it did."""
+    unsound: orm.Mapped[bool] = orm.mapped_column(default=False, server_default="0")
+    """Whether it did not restore, or what it restored was sick, the last time that it
+    was tried: it counts for none that there must be."""
     created: orm.Mapped[Moment]
     updated: orm.Mapped[Moment]
     deleted_at: orm.Mapped[Moment | None]
@@ -115,4 +129,8 @@ class BackupPolicy(Record):
     """Why its last turn made nothing; None: it did."""
     faults: orm.Mapped[int] = orm.mapped_column(default=0, server_default="0")
     """How many of its backups have failed since the last that did not."""
+    verify: orm.Mapped[int] = orm.mapped_column(default=0, server_default="0")
+    """How many backups of a week are verified (``model.verifications``)."""
+    verified_last: orm.Mapped[Moment | None]
+    """When the last backup was begun that was chosen for it."""
     updated: orm.Mapped[Moment]

@@ -38,6 +38,10 @@ class Tool:
     def together(self, work, links):
         self._host.rename(f"{work}/{links - 1}", str(self._data / "data"))
 
+    def check(self):
+        if (self._data / "data" / "sick").exists():
+            raise errors.EngineFailed(why="toy-check: goods is corrupt")
+
 
 class Engine:
     def __init__(self, host, home):

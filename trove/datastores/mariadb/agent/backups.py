@@ -9,12 +9,14 @@ increment has the pages that were written since a place in the log.
 import re
 
 from trove import errors
+from trove.datastores.classic import checking
 from trove.datastores.classic.places import Places
 from trove.datastores.mariadb.spec import DATASTORE
 from trove.datastores.protocol import Host, Mark, Stage
 from trove.datastores.unit import scrub, taken
 
 PROGRAM = "mariadb-backup"
+CHECKER = "mariadb-check"
 PREPARE = 6 * 3600.0
 """Seconds in which a copy is made whole: it replays all that was written meanwhile."""
 COPY = 1800.0
@@ -76,6 +78,10 @@ class Tool:
         host.run(["chown", "--recursive", owner, f"{work}/0"], timeout=COPY)
         host.run(["sync", "--file-system", f"{work}/0"], timeout=COPY)
         host.rename(f"{work}/0", here.data)
+
+    def check(self) -> None:
+        """Each page and each index of every table."""
+        checking.check(self._host, self._places, CHECKER)
 
     def _prepare(self, full: str, increment: str | None) -> None:
         argv = [PROGRAM, "--prepare", f"--use-memory={MEMORY}", f"--target-dir={full}"]

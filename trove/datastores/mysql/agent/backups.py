@@ -12,6 +12,7 @@ import json
 import time
 
 from trove import errors
+from trove.datastores.classic import checking
 from trove.datastores.classic.places import Places
 from trove.datastores.classic.root import end_sessions
 from trove.datastores.classic.sql import identifier, literal, opened
@@ -22,7 +23,8 @@ from trove.datastores.mysql.spec import DATASTORE
 from trove.datastores.protocol import Host, Mark, Stage
 from trove.datastores.unit import scrub, taken
 
-CHECKER = "innochecksum"
+CHECKER, READER = "innochecksum", "mysqlcheck"
+"""Of pages before they are data, and of tables that are served."""
 CLONE = 6 * 3600.0
 """Seconds in which the server makes its copy, and in which each page is checked."""
 COPY = 1800.0
@@ -106,6 +108,10 @@ class Tool:
             raise errors.EngineFailed(why=f"{CHECKER}: {scrub(ran.stderr)}")
         host.run(["sync", "--file-system", there], timeout=COPY)
         host.rename(there, self._places.data)
+
+    def check(self) -> None:
+        """Each index of every table, beside the checksums of pages."""
+        checking.check(self._host, self._places, READER)
 
     def _copy(self, work: str) -> str:
         return f"{work}/copy"

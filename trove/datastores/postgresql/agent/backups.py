@@ -23,6 +23,8 @@ from trove.datastores.unit import scrub
 
 VERIFY = 6 * 3600.0
 """Seconds in which every file is read, and its checksum compared."""
+CHECK = 12 * 3600.0
+"""Seconds in which every table and every index is read."""
 COPY = 1800.0
 
 
@@ -93,3 +95,17 @@ class Tool:
             raise errors.EngineFailed(why=f"pg_verifybackup: {scrub(ran.stderr)}")
         host.run(["sync", "--file-system", there], timeout=COPY)
         host.rename(there, self._places.data)
+
+    def check(self) -> None:
+        """Each row that can be read, and that each is in every index of its table.
+
+        What the tool asks for in a database (``amcheck``) is added where it is not.
+        """
+        program = f"{programs(self._host)}/pg_amcheck"
+        argv = [program, "--all", "--install-missing", "--heapallindexed"]
+        argv += ["--no-password", f"--host={self._places.runtime}"]
+        argv += [f"--port={self._port}", f"--username={DATASTORE.user}"]
+        ran = self._host.run(argv, user=DATASTORE.user, timeout=CHECK, check=False)
+        if ran.returncode:
+            said = f"{ran.stdout}\n{ran.stderr}"
+            raise errors.EngineFailed(why=f"pg_amcheck: {scrub(said)}")

@@ -9,6 +9,7 @@ begins with.
 """
 
 import contextlib
+import re
 import time
 import typing
 
@@ -38,6 +39,8 @@ MANIFEST = "appendonly.aof.manifest"
 BASE = "appendonly.aof.1.base.rdb"
 BEGINS = f"file {BASE} seq 1 type b\n"
 """What a manifest says when there is nothing yet after the snapshot."""
+BEGUN = re.compile(r"^file ([\w.]+) seq \d+ type b$", re.MULTILINE)
+"""What it says of the file that the others come after."""
 
 
 class Tool:
@@ -82,10 +85,7 @@ class Tool:
         host, here, taken = self._host, self._places, f"{work}/0"
         users = self._cut(taken)
         user = DATASTORE.user
-        checked = host.run([CHECKER, taken], user=user, timeout=SAVE, check=False)
-        if checked.returncode:
-            said = checked.stdout.partition("ERROR DETECTED")[2] or checked.stderr
-            raise errors.EngineFailed(why=f"{CHECKER}: {scrub(said)}")
+        self._read(taken)
         made = f"{work}/made"
         files = f"{made}/{APPENDED}"
         host.remove(made)
@@ -96,6 +96,25 @@ class Tool:
             host.write_file(path, text, mode=0o600, owner=user)
         host.run(["sync", "--file-system", made], timeout=COPY)
         host.rename(made, here.data)
+
+    def check(self) -> None:
+        """The file that the keys were read from, and one that all are written to."""
+        here = self._places
+        manifest = self._host.read_file(f"{here.data}/{APPENDED}/{MANIFEST}") or ""
+        bases = BEGUN.findall(manifest)
+        if not bases:
+            raise errors.EngineFailed(why=f"{MANIFEST} names no file to begin with")
+        self._read(f"{here.data}/{APPENDED}/{bases[0]}")
+        self._save()
+        self._read(f"{here.data}/{SNAPSHOT}")
+
+    def _read(self, path: str) -> None:
+        """All of a snapshot is as it was written."""
+        argv = [CHECKER, path]
+        ran = self._host.run(argv, user=DATASTORE.user, timeout=SAVE, check=False)
+        if ran.returncode:
+            said = ran.stdout.partition("ERROR DETECTED")[2] or ran.stderr
+            raise errors.EngineFailed(why=f"{CHECKER}: {scrub(said)}")
 
     def _save(self) -> None:
         """A snapshot of a moment that is not before now."""

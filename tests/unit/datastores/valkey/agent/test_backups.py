@@ -93,3 +93,35 @@ def test_a_sick_snapshot_is_no_data(host, tool):
     with pytest.raises(errors.EngineFailed, match="RDB CRC error"):
         tool.together("/work", 1)
     assert host.exists(TAKEN) and not host.exists(DATA)
+
+
+APPENDED = f"{DATA}/{backups.APPENDED}"
+BASE = f"{APPENDED}/appendonly.aof.2.base.rdb"
+SAYS = "file appendonly.aof.2.base.rdb seq 2 type b\nfile x.incr.aof seq 1 type i\n"
+
+
+@pytest.fixture
+def served(host, talk):
+    talk.answers = {"BGSAVE": "Background saving started", "INFO": info()}
+    host.files[f"{APPENDED}/appendonly.aof.manifest"] = SAYS
+
+
+def test_the_file_it_began_with_and_a_new_one_are_read(host, tool, served, monkeypatch):
+    told = []
+    plain = host.run
+    monkeypatch.setattr(
+        host, "run", lambda argv, **how: told.append(argv) or plain(argv)
+    )
+    tool.check()
+    assert told == [["valkey-check-rdb", path] for path in (BASE, f"{DATA}/dump.rdb")]
+
+
+def test_what_is_sick_is_told(host, tool, served):
+    host.answers["valkey-check-rdb"] = Ran(1, "", "RDB CRC error")
+    with pytest.raises(errors.EngineFailed, match="RDB CRC error"):
+        tool.check()
+
+
+def test_where_there_is_no_file_there_is_no_saying(host, tool):
+    with pytest.raises(errors.EngineFailed, match="names no file"):
+        tool.check()
