@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Keystone that knows two tokens: enough of its API for keystonemiddleware."""
+"""A Keystone that knows two tokens: enough of its API for keystonemiddleware.
+
+With services for its catalogue, it believes the service's token too, a member's of the
+project ``service``.
+"""
 
 import http.server
 import json
@@ -43,6 +47,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         asked = self.headers.get("X-Subject-Token", "")
         if asked in TOKENS:
             self._answer(200, _token(*TOKENS[asked]))
+        elif asked == SERVICE and self._services():
+            self._answer(200, _token("service", ["service", "member"]))
         else:
             self._answer(404, {"error": {"code": 404, "message": "no such token"}})
 
@@ -52,22 +58,29 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         body = _token("service", ["service"])
         body["token"]["catalog"] = [
             {
-                "type": "identity",
-                "name": "keystone",
-                "id": "k",
+                "type": kind,
+                "name": kind,
+                "id": kind,
                 "endpoints": [
                     {
                         "id": interface,
                         "interface": interface,
                         "region": "RegionOne",
                         "region_id": "RegionOne",
-                        "url": self._base() + "/v3",
+                        "url": url,
                     }
                     for interface in ("public", "internal", "admin")
                 ],
             }
+            for kind, url in {
+                "identity": self._base() + "/v3",
+                **self._services(),
+            }.items()
         ]
         self._answer(201, body, {"X-Subject-Token": SERVICE})
+
+    def _services(self) -> dict[str, str]:
+        return typing.cast(_Server, self.server).services
 
     def _base(self) -> str:
         host, port = self.server.server_address[:2]
@@ -89,11 +102,19 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         """Quiet."""
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    services: dict[str, str]
+
+
 class Keystone:
-    """Serves on a loopback port while the block lasts."""
+    """Serves on a loopback port while the block lasts. ``services``: types and URLs."""
+
+    def __init__(self, services: dict[str, str] | None = None) -> None:
+        self._services = services or {}
 
     def __enter__(self) -> str:
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.services = self._services
         self._thread = threading.Thread(target=self._server.serve_forever)
         self._thread.start()
         return f"http://127.0.0.1:{self._server.server_address[1]}/v3"

@@ -107,7 +107,7 @@ def test_a_database_is_made_and_checked(installed):
     conf.write_text(f"[database]\nconnection = {url}\nseal_keys = {keys}\n")
     words = ("--config-file", conf, "upgrade", "check")
     said = installed.run("trove-status", *words, ok=(2,))
-    assert said.count("Result: Success") == 7, said
+    assert said.count("Result: Success") == 8, said
     assert "[rpc] broker_url and guests_url are not set" in said
 
 

@@ -2,8 +2,9 @@
 """The store of backups in a world for chaos, and what its guests do with it.
 
 The store is a directory, as an operator may have one; each call to it is one to
-something outside. A guest brings two parts by what it was granted, says that it wants
-the list's request, and is done when that has come.
+something outside, as each to the key manager is, in a world that has one. A guest
+brings two parts by what it was granted, says that it wants the list's request, and is
+done when that has come.
 """
 
 import functools
@@ -13,10 +14,13 @@ import shutil
 import tempfile
 import typing
 
+from trove.cloud.memory.keymanager import KeyManager
+from trove.db.keybook import KeyBook
 from trove.rpc import sealing
 from trove.rpc.messages import BackupOrder, RestoreOrder, Sealed
 from trove.storage import manifest
-from trove.storage.keys import Keyring
+from trove.storage.keys import Derived, Keyring
+from trove.storage.managed import ManagedKeys
 from trove.storage.manifest import Part
 from trove.storage.vault import carry
 from trove.storage.vault.directory import Directory
@@ -29,6 +33,8 @@ PARTS = (b"one", b"another")
 WORDS = {"lsn": "7"}
 SIZE = 2**30
 SHM = "/dev/shm"
+SECRETS, MANAGED = "keys/", "keys/are managed"
+"""How secrets of the key manager are told among the objects, and that there is one."""
 
 
 class Store:
@@ -38,11 +44,29 @@ class Store:
 
     def __init__(self, world: "World") -> None:
         self._world = world
-        self.keys = Keyring({"1": b"k" * 32})
+        self.managed = False
+        """Whether a key manager has the keys, and no keyring."""
         self.path = _folder()
         self.used = True
         """Whether anything may be in it."""
         self.put_back({})
+
+    @property
+    def keys(self) -> Derived:
+        """As a process has them that has just begun: nothing is in memory."""
+        if not self.managed:
+            return Keyring({"1": b"k" * 32})
+        return _managed(self._world)
+
+    def rotate(self) -> None:
+        """Each project that has a key has a newer one."""
+        book = KeyBook(self._world.database)
+        for project in book.projects():
+            _managed(self._world).rotate(project)
+
+    def secrets(self) -> set[str]:
+        """The ids of all that the key manager has."""
+        return set(self._world.cloud.world.secrets)
 
     def vault(
         self, driver: str, container: str, backup: str, before: Before
@@ -52,11 +76,16 @@ class Store:
         return typing.cast(Vault, _Called(self._world, vault))
 
     def taken(self) -> dict[str, bytes]:
-        """All that is in it."""
+        """All that is in it, and in the key manager."""
         if not self.used:
             return {}
         files = (file for file in self.path.rglob("*") if file.is_file())
-        return {str(file.relative_to(self.path)): file.read_bytes() for file in files}
+        found = {str(file.relative_to(self.path)): file.read_bytes() for file in files}
+        if self.managed:
+            found[MANAGED] = b""
+        for id, (name, secret) in self._world.cloud.world.secrets.items():
+            found[f"{SECRETS}{id}"] = secret + name.encode()
+        return found
 
     def spoil(self, name: str) -> None:
         """A bit of this object is another."""
@@ -70,11 +99,27 @@ class Store:
             return
         for entry in self.path.iterdir():
             shutil.rmtree(entry)
+        self.managed = MANAGED in objects
+        self._world.cloud.world.secrets = {
+            name.removeprefix(SECRETS): (data[32:].decode(), data[:32])
+            for name, data in objects.items()
+            if name.startswith(SECRETS) and name != MANAGED
+        }
         for name, data in objects.items():
+            if name.startswith(SECRETS):
+                continue
             file = self.path / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(data)
         self.used = bool(objects)
+
+    def manage(self) -> None:
+        """From now on a key manager has the keys."""
+        self.managed = self.used = True
+
+
+def _managed(world: "World") -> ManagedKeys:
+    return ManagedKeys(KeyManager(world.cloud), KeyBook(world.database), "chaos")
 
 
 @functools.cache

@@ -138,6 +138,14 @@ def back_up(world: World) -> None:
     world.back_up()
 
 
+def back_up_with_a_key_manager(world: World) -> None:
+    """It makes the first key of the project; while the guest works, somebody has the
+    next one made."""
+    back_up(world)
+    world.store.manage()
+    world.when("guest.back_up", world.store.rotate)
+
+
 def back_up_in_vain(world: World) -> None:
     """The engine's tool does not end well."""
     back_up(world)
@@ -652,6 +660,7 @@ FLOWS = {
         migrate,
         migrate_in_vain,
         back_up,
+        back_up_with_a_key_manager,
         back_up_in_vain,
         back_up_of_a_liar,
         delete_while_backing_up,

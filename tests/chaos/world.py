@@ -9,6 +9,7 @@ catch. A fault is raised at the n-th call of one name, before or after its deed.
 import contextlib
 import dataclasses
 import datetime
+import functools
 import itertools
 import typing
 import uuid
@@ -16,7 +17,7 @@ import uuid
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from tests.chaos.store import Savers, Store
+from tests.chaos.store import SECRETS, Savers, Store
 from trove import errors
 from trove.cloud import protocol
 from trove.cloud.memory import MemoryCloud, Pace
@@ -36,6 +37,7 @@ from trove.db.queries import (
 )
 from trove.db.tables import (
     Backup,
+    BackupKey,
     BroughtCertificate,
     CloudThing,
     Datastore,
@@ -962,7 +964,13 @@ class World:
     def _check_backups(self, tx: orm.Session) -> int:
         """How many there are: of each that is COMPLETED all is in the store (INV-10),
         and of no other anything."""
-        there = self.store.taken()
+        there = {
+            name: data
+            for name, data in self.store.taken().items()
+            if not name.startswith(SECRETS)
+        }
+        known = set(tx.scalars(sa.select(BackupKey.id)))
+        assert self.store.secrets() == known, "INV-2: a key that is nobody's"
         found = list(tx.scalars(sa.select(Backup).where(Backup.deleted_at.is_(None))))
         for row in found:
             assert row.state in ("COMPLETED", "FAILED", "DELETE_FAILED"), row.state
@@ -973,11 +981,9 @@ class World:
             if row.state == "COMPLETED" and self._spoilt(row, there):
                 assert mine, "INV-16: what is sick is its user's to delete"
             elif row.state == "COMPLETED":
-                ring = self.store.keys
+                data = there[names.manifest]
                 said = manifest.read(
-                    there[names.manifest],
-                    str(row.manifest),
-                    lambda id, ring=ring: ring.signing(PROJECT, id)[1],
+                    data, str(row.manifest), functools.partial(self._signing, row)
                 )
                 for number, part in enumerate(said.parts):
                     data = there[names.of(1, number)]
@@ -1019,6 +1025,10 @@ class World:
         )
         ends = {"instance.backup_verified", "instance.backup_not_verified"}
         assert len([kind for kind in kinds if kind in ends]) == 1, "INV-19: told twice"
+
+    def _signing(self, row: Backup, ring: str) -> bytes:
+        assert ring == row.ring, "another key than the one that its row names"
+        return self.store.keys.signing(PROJECT, ring)[1]
 
     def _check_whole(self) -> None:
         """A server that is on, and has its volume."""

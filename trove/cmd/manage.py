@@ -62,7 +62,7 @@ class Manage:
         if self._conf is None:
             files = [f"--config-file={path}" for path in self.asked.config_file or ()]
             self._conf = config.parse("manage", files)
-            config.register(self._conf, "cloud", "rpc", "quota")
+            config.register(self._conf, "cloud", "rpc", "quota", "backup")
             # what it did is said by us, in one sentence
             logging.getLogger("alembic").setLevel(logging.WARNING)
         return self._conf

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""trove-manage key, ca and map: files of the deployment, and of this source tree."""
+"""trove-manage key, ca and map: keys and files of the deployment, and of this source
+tree."""
 
 import os
 import pathlib
@@ -8,6 +9,8 @@ import typing
 from cryptography import fernet
 
 from trove import errors
+from trove.cmd import backupstorage
+from trove.db.keybook import KeyBook
 from trove.rpc import signing
 from trove.service import certificates
 from trove.storage.keys import Keyring
@@ -36,7 +39,20 @@ def add_to(nouns: Nouns) -> None:
     )
     command.add_argument("path", type=pathlib.Path, help="[taskmanager] signing_key")
     command.set_defaults(do=create_signing_key)
+    _add_backup_keys(verbs)
 
+    authority = nouns.add_parser("ca", help="the deployment's certificate authority")
+    verbs = authority.add_subparsers(dest="verb", metavar="VERB", required=True)
+    command = verbs.add_parser("create", help="make it; one that is there is kept")
+    command.add_argument("directory", type=pathlib.Path)
+    command.set_defaults(do=create_authority)
+
+    command = nouns.add_parser("map", help="the files of a noun, such as 'instances'")
+    command.add_argument("name", metavar="NOUN")
+    command.set_defaults(do=show_map)
+
+
+def _add_backup_keys(verbs: typing.Any) -> None:
     command = verbs.add_parser(
         "create-backup",
         help="add a new key on top of the keyring of backups, made when there is none; "
@@ -48,15 +64,17 @@ def add_to(nouns: Nouns) -> None:
     )
     command.set_defaults(do=create_backup_key)
 
-    authority = nouns.add_parser("ca", help="the deployment's certificate authority")
-    verbs = authority.add_subparsers(dest="verb", metavar="VERB", required=True)
-    command = verbs.add_parser("create", help="make it; one that is there is kept")
-    command.add_argument("directory", type=pathlib.Path)
-    command.set_defaults(do=create_authority)
-
-    command = nouns.add_parser("map", help="the files of a noun, such as 'instances'")
-    command.add_argument("name", metavar="NOUN")
-    command.set_defaults(do=show_map)
+    command = verbs.add_parser(
+        "rotate-backup",
+        help="have the key manager make a new key for what is backed up from now on; "
+        "old keys still open what they wrapped",
+    )
+    command.add_argument(
+        "project",
+        nargs="?",
+        help="whose; without it, of each project that has one",
+    )
+    command.set_defaults(do=rotate_backup_keys)
 
 
 def create_key(manage: typing.Any) -> None:
@@ -76,6 +94,26 @@ def create_backup_key(manage: typing.Any) -> None:
         "Keep a copy of the file elsewhere: without it no backup can be restored. "
         "Taskmanagers that run must be restarted to use it.",
     )
+
+
+def rotate_backup_keys(manage: typing.Any) -> None:
+    """trove-manage key rotate-backup"""
+    if manage.conf.backup.key_manager == "keyring":
+        raise errors.Unsupported(
+            "The keys of backups are in a keyring ([backup] key_manager): 'key "
+            "create-backup' adds one."
+        )
+    database = manage.database()
+    keys = backupstorage.managed(manage.conf, database)
+    known, asked = KeyBook(database).projects(), manage.asked.project
+    if asked is not None and asked not in known:
+        raise errors.NotFound(what="A key of backups of project", id=asked)
+    rows = [
+        {"project": project, "key": keys.rotate(project)}
+        for project in known
+        if asked in (None, project)
+    ]
+    manage.out.rows(rows, ("project", "key"))
 
 
 def _put_on_top(

@@ -20,15 +20,17 @@ from oslo_upgradecheck import upgradecheck
 
 from trove import config, errors
 from trove.api.policy import list_rules
+from trove.cmd import backupstorage
 from trove.config import database, rpc
 from trove.db import dialects, migrate, types
 from trove.db.session import Database
-from trove.db.tables import GuestReport, Instance, Operation
+from trove.db.tables import Backup, GuestReport, Instance, Operation
 from trove.flows import FLOWS
 from trove.model.states import LIVE
 from trove.rpc import signing
 from trove.rpc.broker import Broker
 from trove.service import threads
+from trove.storage.managed import ManagedKeys, is_managed
 
 Result = upgradecheck.Result
 GOOD = Result(upgradecheck.Code.SUCCESS)
@@ -89,6 +91,29 @@ class Checks(upgradecheck.UpgradeCommands):
             signing.Signer.load(pathlib.Path(path))
         except TROUBLE as error:
             return _bad(f"[taskmanager] signing_key: {error}")
+        return GOOD
+
+    def backup_keys_open(self) -> Result:
+        """Without them nothing is backed up, and what is there is not restored."""
+        if not self._conf.backup.driver:
+            return GOOD
+        rings = sa.select(Backup.ring).where(
+            Backup.deleted_at.is_(None), Backup.ring.is_not(None)
+        )
+        try:
+            keys = backupstorage.keys(self._conf, self._database)
+            with self._database.reading() as tx:
+                found = [ring for ring in tx.scalars(rings.distinct()) if ring]
+            if isinstance(keys, ManagedKeys):
+                keys.check()
+                # of the manager's own each would be a request
+                found = [ring for ring in found if not is_managed(ring)]
+            for ring in found:
+                keys.secret("", ring)
+        except dialects.Trouble as error:
+            return _bad(f"the database cannot be asked: {type(error).__name__}")
+        except TROUBLE as error:
+            return _bad(f"[backup] key_manager: {error}")
         return GOOD
 
     def broker_answers(self) -> Result:
@@ -226,6 +251,7 @@ class Checks(upgradecheck.UpgradeCommands):
         ("Every option is known", options_are_known),
         ("Guests are of this release", guests_are_of_this_release),
         ("Rows are whole", rows_are_whole),
+        ("The keys of backups can be had", backup_keys_open),
     )
 
 

@@ -195,7 +195,7 @@ def surroundings(conf: "cfg.ConfigOpts", store: "Database") -> "Surroundings":
             commands_key=signer.public if signer else None,
             backup_pace=conf.backup.rate << 20 or None,
         ),
-        backupstorage.opened(conf),
+        backupstorage.opened(conf, store),
     )
 
 

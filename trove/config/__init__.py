@@ -25,8 +25,8 @@ PROCESSES: dict[str, tuple[str, ...]] = {
     ),
     "conductor": ("service", "conductor", "database", "rpc"),
     "guestagent": ("guest", "broker"),
-    "manage": ("service", "database", "rpc", "cloud", "quota"),
-    "status": ("service", "database", "rpc", "taskmanager"),
+    "manage": ("service", "database", "rpc", "cloud", "quota", "backup"),
+    "status": ("service", "database", "rpc", "taskmanager", "cloud", "backup"),
 }
 """Which groups each process reads; the sample files are made from the same table."""
 

@@ -21,6 +21,20 @@ OPTS = [
         help="What the place of a backup is called, unless its user says otherwise.",
     ),
     cfg.StrOpt(
+        "key_manager",
+        default="keyring",
+        choices=[
+            ("keyring", "The file that 'keyring' names."),
+            (
+                "barbican",
+                "A key of each project's own in Barbican, in the project of [cloud] "
+                "and as its user; needs the extra 'barbican' of this package. A "
+                "keyring that is there still opens what it wrapped.",
+            ),
+        ],
+        help="What keeps the keys that wrap those of backups, and sign.",
+    ),
+    cfg.StrOpt(
         "keyring",
         default="/etc/trove/backup-keys",
         help="File with the keys of backups ('trove-manage key create-backup'), "

@@ -117,6 +117,7 @@ def stop_saving(ctx: StepContext) -> None:
 def count_parts(ctx: StepContext) -> Settle:
     """From now on the parts are as they are; they are all that was brought."""
     row, said = backup(ctx), ctx.output(save_data)
+    keys = granting.storage(ctx).keys
     names, attempt = granting.names(row), int(said["attempt"])
     with granting.vault(ctx, row) as vault:
         vault.shut()
@@ -132,7 +133,8 @@ def count_parts(ctx: StepContext) -> Settle:
             parent=row.parent_id,
             about=about,
         )
-        data = manifest.write(whole, *granting.storage(ctx).keys.signing(row.project))
+        # by what wrapped its key, which its row names: nothing else opens the backup
+        data = manifest.write(whole, *keys.signing(row.project, str(row.ring)))
         vault.put(names.manifest, data)
         vault.delete(names.attempt(one) for one in range(1, attempt))
         where = vault.reads(names.manifest, 1).url.partition("?")[0]

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The keys of backups: one of each backup's own, wrapped by its project's.
 
-A project's key is never stored: it is derived from a key of the deployment's keyring,
-which is a file that only the control plane reads. Keys of the ring have ids; the first
-one wraps what is new, the others still open what they wrapped.
+A project's key is never stored: it is derived from a secret that has an id, which is
+the deployment's and in its keyring (a file that only the control plane reads), or the
+project's and in a key manager (``managed.py``). The newest one wraps what is new, the
+others still open what they wrapped.
 """
 
+import abc
 import dataclasses
 import itertools
 import os
@@ -32,7 +34,7 @@ class NoKeys(errors.Internal):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Wrapped:
-    """A backup's key as it may be stored: which key of the ring opens it, and it."""
+    """A backup's key as it may be stored: the id of what opens it, and it."""
 
     ring: str
     key: str
@@ -59,12 +61,47 @@ class ProjectKeys(typing.Protocol):
 
 
 class NotOpened(errors.Upstream):
-    """A wrapped key is no key of that project's, or of no ring that is here."""
+    """A wrapped key is no key of that project's, or of nothing that is here."""
 
     sentence = "The key of the backup cannot be opened: {why}."
 
 
-class Keyring:
+class Derived(abc.ABC):
+    """``ProjectKeys`` of secrets that have ids, whoever keeps them.
+
+    A project has a key of its own for each purpose (HKDF, RFC 5869): no secret is used
+    as it is, and none for two things.
+    """
+
+    @abc.abstractmethod
+    def secret(self, project: str, ring: str) -> tuple[str, bytes]:
+        """The secret of that id, and its id; of ``""`` the newest one's."""
+
+    def wrap(self, project: str, key: bytes) -> Wrapped:
+        """A backup's key, to be stored (RFC 3394)."""
+        ring, ours = self._of(project, "", WRAPPING)
+        return Wrapped(ring, keywrap.aes_key_wrap(ours, key).hex())
+
+    def unwrap(self, project: str, wrapped: Wrapped) -> bytes:
+        """The backup's key again."""
+        _, ours = self._of(project, wrapped.ring, WRAPPING)
+        try:
+            return keywrap.aes_key_unwrap(ours, bytes.fromhex(wrapped.key))
+        except (keywrap.InvalidUnwrap, ValueError):
+            why = "it was changed, or is another project's"
+            raise NotOpened(why=why) from None
+
+    def signing(self, project: str, ring: str = "") -> tuple[str, bytes]:
+        """What a project's manifests are signed with: the key's id, and it."""
+        return self._of(project, ring, SIGNING)
+
+    def _of(self, project: str, ring: str, purpose: bytes) -> tuple[str, bytes]:
+        id, secret = self.secret(project, ring)
+        info = purpose + project.encode()
+        return id, HKDF(hashes.SHA256(), KEY, None, info).derive(secret)
+
+
+class Keyring(Derived):
     """The keys of a deployment, newest first."""
 
     def __init__(self, keys: dict[str, bytes]) -> None:
@@ -108,28 +145,9 @@ class Keyring:
             file.flush()
             os.fsync(descriptor)
 
-    def wrap(self, project: str, key: bytes) -> Wrapped:
-        """A backup's key, to be stored (RFC 3394)."""
-        ring, ours = self._of(project, "", WRAPPING)
-        return Wrapped(ring, keywrap.aes_key_wrap(ours, key).hex())
-
-    def unwrap(self, project: str, wrapped: Wrapped) -> bytes:
-        """The backup's key again."""
-        _, ours = self._of(project, wrapped.ring, WRAPPING)
-        try:
-            return keywrap.aes_key_unwrap(ours, bytes.fromhex(wrapped.key))
-        except (keywrap.InvalidUnwrap, ValueError):
-            why = "it was changed, or is another project's"
-            raise NotOpened(why=why) from None
-
-    def signing(self, project: str, ring: str = "") -> tuple[str, bytes]:
-        """What a project's manifests are signed with: the key's id, and it."""
-        return self._of(project, ring, SIGNING)
-
-    def _of(self, project: str, ring: str, purpose: bytes) -> tuple[str, bytes]:
-        """A project's own, from that key of the ring; from the first one for ``""``."""
+    def secret(self, project: str, ring: str) -> tuple[str, bytes]:
+        """The key of that id, the same for all projects; the first one for ``""``."""
         id = ring or next(iter(self._keys))
         if id not in self._keys:
             raise NotOpened(why=f"the keyring has no key {id}")
-        info = purpose + project.encode()
-        return id, HKDF(hashes.SHA256(), KEY, None, info).derive(self._keys[id])
+        return id, self._keys[id]

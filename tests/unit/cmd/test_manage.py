@@ -236,6 +236,11 @@ def test_keys_of_backups_are_added_on_top_and_stay_private(shell):
     assert len(path.read_text().split()) == 2
 
 
+def test_a_keyring_is_not_rotated_by_a_key_manager(synced):
+    code, _, err = synced("key", "rotate-backup")
+    assert code == 1 and "create-backup" in err
+
+
 def test_keys_are_added_on_top_and_stay_private(shell):
     path = shell.path / "etc" / "keys"
     assert shell("key", "create", str(path))[0] == 0

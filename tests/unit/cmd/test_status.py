@@ -3,17 +3,20 @@
 
 import http.server
 import importlib.metadata
+import sys
 import threading
 
 import pytest
 from cryptography import fernet
 from oslo_config import cfg
 
+from tests.api.keystone import Keystone
 from trove.cmd import status
 from trove.db import migrate
 from trove.db.session import Database
-from trove.db.tables import GuestReport, Instance
+from trove.db.tables import Backup, GuestReport, Instance
 from trove.rpc import signing
+from trove.storage.keys import Keyring
 
 # oslo.upgradecheck prints its table with an old name.
 pytestmark = pytest.mark.filterwarnings("ignore:the 'ALL' constant is deprecated")
@@ -125,7 +128,7 @@ def test_a_policy_file_is_looked_through(deployment, tmp_path, capsys):
 
 def test_guests_of_other_releases_and_rows_that_are_not_whole(deployment, capsys):
     file, database, _ = deployment
-    assert check(file, capsys)[1][8:] == ["Failure"] * 2, "there is no table"
+    assert check(file, capsys)[1][8:10] == ["Failure"] * 2, "there is no table"
     migrate.upgrade(database)
     about = {"project": "p", "name": "n", "task": "NONE", "version_id": "v"}
     about |= {"flavor_id": "1", "created": 0, "updated": 0}
@@ -138,12 +141,12 @@ def test_guests_of_other_releases_and_rows_that_are_not_whole(deployment, capsys
         with database.transaction() as tx:
             tx.add(Instance(**of, **about))
             tx.add(GuestReport(instance_id=id, **report))
-    assert check(file, capsys)[1][8:] == ["Success"] * 2
+    assert check(file, capsys)[1][8:10] == ["Success"] * 2
     with database.transaction() as tx:
         tx.get_one(GuestReport, "1").agent = "0.0.1"
         tx.get_one(Instance, "1").vcpus = None
     code, results, said = check(file, capsys)
-    assert results[8:] == ["Warning"] * 2
+    assert results[8:10] == ["Warning"] * 2
     assert "1 of 0.0.1" in told(said, 8) and "1 of vcpus" in told(said, 9)
 
 
@@ -181,3 +184,76 @@ def test_what_the_vhost_lacks_is_said(deployment, capsys):
         server.server_close()
     assert (results[2], results[5]) == ("Success", "Failure")
     assert "broker prepare" in told(said, 5)
+
+
+def test_keys_of_backups_that_cannot_be_had_are_a_failure(
+    deployment, tmp_path, capsys, monkeypatch
+):
+    file, database, _ = deployment
+    assert check(file, capsys)[1][10] == "Success", "nothing is backed up"
+    ring = tmp_path / "backup-keys"
+    with file.open("a") as text:
+        text.write(f"[backup]\ndriver = directory\nkeyring = {ring}\n")
+    Keyring.create(ring)
+    assert "database cannot be asked" in told(check(file, capsys)[2], 10)
+    migrate.upgrade(database)
+    assert check(file, capsys)[1][10] == "Success"
+    ring.unlink()
+    _, results, said = check(file, capsys)
+    assert results[10] == "Failure" and "FileNotFoundError" in told(said, 10)
+    with Keystone() as url:
+        with file.open("a") as text:
+            text.write(f"key_manager = barbican\n[cloud]\nauth_url = {url}\n")
+            text.write("password = x\n")
+        _, results, said = check(file, capsys)
+        assert results[10] == "Failure"
+        assert "the catalogue has no key-manager" in told(said, 10)
+    assert check(file, capsys)[1][10] == "Failure", "Keystone is away"
+    monkeypatch.setitem(sys.modules, "castellan", None)
+    _, results, said = check(file, capsys)
+    assert results[10] == "Failure" and "not installed" in told(said, 10)
+
+
+def backed_up(database, id, ring, gone=None):
+    about = {"project": "p", "name": "n", "instance_id": "i", "version_id": "v"}
+    about |= {"state": "COMPLETED", "driver": "directory", "container": "c"}
+    with database.transaction() as tx:
+        tx.add(Backup(id=id, ring=ring, deleted_at=gone, created=0, updated=0, **about))
+
+
+MANAGED = "0a1b2c3d-0000-4000-8000-000000000001"
+
+
+def test_a_keyring_must_have_what_backups_name(deployment, tmp_path, capsys):
+    file, database, _ = deployment
+    migrate.upgrade(database)
+    ring = tmp_path / "backup-keys"
+    Keyring.create(ring)
+    with file.open("a") as text:
+        text.write(f"[backup]\ndriver = directory\nkeyring = {ring}\n")
+    backed_up(database, "1", "1")
+    backed_up(database, "2", "gone with its backup", gone=1.0)
+    backed_up(database, "3", None)
+    assert check(file, capsys)[1][10] == "Success"
+    backed_up(database, "4", MANAGED)
+    _, results, said = check(file, capsys)
+    assert results[10] == "Failure" and f"no key {MANAGED}" in told(said, 10)
+
+
+def test_beside_a_key_manager_the_keyring_must_have_what_is_its_own(
+    deployment, tmp_path, capsys
+):
+    file, database, _ = deployment
+    migrate.upgrade(database)
+    ring = tmp_path / "backup-keys"
+    backed_up(database, "1", MANAGED)
+    with Keystone({"key-manager": "http://127.0.0.1:1"}) as url, file.open("a") as text:
+        text.write("[backup]\ndriver = directory\nkey_manager = barbican\n")
+        text.write(f"keyring = {ring}\n[cloud]\nauth_url = {url}\npassword = x\n")
+        text.flush()
+        assert check(file, capsys)[1][10] == "Success"
+        backed_up(database, "2", "1")
+        _, results, said = check(file, capsys)
+        assert results[10] == "Failure" and "no keyring" in told(said, 10)
+        Keyring.create(ring)
+        assert check(file, capsys)[1][10] == "Success"

@@ -143,6 +143,8 @@ class World:
         self.hosts = ("host-1", "host-2")
         self.lock = threading.RLock()
         self.made: dict[str, Made] = {}
+        self.secrets: dict[str, tuple[str, bytes]] = {}
+        """Of the service's own project: their names, and what they are."""
 
     def add(self, thing: Made) -> Made:
         """Makes a thing real: it has an id from now on."""

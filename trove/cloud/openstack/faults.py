@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a failed call to OpenStack means, as one of the protocol's classes.
 
-The four libraries each have their own exceptions; all that is asked of one is its HTTP
+The libraries each have their own exceptions; all that is asked of one is its HTTP
 status, and the headers of the last reply. The table is operations.md's.
 """
 
@@ -23,6 +23,9 @@ _LIBRARIES = (
     ("novaclient.exceptions", "UnsupportedAttribute"),
     ("cinderclient.exceptions", "ClientException"),
     ("openstack.exceptions", "SDKException"),
+    ("castellan.common.exception", "CastellanException"),
+    ("barbicanclient.exceptions", "BarbicanException"),
+    ("barbicanclient.exceptions", "HTTPError"),
     ("requests.exceptions", "RequestException"),
 )
 _UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)

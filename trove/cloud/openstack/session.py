@@ -13,6 +13,7 @@ import dataclasses
 import functools
 import typing
 
+from keystoneauth1 import exceptions as ks_exceptions
 from keystoneauth1 import session as ks_session
 from keystoneauth1.identity import v3
 
@@ -214,11 +215,14 @@ class Access:
     def endpoint(self, service: str) -> str:
         """Where a service is, of that type in Keystone's catalogue."""
         with self.using(f"look for the {service} service") as clients:
-            found = clients.session.get_endpoint(
-                service_type=service,
-                region_name=self.settings.region_name,
-                interface=self.settings.interface,
-            )
+            try:
+                found = clients.session.get_endpoint(
+                    service_type=service,
+                    region_name=self.settings.region_name,
+                    interface=self.settings.interface,
+                )
+            except ks_exceptions.EndpointNotFound:  # else it is None
+                found = None
         if not found:
             raise protocol.Refused(f"the catalogue has no {service}", status=404)
         return str(found)

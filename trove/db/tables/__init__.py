@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tables: every column, once."""
 
-from trove.db.tables.backups import Backup, BackupPolicy, BackupStrategy
+from trove.db.tables.backups import (
+    Backup,
+    BackupKey,
+    BackupPolicy,
+    BackupStrategy,
+)
 from trove.db.tables.certificates import BroughtCertificate
 from trove.db.tables.configurations import Configuration, Parameter
 from trove.db.tables.datastores import Datastore, DatastoreVersion
@@ -23,6 +28,7 @@ from trove.db.tables.services import ServiceProcess
 
 __all__ = [
     "Backup",
+    "BackupKey",
     "BackupPolicy",
     "BackupStrategy",
     "BroughtCertificate",

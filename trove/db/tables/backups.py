@@ -98,6 +98,18 @@ class BackupStrategy(Record):
     container: orm.Mapped[Name]
 
 
+class BackupKey(Record):
+    """A key of a project's backups in a key manager, which has it under this id."""
+
+    __tablename__ = "backup_keys"
+
+    project: orm.Mapped[str] = orm.mapped_column(sa.String(255), primary_key=True)
+    number: orm.Mapped[int] = orm.mapped_column(primary_key=True, autoincrement=False)
+    """From 1 on; the highest wraps what is new."""
+    id: orm.Mapped[Id]
+    created: orm.Mapped[Moment]
+
+
 class BackupPolicy(Record):
     """When backups of an instance are made, and how long these are kept.
 

@@ -19,6 +19,7 @@ TYPES = {
     "block-storage": "/volume/v3/p1",
     "network": "/network",
     "image": "/image",
+    "key-manager": "/key-manager",
 }
 
 
@@ -117,6 +118,10 @@ class Stub:
             return 200, {"versions": [self.version("v2.0", "/network/v2.0/")]}
         if path in ("/image", "/image/v2"):
             return 200, {"versions": [self.version("v2.16", "/image/v2/")]}
+        if path == "/key-manager":
+            about = self.version("v1", "/key-manager/v1/")
+            about |= {"min_version": "1.0", "max_version": "1.1"}
+            return 200, {"versions": [about]}
         return None
 
     def version(self, id, path, newest=""):

@@ -5,9 +5,10 @@ import threading
 
 import pytest
 
+from tests.unit.cloud.openstack.conftest import settings
 from trove.cloud import protocol
 from trove.cloud.openstack import OpenstackCloud
-from trove.cloud.openstack.session import Settings
+from trove.cloud.openstack.session import Access, Settings
 
 VOLUME = {"volume": {"id": "v", "status": "available", "size": 1, "metadata": {}}}
 SERVER = {"server": {"id": "s", "name": "db", "status": "ACTIVE", "flavor": {}}}
@@ -38,6 +39,15 @@ def test_a_token_that_has_run_out_is_renewed_once(stub, cloud):
     cloud.volumes.show("v")
     assert cloud.volumes.show("v").status == "available"
     assert stub.tokens == 2
+
+
+def test_where_a_service_is_comes_of_the_catalogue(stub):
+    access = Access(settings(stub))
+    assert access.endpoint("image") == f"{stub.url}/image"
+    with pytest.raises(protocol.Refused, match="has no no-such") as raised:
+        access.endpoint("no-such")
+    assert raised.value.status == 404
+    access.close()
 
 
 def test_credentials_that_are_not_taken_are_passing(stub, cloud):
