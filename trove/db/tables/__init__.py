@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tables: every column, once."""
 
+from trove.db.tables.archives import Archive, ArchiveSegment
 from trove.db.tables.backups import Backup, BackupPolicy, BackupStrategy
 from trove.db.tables.certificates import BroughtCertificate
 from trove.db.tables.configurations import Configuration, Parameter
@@ -21,6 +22,8 @@ from trove.db.tables.root import RootDeed
 from trove.db.tables.services import ServiceProcess
 
 __all__ = [
+    "Archive",
+    "ArchiveSegment",
     "Backup",
     "BackupPolicy",
     "BackupStrategy",
