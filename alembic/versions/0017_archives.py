@@ -80,7 +80,6 @@ def _archives() -> None:
         sa.Column("created", sa.Double(), nullable=False),
         sa.Column("updated", sa.Double(), nullable=False),
         sa.Column("closed_at", sa.Double(), nullable=True),
-        sa.Column("deleted_at", sa.Double(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_archives"),
         **TABLE,
     )

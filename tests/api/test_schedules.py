@@ -20,6 +20,7 @@ NONE: Plain = {
     "full_every_days": 1,
     "increment_every_hours": 6,
     "keep_days": 7,
+    "point_in_time": True,
     "next_due": None,
     "last_run": None,
     "last_fault": None,
@@ -30,6 +31,7 @@ ALL: Plain = {
     "full_every_days": 365,
     "increment_every_hours": 24,
     "keep_days": 1,
+    "point_in_time": False,
 }
 
 

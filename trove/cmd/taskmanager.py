@@ -67,6 +67,7 @@ def parts(conf: "cfg.ConfigOpts") -> "list[Part]":
         *ears(conf, store, worker.ring),
         *rounds(conf, store, around),
         *schedules(conf, store, around, worker.ring),
+        *archives(conf, around),
         daemon.mender(conf),
         bell,
     ]
@@ -154,6 +155,17 @@ def schedules(
         Periodic("schedules", made.round, group.schedule_interval),
         Periodic("retention", made.retain, group.retention_interval),
     ]
+
+
+def archives(conf: "cfg.ConfigOpts", around: "Surroundings") -> "list[Part]":
+    """What counts the transaction logs that guests bring."""
+    from trove.service.periodic import Periodic
+    from trove.taskmanager.archives import Archives
+
+    if around.storage is None:  # no policy can have been enabled
+        return []
+    made = Archives(around, around.storage, conf.backup.container)
+    return [Periodic("archives", made.round, conf.backup.archive_interval)]
 
 
 def surroundings(conf: "cfg.ConfigOpts", store: "Database") -> "Surroundings":

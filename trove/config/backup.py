@@ -53,8 +53,9 @@ OPTS = [
         "schedule_by_default",
         default=True,
         help="Whether a new instance is backed up by itself (each day in full, every "
-        "six hours in increments where its datastore has them, kept for seven days), "
-        "unless its user says otherwise. These backups count in his project's quota: "
+        "six hours in increments where its datastore has them, kept for seven days, "
+        "with its transaction log where that restores to a point in time), unless its "
+        "user says otherwise. These backups count in his project's quota: "
         "some 36 of an instance with increments, 9 of one without.",
     ),
     cfg.IntOpt(
@@ -63,6 +64,14 @@ OPTS = [
         min=5,
         max=3600,
         help="Seconds between two looks of a taskmanager for backups that are due.",
+    ),
+    cfg.IntOpt(
+        "archive_interval",
+        default=10,
+        min=1,
+        max=60,
+        help="Seconds between two looks of a taskmanager for transaction logs that "
+        "guests have brought. What can be restored is older by so much.",
     ),
     cfg.IntOpt(
         "retention_interval",

@@ -30,6 +30,7 @@ POLICY: Plain = {
             "maximum": 24,
         },
         "keep_days": DAYS,
+        "point_in_time": schemas.FLAG,
     },
 }
 NEW: Plain = {**POLICY, "type": ["object", "boolean", "null"]}
@@ -39,8 +40,9 @@ NEW: Plain = {**POLICY, "type": ["object", "boolean", "null"]}
 def wish(body: Plain) -> Wish:
     """What a checked body says."""
     said: Wish = {}
-    if "enabled" in body:
-        said["enabled"] = bool(body["enabled"])
+    for name in ("enabled", "point_in_time"):
+        if name in body:
+            said[name] = bool(body[name])
     if "window" in body:
         hours, _, minutes = body["window"].partition(":")
         said["minute"] = 60 * int(hours) + int(minutes)
@@ -77,6 +79,7 @@ def view(ask: Ask, row: typing.Any) -> Plain:
         "full_every_days": row.full_every,
         "increment_every_hours": row.increment_every,
         "keep_days": row.keep_days,
+        "point_in_time": row.point_in_time,
         "next_due": shown(row.next_due) if row.enabled else None,
         "last_run": shown(row.last_run),
         "last_fault": row.last_fault,

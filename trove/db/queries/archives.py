@@ -48,7 +48,7 @@ WITHIN = sa.and_(
 
 
 def get(tx: orm.Session, id: str) -> Archive | None:
-    """The row as it is now, deleted or not; for the work on it."""
+    """The row as it is now, if there is one; for the work on it."""
     return tx.get(Archive, id, populate_existing=True)
 
 
@@ -103,7 +103,7 @@ def wanting(
     return list(tx.scalars(statement))
 
 
-def wanted(tx: orm.Session, row: Archive) -> str | None:
+def unwanted(tx: orm.Session, row: Archive) -> str | None:
     """Why an open one is to end though nothing went wrong; None: it is not."""
     policy = tx.get(BackupPolicy, row.instance_id, populate_existing=True)
     instance = tx.get(Instance, row.instance_id, populate_existing=True)
@@ -269,6 +269,19 @@ def _changed(
     return dialects.matched(result) > 0
 
 
+def forget(tx: orm.Session, id: str) -> None:
+    """There is none any more, nor a segment of it."""
+    for table, column in (
+        (ArchiveSegment, ArchiveSegment.archive_id),
+        (Archive, Archive.id),
+    ):
+        tx.execute(
+            sa.delete(table)
+            .where(column == id)
+            .execution_options(synchronize_session=False)
+        )
+
+
 # -- what it restores ---------------------------------------------------------------
 
 
@@ -279,7 +292,7 @@ def bases(tx: orm.Session, archive: str) -> list[Base]:
         .join(Archive, WITHIN)
         .where(Archive.id == archive)
     )
-    return [Base(*row) for row in found]
+    return [Base(id, place or 0, moment or 0.0) for id, place, moment in found]
 
 
 def spans(
@@ -295,7 +308,7 @@ def spans(
     )
     known: dict[str, list[Span]] = {}
     for instance, begin, end in found:
-        known.setdefault(instance, []).append(Span(begin, end))
+        known.setdefault(instance, []).append(Span(begin or 0.0, end or 0.0))
     return {instance: tuple(sorted(some)) for instance, some in known.items()}
 
 

@@ -86,7 +86,6 @@ class Archive(Record):
     created: orm.Mapped[Moment]
     updated: orm.Mapped[Moment]
     closed_at: orm.Mapped[Moment | None]
-    deleted_at: orm.Mapped[Moment | None]
 
 
 class ArchiveSegment(Record):
