@@ -53,8 +53,8 @@ class Archivist:
                 first + at: Signed(url, headers)
                 for at, (url, headers) in enumerate(grant["requests"])
             }
-            if self.want in self.requests:
-                self.want = None
+        if self.want in self.requests:
+            self.want = None
         self.pending = [one for one in self.pending if one.number >= order.counted]
 
     def end_archive(self, archive: str) -> None:

@@ -282,7 +282,12 @@ FLOW = Flow(
     operations.CREATE,
     (
         Step(make_broker_user, undo=remove_broker_user, within=minutes(5)),
-        Step(restoring.read_backup, within=minutes(15), wanted=restoring.wanted),
+        Step(
+            restoring.read_backup,
+            undo=restoring.forget_list,
+            within=minutes(15),
+            wanted=restoring.wanted,
+        ),
         Step(make_security_group, undo=delete_security_group, within=minutes(5)),
         Step(make_ports, undo=delete_ports, within=minutes(5)),
         Step(

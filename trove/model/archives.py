@@ -32,10 +32,12 @@ class ArchiveState(enum.StrEnum):
 
 
 class Span(typing.NamedTuple):
-    """Moments that can be restored, both ends too; seconds since the epoch."""
+    """Moments that can be restored, both ends too, from an archive; seconds since the
+    epoch."""
 
     begin: float
     end: float
+    archive: str = ""
 
     def has(self, moment: float) -> bool:
         """Whether that moment is one of them."""
@@ -45,7 +47,7 @@ class Span(typing.NamedTuple):
     def seconds(self) -> "Span | None":
         """The whole seconds in it, as they are shown; None: it has none."""
         begin, end = math.ceil(self.begin), math.floor(self.end)
-        return Span(begin, end) if begin <= end else None
+        return Span(begin, end, self.archive) if begin <= end else None
 
 
 class Base(typing.NamedTuple):

@@ -27,7 +27,7 @@ from trove.rpc.messages import ArchiveOrder, ArchiveReport
 from trove.storage import frames
 from trove.storage.backups import Names, Storage
 from trove.storage.keys import Wrapped
-from trove.storage.vault.protocol import Vault
+from trove.storage.vault.protocol import LIST, Vault
 from trove.taskmanager import counting, ordering
 from trove.workflow import journal
 
@@ -142,15 +142,8 @@ class Archives:
             columns: dict[str, typing.Any] = {"missed_at": since}
             segments = [counting.row_of(one) for one in found]
             counted = self._database.run(lambda tx: self._counted(tx, row, segments))
-            due = ordering.due(counted or row, report, moment)
-            if due is None and counted:
-                due = ordering.Due(None)
-            if due is not None:
-                self._order(vault, counted or row, due)
-                columns["ordered_at"] = moment
-                if due.first is not None:
-                    columns["granted"] = max(row.granted, due.end)
-                    columns["granted_until"] = moment + ordering.SECONDS
+            if counted or ordering.due(row, report, moment):
+                columns |= self._order(vault, counted or row, report)
         pause = SOON if missed else LOOK
         self._database.run(lambda tx: archives.rest(tx, row, pause, **columns))
 
@@ -165,39 +158,34 @@ class Archives:
             schedules.hasten(tx, row.instance_id)
         return archives.get(tx, row.id)
 
-    def _order(self, vault: Vault, row: Archive, due: ordering.Due) -> None:
-        """Sealed for the guest: the key, and requests, if it needs any."""
+    def _order(
+        self, vault: Vault, row: Archive, report: ArchiveReport | None
+    ) -> dict[str, typing.Any]:
+        """Sealed for the guest: the key, and requests for what comes next; what is
+        known of it from then on."""
         with self._database.reading() as tx:
-            guest = tx.get(Guest, row.instance_id)
+            guest, moment = tx.get(Guest, row.instance_id), now(tx)
         if guest is None or guest.public_key is None:
-            return  # it has not enrolled again: its server is built anew
-        wrapped = Wrapped(row.ring, row.key)
-        key = self._storage.keys.unwrap(row.project, wrapped)
-        secret = {"key": key.hex(), "grants": self._grants(vault, row, due)}
-        order = ArchiveOrder(
-            row.id,
-            EVERY,
-            row.segments,
-            sealing.seal(guest.public_key, secret),
-        )
+            return {}  # it has not enrolled again: its server is built anew
+        key = self._storage.keys.unwrap(row.project, Wrapped(row.ring, row.key))
+        first = ordering.window(row, report)
+        end = min(first + ordering.TOGETHER, LIST)
+        requests = [
+            vault.writes(_names(row).of(counting.ATTEMPT, number), ordering.SECONDS)
+            for number in range(first, end)
+        ]
+        grants = {
+            "serial": int(moment * 1000),
+            "attempt": counting.ATTEMPT,
+            "first": first,
+            "requests": [[signed.url, signed.headers] for signed in requests],
+        }
+        sealed = sealing.seal(guest.public_key, {"key": key.hex(), "grants": [grants]})
+        order = ArchiveOrder(row.id, EVERY, row.segments, sealed)
         context = Context(project=row.project)
         self._guests(row.instance_id, context).archive(order=order)
-
-    def _grants(
-        self, vault: Vault, row: Archive, due: ordering.Due
-    ) -> list[dict[str, typing.Any]]:
-        if due.first is None:
-            return []
-        names = _names(row)
-        requests = []
-        for number in range(due.first, due.end):
-            name = names.of(counting.ATTEMPT, number)
-            signed = vault.writes(name, ordering.SECONDS)
-            requests.append([signed.url, signed.headers])
-        with self._database.reading() as tx:
-            serial = int(now(tx) * 1000)
-        about = {"serial": serial, "attempt": counting.ATTEMPT, "first": due.first}
-        return [{**about, "requests": requests}]
+        ends = moment + ordering.SECONDS
+        return {"ordered_at": moment, "granted": end, "granted_until": ends}
 
     # -- ended ---------------------------------------------------------------------
 

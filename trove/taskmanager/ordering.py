@@ -3,19 +3,17 @@
 
 What is counted is told at once, for the engine holds the log until then. Requests are
 renewed before they end. Else an order is said again to a guest that is silent, less and
-less often: an agent of an older release never says a word.
+less often: an agent of an older release never says a word. A guest goes by the last
+order alone, so each grants all that may be in use.
 """
-
-import dataclasses
 
 from trove.db.tables import Archive
 from trove.rpc.messages import ArchiveReport
-from trove.storage.vault.protocol import LIST
 
 TOGETHER = 64
 """Requests that are granted at once."""
 BEFORE = 16
-"""How many of them are of what was granted before."""
+"""How many of them are of what was granted before, where a guest wants more."""
 SECONDS = 1800
 """How long each is good."""
 RENEWED = 600.0
@@ -27,42 +25,31 @@ SILENT, SELDOM = 60.0, 3600.0
 """Seconds of silence after which the order is said again, at first and at the most."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Due:
-    """What is sent: with requests from ``first`` on, None: with none."""
-
-    first: int | None
-
-    @property
-    def end(self) -> int:
-        """The first part that nothing is granted for then."""
-        return 0 if self.first is None else min(self.first + TOGETHER, LIST)
-
-
-def due(row: Archive, report: ArchiveReport | None, now: float) -> Due | None:
-    """What its guest is to be sent now, if anything is."""
+def due(row: Archive, report: ArchiveReport | None, now: float) -> bool:
+    """Whether its guest is to be sent the order, though nothing new is counted."""
     spoken = row.reported_at or row.created
     if row.ordered_at is None or _silent(row.ordered_at, spoken, now):
-        return Due(_window(row, report))
-    unheard = spoken > row.ordered_at + HEARD
-    want = report.want if report else None
-    if want is not None and (want >= row.granted or unheard):
-        return Due(max(0, want - BEFORE))
-    ends = row.granted_until is None or row.granted_until - now < RENEWED
-    if ends and spoken > row.ordered_at:
-        return Due(_window(row, report))
-    known = [one.number for one in report.segments] if report else []
-    if unheard and known and known[0] < row.segments:
-        return Due(None)
-    return None
+        return True
+    if report is None or spoken <= row.ordered_at:
+        return False
+    if row.granted_until is None or row.granted_until - now < RENEWED:
+        return True
+    known = [one.number for one in report.segments]
+    behind = bool(known) and known[0] < row.segments
+    wants = report.want is not None
+    more = report.want is not None and report.want >= row.granted
+    return more or ((wants or behind) and spoken > row.ordered_at + HEARD)
+
+
+def window(row: Archive, report: ArchiveReport | None) -> int:
+    """The first part that is granted: what may be in use, and no further back than what
+    was granted last; or what is wanted, and a little before it."""
+    if report is not None and report.want is not None:
+        return max(0, report.want - BEFORE)
+    ends = [one.part + len(one.parts) for one in report.segments] if report else []
+    return max(row.part, row.granted - TOGETHER, *ends)
 
 
 def _silent(ordered: float, spoken: float, now: float) -> bool:
     pause = min(SELDOM, max(SILENT, ordered - spoken))
     return now - max(ordered, spoken) > pause
-
-
-def _window(row: Archive, report: ArchiveReport | None) -> int:
-    """From what may be in use, and no further back than what was granted last."""
-    ends = [one.part + len(one.parts) for one in report.segments] if report else []
-    return max(row.part, row.granted - TOGETHER, *ends)

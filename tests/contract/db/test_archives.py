@@ -206,10 +206,12 @@ def test_what_an_archive_restores(database: Database) -> None:
         archives.changes(tx, made.id, first=10)
         wanted = [Base("a", 12, 80.5), Base("b", 30, 181.0)]
         assert sorted(archives.bases(tx, made.id)) == wanted
-        assert archives.spans(tx, ["i-1", "i-2"]) == {"i-1": (Span(80.5, 300.0),)}
+        assert archives.spans(tx, ["i-1", "i-2"]) == {
+            "i-1": (Span(80.5, 300.0, made.id),)
+        }
         assert archives.has_base(tx, "i-1") and archives.has_base(tx, "i-2")
         archives.close(tx, made.id, "why", gap=True)
-        assert archives.spans(tx, ["i-1"]) == {"i-1": (Span(80.5, 300.0),)}
+        assert archives.spans(tx, ["i-1"]) == {"i-1": (Span(80.5, 300.0, made.id),)}
         assert archives.has_base(tx, "i-1"), "there is none to be one of"
         archives.changes(tx, made.id, state=ArchiveState.DELETING)
         assert archives.spans(tx, ["i-1"]) == {}

@@ -390,39 +390,58 @@ def test_who_dies_before_the_guest_hears_tells_it_later(
     told = len(guest.orders)
     house.hears(guest)
     house.looks(1)
-    assert len(guest.orders) == told
+    assert len(guest.orders) == told, "it has nothing more to say"
 
 
 def test_requests_are_renewed_before_they_end(house: House, guest: Archivist) -> None:
-    granted = guest.requests
-    house.minutes(guest, 25)
-    assert guest.requests is granted, "they are good still"
-    house.minutes(guest, 10)
-    assert guest.requests is not granted and guest.part in guest.requests
+    """Of a guest that has nothing to bring, and says so."""
+    granted, told = guest.requests, len(guest.orders)
+    for _ in range(39):
+        house.clock += 30
+        house.hears(guest)
+        house.looks(0)
+    assert len(guest.orders) == told and guest.requests is granted
+    for _ in range(3):
+        house.clock += 30
+        house.hears(guest)
+        house.looks(60)
+    assert len(guest.orders) == told + 1 and sorted(guest.requests) == sorted(granted)
     ends = typing.cast(float, house.row().granted_until)
     assert ends - house.clock > ordering.RENEWED
 
 
+def test_each_order_grants_what_comes_next(house: House, guest: Archivist) -> None:
+    for part in range(1, 100):
+        house.minutes(guest, 1)
+        assert sorted(guest.requests) == list(range(part, part + ordering.TOGETHER))
+    assert house.row().segments == 99
+
+
 def test_who_wants_more_is_granted_more(house: House, guest: Archivist) -> None:
     house.clock += 30
-    for _ in range(4):
-        assert guest.brings(*[b"log"] * (ordering.TOGETHER // 4)) is not None
-    assert guest.brings() is None and guest.want == ordering.TOGETHER
+    guest.part = 10  # what it began, and never ended
+    while guest.brings(*[b"log"] * 3) is not None:
+        pass
+    assert guest.want == ordering.TOGETHER
     house.hears(guest)
     house.looks()
     assert guest.want is None
     assert min(guest.requests) == ordering.TOGETHER - ordering.BEFORE
-    assert guest.brings() is not None
-    guest.want = ordering.TOGETHER  # the order was lost on its way
     told = len(guest.orders)
-    house.hears(guest)
-    house.looks(1)
-    assert len(guest.orders) == told + 1, "what is pending is counted"
-    house.clock += ordering.HEARD + 1
+    house.minutes(guest, 1)
+    assert len(guest.orders) == told + 1 and guest.part in guest.requests
+
+
+def test_who_did_not_hear_what_it_wanted_is_told_again(
+    house: House, guest: Archivist
+) -> None:
     guest.want = ordering.TOGETHER
-    house.hears(guest)
-    house.looks(1)
-    assert ordering.TOGETHER in guest.requests and guest.want is None
+    for seconds, told in ((1, 2), (1, 2), (ordering.HEARD, 3), (1, 3)):
+        house.clock += seconds
+        guest.want = ordering.TOGETHER  # the order is lost on its way
+        house.hears(guest)
+        house.looks(0)
+        assert len(guest.orders) == told
 
 
 def test_an_agent_that_never_speaks_is_told_less_and_less_often(house: House) -> None:

@@ -295,20 +295,28 @@ def bases(tx: orm.Session, archive: str) -> list[Base]:
     return [Base(id, place or 0, moment or 0.0) for id, place, moment in found]
 
 
+SPANS = (
+    sa.select(
+        Archive.instance_id, sa.func.min(Backup.moment), Archive.latest, Archive.id
+    )
+    .join(Backup, WITHIN)
+    .where(
+        Archive.instance_id.in_(sa.bindparam("instances", expanding=True)),
+        Archive.state.in_(KEPT),
+    )
+    .group_by(Archive.id, Archive.instance_id, Archive.latest)
+)
+
+
 def spans(
     tx: orm.Session, instances: typing.Sequence[str]
 ) -> dict[str, tuple[Span, ...]]:
     """Of each that has any: the moments that can be restored, the oldest first. One
     statement, however many there are."""
-    found = tx.execute(
-        sa.select(Archive.instance_id, sa.func.min(Backup.moment), Archive.latest)
-        .join(Backup, WITHIN)
-        .where(Archive.instance_id.in_(instances), Archive.state.in_(KEPT))
-        .group_by(Archive.id, Archive.instance_id, Archive.latest)
-    )
     known: dict[str, list[Span]] = {}
-    for instance, begin, end in found:
-        known.setdefault(instance, []).append(Span(begin or 0.0, end or 0.0))
+    given = {"instances": list(instances)}
+    for instance, begin, end, id in tx.execute(SPANS, given):
+        known.setdefault(instance, []).append(Span(begin or 0.0, end or 0.0, id))
     return {instance: tuple(sorted(some)) for instance, some in known.items()}
 
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Instances: load, list with all that a view needs, move, change.
 
-A list costs one statement for the page and one for its replicas, however long it is.
+A list costs one statement for the page, one for its replicas and one for the moments
+that can be restored, however long it is.
 Whoever acts for a user passes ``project``: another project's instance is not found.
 """
 
@@ -15,6 +16,7 @@ from sqlalchemy import orm
 
 from trove import errors
 from trove.db import dialects
+from trove.db.queries import archives
 from trove.db.session import AmongLiving, epoch_now
 from trove.db.tables import (
     Configuration,
@@ -25,6 +27,7 @@ from trove.db.tables import (
     Operation,
 )
 from trove.model import operations, states
+from trove.model.archives import Span
 
 Ids = sa.Select[str]
 Column = orm.InstrumentedAttribute[typing.Any]
@@ -70,6 +73,8 @@ class Seen:
     configuration: str | None
     """The name of its configuration group."""
     replicas: tuple[str, ...]
+    restorable: tuple[Span, ...]
+    """The moments to which it can be restored, the oldest first."""
 
 
 def load(tx: orm.Session, id: str, project: str | None = None) -> Instance:
@@ -298,13 +303,22 @@ FOLLOWERS = (
 def _seen(tx: orm.Session, statement: Rows, given: dict[str, typing.Any]) -> list[Seen]:
     rows = tx.execute(statement, given).all()
     replicas: dict[str, list[str]] = {row[0].id: [] for row in rows}
+    restorable: dict[str, tuple[Span, ...]] = {}
     if rows:
+        restorable = archives.spans(tx, list(replicas))
         for source, replica in tx.execute(FOLLOWERS, {"sources": list(replicas)}):
             replicas[typing.cast(str, source)].append(replica)
-    return [_row(row, tuple(replicas[row[0].id])) for row in rows]
+    return [
+        _row(row, tuple(replicas[row[0].id]), restorable.get(row[0].id, ()))
+        for row in rows
+    ]
 
 
-def _row(row: typing.Sequence[typing.Any], replicas: tuple[str, ...]) -> Seen:
+def _row(
+    row: typing.Sequence[typing.Any],
+    replicas: tuple[str, ...],
+    restorable: tuple[Span, ...],
+) -> Seen:
     """One row of ``everything``."""
     rest = iter(row)
     instance = next(rest)
@@ -316,5 +330,5 @@ def _row(row: typing.Sequence[typing.Any], replicas: tuple[str, ...]) -> Seen:
         version if version.name is not None else None,
         datastore,
         report if report.service is not None else None,
-        *(*rest, replicas),
+        *(*rest, replicas, restorable),
     )
