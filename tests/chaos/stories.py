@@ -6,6 +6,7 @@ import functools
 import typing
 
 from tests.chaos.world import REFUSED, TAKEN, Fault, World
+from trove.model.operations import Replay
 from trove.workflow.flow import Flow
 
 
@@ -81,6 +82,37 @@ def restore_in_vain(world: World) -> None:
     """The engine's tool does not take what it gets."""
     restore(world)
     world.guests.cannot = ("/restore",)
+
+
+def restore_to_a_moment(world: World) -> None:
+    """Of a chain of two and the log behind it, of an instance that is gone."""
+    full = _quietly_backed_up(world)
+    increment = _quietly_backed_up(world, full)
+    archive = world.archived()
+    with _quietly(world):
+        world.delete()
+    world.create(restore=increment, replay=Replay(archive, 1_000_100.0))
+
+
+def restore_to_a_moment_in_vain(world: World) -> None:
+    """The log ends before what was asked for, by the guest's word."""
+    restore_to_a_moment(world)
+    world.guests.cannot = ("/restore",)
+
+
+def delete_while_restoring_to_a_moment(world: World) -> None:
+    """The delete comes when the guest has its job already, and wins."""
+    restore_to_a_moment(world)
+    world.when("guest.restore", world.delete)
+
+
+def restore_beyond_the_log(world: World) -> None:
+    """What was asked for is not in the archive (any more)."""
+    full = _quietly_backed_up(world)
+    archive = world.archived()
+    with _quietly(world):
+        world.delete()
+    world.create(restore=full, replay=Replay(archive, 2_000_000.0))
 
 
 def restart(world: World) -> None:
@@ -498,6 +530,10 @@ FLOWS = {
         delete_a_backup,
         restore,
         restore_in_vain,
+        restore_to_a_moment,
+        restore_to_a_moment_in_vain,
+        delete_while_restoring_to_a_moment,
+        restore_beyond_the_log,
     )
 }
 """What was accepted, in whatever state; then the taskmanagers run."""

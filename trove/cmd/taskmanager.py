@@ -158,14 +158,20 @@ def schedules(
 
 
 def archives(conf: "cfg.ConfigOpts", around: "Surroundings") -> "list[Part]":
-    """What counts the transaction logs that guests bring."""
+    """What counts the transaction logs that guests bring, and takes old ones away."""
     from trove.service.periodic import Periodic
     from trove.taskmanager.archives import Archives
+    from trove.taskmanager.cutting import Cutting
 
+    group = conf.backup
     if around.storage is None:  # no policy can have been enabled
         return []
-    made = Archives(around, around.storage, conf.backup.container)
-    return [Periodic("archives", made.round, conf.backup.archive_interval)]
+    made = Archives(around, around.storage, group.container)
+    cutting = Cutting(around.database, around.storage)
+    return [
+        Periodic("archives", made.round, group.archive_interval),
+        Periodic("cutting", cutting.round, group.retention_interval),
+    ]
 
 
 def surroundings(conf: "cfg.ConfigOpts", store: "Database") -> "Surroundings":

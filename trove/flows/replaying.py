@@ -76,8 +76,8 @@ def write(ctx: StepContext, wish: Replay, base: Backup, parts: int) -> Said:
 
 
 def forget(ctx: StepContext, wish: Replay) -> None:
-    """The list is gone. Nobody waits long for a store that is away: what is left goes
-    with the archive."""
+    """The list is gone. Nobody waits long for a store that is away, and no restore ends
+    for it: what is left goes with the archive."""
     with ctx.claim.database.reading() as tx:
         row = archives.get(tx, wish.archive)
     if row is None:
@@ -85,10 +85,13 @@ def forget(ctx: StepContext, wish: Replay) -> None:
     try:
         with granting.vault(ctx, row) as vault:
             vault.delete([_name(ctx, row)])
-    except errors.Unavailable as away:
-        if ctx.operation.attempts < PATIENT:
+    except errors.LeaseLost:
+        raise
+    except errors.TroveError as fault:
+        away = isinstance(fault, errors.Unavailable)
+        if away and ctx.operation.attempts < PATIENT:
             raise
-        LOG.warning("archive %s: a list of it stays for now: %s", row.id, away)
+        LOG.warning("archive %s: a list of it stays for now: %s", row.id, fault)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -128,6 +128,18 @@ def due(tx: orm.Session, limit: int) -> list[str]:
     )
 
 
+def page(tx: orm.Session, limit: int, after: str = "") -> list[Archive]:
+    """Those that are kept, by id; those of deleted instances too."""
+    return list(
+        tx.scalars(
+            sa.select(Archive)
+            .where(Archive.id > after, Archive.state.in_(KEPT))
+            .order_by(Archive.id)
+            .limit(limit)
+        )
+    )
+
+
 # -- begun, heard of, ended ---------------------------------------------------------
 
 
@@ -280,6 +292,40 @@ def forget(tx: orm.Session, id: str) -> None:
             .where(column == id)
             .execution_options(synchronize_session=False)
         )
+
+
+def cut(tx: orm.Session, row: Archive, place: int) -> bool:
+    """What ends before that place is not restored any more; False: there is no such."""
+    first = sa.select(sa.func.min(ArchiveSegment.first)).where(
+        ArchiveSegment.archive_id == row.id, ArchiveSegment.last >= place
+    )
+    found = tx.scalar(first)
+    if found is None or row.first is None or found <= row.first:
+        return False
+    return _changed(tx, row.id, Archive.first == row.first, first=found)
+
+
+def needless(tx: orm.Session, row: Archive, limit: int) -> list[ArchiveSegment]:
+    """Segments before the first place that is kept, in their order."""
+    return list(
+        tx.scalars(
+            sa.select(ArchiveSegment)
+            .where(ArchiveSegment.archive_id == row.id, ArchiveSegment.last < row.first)
+            .order_by(ArchiveSegment.number)
+            .limit(limit)
+        )
+    )
+
+
+def taken_away(tx: orm.Session, row: Archive, upto: int, bytes: int) -> None:
+    """Segments until this number are in no store any more; so many bytes they were."""
+    gone = tx.execute(
+        sa.delete(ArchiveSegment)
+        .where(ArchiveSegment.archive_id == row.id, ArchiveSegment.number <= upto)
+        .execution_options(synchronize_session=False)
+    )
+    if dialects.matched(gone):
+        _changed(tx, row.id, stored=Archive.stored - bytes)
 
 
 # -- what it restores ---------------------------------------------------------------
