@@ -933,17 +933,16 @@ class World:
     def _check_archives(
         self, tx: orm.Session, there: dict[str, bytes]
     ) -> dict[str, bytes]:
-        """What is nobody's: of an archive all is there, and no restore's list of it but
-        one that the store did not let go of."""
-        kept = self.fault is not None and self.fault.call == "store.delete"
+        """What is nobody's: of an archive all is there, and no list of a restore's but
+        one that ended well, and that the store did not let go of."""
+        done = {row.id for row in tx.scalars(sa.select(Operation)) if not row.fault}
         for row in tx.scalars(sa.select(Archive)):
             names = Names(row.project, row.id)
             for part, parts in SEGMENTS:
                 for number, data in enumerate(parts, part):
                     assert there.pop(names.of(1, number)) == data, "a part of a log"
-            lists = f"{names.prefix}restore-"
-            for name in [one for one in there if kept and one.startswith(lists)]:
-                del there[name]
+            for id in done:
+                there.pop(f"{names.prefix}restore-{id}", None)
         return there
 
     def _check_whole(self) -> None:

@@ -17,7 +17,7 @@ from trove import errors
 from trove.db.queries import archives
 from trove.db.tables import Archive, ArchiveSegment, Backup
 from trove.flows import granting
-from trove.flows.context import StepContext
+from trove.flows.context import StepContext, passing
 from trove.model.operations import Replay
 from trove.rpc.messages import PartShown, ReplayOrder, SegmentShown
 from trove.storage import archives as lists
@@ -76,8 +76,8 @@ def write(ctx: StepContext, wish: Replay, base: Backup, parts: int) -> Said:
 
 
 def forget(ctx: StepContext, wish: Replay) -> None:
-    """The list is gone. Nobody waits long for a store that is away, and no restore ends
-    for it: what is left goes with the archive."""
+    """The list is gone. Nobody waits long for a store that is away: what is left goes
+    with the archive."""
     with ctx.claim.database.reading() as tx:
         row = archives.get(tx, wish.archive)
     if row is None:
@@ -85,13 +85,22 @@ def forget(ctx: StepContext, wish: Replay) -> None:
     try:
         with granting.vault(ctx, row) as vault:
             vault.delete([_name(ctx, row)])
+    except errors.Unavailable as away:
+        if ctx.operation.attempts < PATIENT:
+            raise
+        LOG.warning("archive %s: a list of it stays for now: %s", row.id, away)
+
+
+def played(ctx: StepContext, wish: Replay) -> None:
+    """The same, when all went well: then no restore ends for a list that stays."""
+    try:
+        forget(ctx, wish)
     except errors.LeaseLost:
         raise
     except errors.TroveError as fault:
-        away = isinstance(fault, errors.Unavailable)
-        if away and ctx.operation.attempts < PATIENT:
+        if passing(fault) is not None:
             raise
-        LOG.warning("archive %s: a list of it stays for now: %s", row.id, fault)
+        LOG.warning("archive %s: a list of it stays: %s", wish.archive, fault)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

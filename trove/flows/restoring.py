@@ -52,7 +52,7 @@ def read_backup(ctx: StepContext) -> dict[str, typing.Any]:
 
 
 def forget_list(ctx: StepContext) -> None:
-    """Who restores has it, or has no use for it."""
+    """Who was to restore has no use for it."""
     wish = _input(ctx).replay
     if wish is not None:
         replaying.forget(ctx, wish)
@@ -86,7 +86,9 @@ def restore_data(ctx: StepContext, plan: Plan) -> dict[str, typing.Any] | Wait:
         ctx, "restore", late=lambda: {"order": _order(ctx, chain, plan)}
     )
     if not isinstance(done, Wait):
-        forget_list(ctx)
+        wish = _input(ctx).replay
+        if wish is not None:
+            replaying.played(ctx, wish)
         return {}
     job = guestjobs.job(ctx, "restore")
     asked = granting.wish(job)

@@ -4,6 +4,7 @@
 import typing
 
 import pytest
+from sqlalchemy import orm
 
 from tests.contract.db.test_backups import DONE, at_once, write
 from trove.db.queries import archives, backups, schedules
@@ -56,6 +57,11 @@ def counted(database: Database, id: str, count: int) -> Archive:
             assert archives.count(tx, row, [segment(row.segments)])
     with database.reading() as tx:
         return typing.cast(Archive, archives.get(tx, id))
+
+
+def spans(tx: orm.Session, *instances: str) -> dict[str, Span]:
+    found = tx.execute(archives.SPANS, {"instances": list(instances)})
+    return {instance: Span(begin, end, id) for instance, id, begin, end in found}
 
 
 def test_of_each_instance_one_is_open(database: Database) -> None:
@@ -199,22 +205,20 @@ def test_what_an_archive_restores(database: Database) -> None:
     write(database, *BASES)
     made = counted(database, begun(database, instance(database)).id, 5)
     with database.transaction() as tx:
-        assert archives.spans(tx, ["i-1"]) == {} and not archives.has_base(tx, "i-1")
+        assert spans(tx, "i-1") == {} and not archives.has_base(tx, "i-1")
         for id, (place, moment) in PLACES.items():
             backups.changes(tx, id, place=place, moment=moment)
         backups.changes(tx, "gone", deleted_at=5.0)
         archives.changes(tx, made.id, first=10)
         wanted = [Base("a", 12, 80.5), Base("b", 30, 181.0)]
         assert sorted(archives.bases(tx, made.id)) == wanted
-        assert archives.spans(tx, ["i-1", "i-2"]) == {
-            "i-1": (Span(80.5, 300.0, made.id),)
-        }
+        assert spans(tx, "i-1", "i-2") == {"i-1": Span(80.5, 300.0, made.id)}
         assert archives.has_base(tx, "i-1") and archives.has_base(tx, "i-2")
         archives.close(tx, made.id, "why", gap=True)
-        assert archives.spans(tx, ["i-1"]) == {"i-1": (Span(80.5, 300.0, made.id),)}
+        assert spans(tx, "i-1") == {"i-1": Span(80.5, 300.0, made.id)}
         assert archives.has_base(tx, "i-1"), "there is none to be one of"
         archives.changes(tx, made.id, state=ArchiveState.DELETING)
-        assert archives.spans(tx, ["i-1"]) == {}
+        assert spans(tx, "i-1") == {}
 
 
 # -- many at once -------------------------------------------------------------------

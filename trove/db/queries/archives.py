@@ -23,7 +23,7 @@ from trove.db.tables import (
 )
 from trove.model import archives as model
 from trove.model import backups
-from trove.model.archives import ArchiveState, Base, Span
+from trove.model.archives import ArchiveState, Base
 from trove.model.states import Task
 
 OPEN, CLOSED = ArchiveState.OPEN, ArchiveState.CLOSED
@@ -343,7 +343,7 @@ def bases(tx: orm.Session, archive: str) -> list[Base]:
 
 SPANS = (
     sa.select(
-        Archive.instance_id, sa.func.min(Backup.moment), Archive.latest, Archive.id
+        Archive.instance_id, Archive.id, sa.func.min(Backup.moment), Archive.latest
     )
     .join(Backup, WITHIN)
     .where(
@@ -352,18 +352,7 @@ SPANS = (
     )
     .group_by(Archive.id, Archive.instance_id, Archive.latest)
 )
-
-
-def spans(
-    tx: orm.Session, instances: typing.Sequence[str]
-) -> dict[str, tuple[Span, ...]]:
-    """Of each that has any: the moments that can be restored, the oldest first. One
-    statement, however many there are."""
-    known: dict[str, list[Span]] = {}
-    given = {"instances": list(instances)}
-    for instance, begin, end, id in tx.execute(SPANS, given):
-        known.setdefault(instance, []).append(Span(begin or 0.0, end or 0.0, id))
-    return {instance: tuple(sorted(some)) for instance, some in known.items()}
+"""Of these instances, each archive that restores: from when, until when."""
 
 
 def has_base(tx: orm.Session, instance: str) -> bool:

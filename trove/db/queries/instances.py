@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Instances: load, list with all that a view needs, move, change.
 
-A list costs one statement for the page, one for its replicas and one for the moments
-that can be restored, however long it is.
+A list costs one statement for the page and one for what an instance may have several
+of (replicas, moments that can be restored), however long it is.
 Whoever acts for a user passes ``project``: another project's instance is not found.
 """
 
@@ -290,27 +290,36 @@ def _page_of(owned: bool, further: bool) -> Rows:
     return everything(page_ids(owner, most, after)).order_by(Instance.id)
 
 
-FOLLOWERS = (
-    sa.select(Instance.source_id, Instance.id)
-    .where(
-        Instance.source_id.in_(sa.bindparam("sources", expanding=True)),
+SEVERAL: sa.CompoundSelect[typing.Any] = sa.union_all(
+    sa.select(
+        Instance.source_id,
+        Instance.id,
+        sa.cast(sa.null(), sa.Double()),
+        sa.cast(sa.null(), sa.Double()),
+    ).where(
+        Instance.source_id.in_(sa.bindparam("instances", expanding=True)),
         Instance.deleted_at.is_(None),
-    )
-    .order_by(Instance.id)
+    ),
+    archives.SPANS,
 )
+"""Of these instances: replicas, and moments that can be restored, with both ends."""
 
 
 def _seen(tx: orm.Session, statement: Rows, given: dict[str, typing.Any]) -> list[Seen]:
     rows = tx.execute(statement, given).all()
     replicas: dict[str, list[str]] = {row[0].id: [] for row in rows}
-    restorable: dict[str, tuple[Span, ...]] = {}
+    spans: dict[str, list[Span]] = {id: [] for id in replicas}
     if rows:
-        restorable = archives.spans(tx, list(replicas))
-        for source, replica in tx.execute(FOLLOWERS, {"sources": list(replicas)}):
-            replicas[typing.cast(str, source)].append(replica)
+        several = tx.execute(SEVERAL, {"instances": list(replicas)})
+        for instance, id, begin, end in several:
+            if begin is None:
+                replicas[instance].append(id)
+            else:
+                spans[instance].append(Span(begin, end, id))
     return [
-        _row(row, tuple(replicas[row[0].id]), restorable.get(row[0].id, ()))
+        _row(row, tuple(sorted(replicas[id])), tuple(sorted(spans[id])))
         for row in rows
+        for id in (row[0].id,)
     ]
 
 
