@@ -50,6 +50,8 @@ class MySQL(Classic):
             "AND NOT (user = 'root' AND host = 'localhost')"
         ),
         reload_tls="ALTER INSTANCE RELOAD TLS",
+        plays=("mysqlbinlog", "mysql"),
+        alone=("--super-read-only=OFF",),
     )
 
     def _maker(self, fresh: str, script: str) -> list[str]:
