@@ -23,7 +23,7 @@ class Lost(errors.EngineFailed):
 
 
 class Short(errors.EngineFailed):
-    """The log ends before what was asked for: the data would be older than they seem."""
+    """The log ends before what was asked for: data would be older than they seem."""
 
     sentence = "The transaction log ends before {what}"
 

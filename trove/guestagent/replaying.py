@@ -2,7 +2,7 @@
 """The transaction log comes back, piece by piece, and data go on by it to a moment.
 
 Runs in the process of a job. On the volume there is no more of the log than a few
-pieces; data that have not come as far yet are known by a mark, and are none.
+pieces.
 """
 
 import functools
@@ -16,9 +16,6 @@ from trove.rpc.messages import ReplayOrder, SegmentShown
 from trove.storage import archives, pipeline
 from trove.storage.frames import Broken
 from trove.storage.manifest import Part
-
-UNPLAYED = ".trove-unplayed"
-"""On the volume: the data directory is a backup, and not yet what was asked for."""
 
 
 class Window:

@@ -19,6 +19,7 @@ import pytest
 from tests.contract.datastore.conftest import Lab, laboratory
 from tests.contract.datastore.shipping import Data, Shipping, parametrized, restored_to
 from tests.contract.datastore.test_backups import Link, said, save
+from trove import errors
 from trove.datastores.archives import Short
 from trove.datastores.protocol import Account
 from trove.model.states import Service
@@ -99,7 +100,7 @@ def until(deeds: list[Deed], number: int) -> None:
 def written(lab: Lab) -> typing.Iterator[list[Deed]]:
     """A tenant writes all the time."""
     ended, deeds = threading.Event(), []
-    raised: list[BaseException] = []
+    raised: list[Exception] = []
 
     def write() -> None:
         try:
@@ -111,7 +112,7 @@ def written(lab: Lab) -> typing.Iterator[list[Deed]]:
                     deeds.append(deed)
                     do(lab, run, deed, number)
                     deed.answered = time.time()
-        except BaseException as error:
+        except (lab.refused, errors.TroveError) as error:
             raised.append(error)
 
     writer = threading.Thread(target=write)

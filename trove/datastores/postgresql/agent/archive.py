@@ -9,8 +9,8 @@ So that it never fills the volume, the engine itself lets go of the log
 import contextlib
 import typing
 
-from trove.datastores.archives import LogFile, Lost, Target, in_a_row
 from trove.datastores.archives import Log as Brought
+from trove.datastores.archives import LogFile, Lost, Target, in_a_row
 from trove.datastores.places import Places
 from trove.datastores.postgresql.agent.sql import Talk, talk
 from trove.datastores.postgresql.spec import DATASTORE
