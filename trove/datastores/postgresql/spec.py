@@ -44,7 +44,7 @@ DATASTORE = Datastore(
     port=5432,
     user="postgres",
     data="/srv/postgresql",
-    can=Can(back_up=True),
+    can=Can(back_up=True, restore_to_time=True),
     naming=NAMING,
     agent="trove.datastores.postgresql.agent",
     parameters=parameters(__package__),
