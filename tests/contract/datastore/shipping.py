@@ -13,6 +13,7 @@ from trove.datastores import registry
 from trove.guestagent import replaying, rounds
 from trove.guestagent.archives import Progress
 from trove.rpc.messages import ReplayOrder, SegmentShown
+from trove.storage import pipeline
 
 KINDS = [("mariadb", "10.11"), ("postgresql", "15"), ("mariadb", "11.8")]
 KINDS += [("postgresql", "17"), ("mysql", "9.7")]
@@ -57,15 +58,19 @@ class Shipping:
     def save(self, progress: Progress) -> None:
         self.progress = progress
 
+    def made(
+        self, put: pipeline.Put, save: typing.Callable[[Progress], None]
+    ) -> rounds.Round:
+        lab = self.lab
+        return rounds.Round(
+            *(lab.machine, lab.engine.archive(), self.progress, KEY),
+            *(put, save, volume(lab)),
+        )
+
     def round(self) -> Progress:
         """One; what it brought is counted with the next, as a control plane does it."""
-        lab = self.lab
-        made = rounds.Round(
-            *(lab.machine, lab.engine.archive(), self.progress, KEY, self.put),
-            *(self.save, volume(lab)),
-        )
         try:
-            made.go(self.counted)
+            self.made(self.put, self.save).go(self.counted)
         finally:
             count = len(self.brought)
             self.brought += [s for s in self.progress.segments if s.number >= count]

@@ -33,6 +33,7 @@ POINTS = int(os.environ.get("TROVE_TEST_POINTS", "3"))
 ROUNDS, DEEDS = 5, 150
 """So many rounds, each of which lasts as long as some deeds."""
 PACE = 0.01
+POINT = "before it's \u00fcber"
 DROPPED = 60
 """Tables that are there from the beginning, and go one by one."""
 
@@ -58,6 +59,8 @@ class Recorded:
     link: Link
     data: Data
     segments: tuple[SegmentShown, ...]
+    named: float
+    """When a point was named in the log, where it has names."""
 
     def moment(self, dice: random.Random) -> float:
         at, until = float(self.link.mark.words["at"]), self.segments[-1].until
@@ -74,19 +77,24 @@ def recorded(kind: tuple[str, str]) -> typing.Iterator[Recorded]:
             run("CREATE TABLE goods (n INT PRIMARY KEY, half INT)")
             for number in range(DROPPED):
                 run(f"CREATE TABLE drop_{number} (a INT)")
-        shipping = Shipping(lab)
+        shipping, named = Shipping(lab), 0.0
         shipping.round()
         with written(lab) as deeds:
             until(deeds, DEEDS)
             link = save(lab, compared=False)
-            for _ in range(ROUNDS):
+            for number in range(ROUNDS):
                 until(deeds, len(deeds) + DEEDS)
+                if number == ROUNDS // 2 and lab.name not in SECONDS:
+                    quoted = POINT.replace("'", "''")
+                    lab.client.admin(f"SELECT pg_create_restore_point('{quoted}')")
+                    named = time.time()
                 assert shipping.round().broken is None
         lab.engine.restart()
         with said(lab) as run:
             run("CREATE TABLE after_all (a INT)")
         assert shipping.round().broken is None
-        yield Recorded(kind, deeds, link, shipping.data, tuple(shipping.brought))
+        brought = tuple(shipping.brought)
+        yield Recorded(kind, deeds, link, shipping.data, brought, named)
 
 
 def until(deeds: list[Deed], number: int) -> None:
@@ -231,6 +239,27 @@ def test_the_last_moment_of_the_log(recorded: Recorded) -> None:
         lab.engine.start()
         found = Found(lab)
         assert all(found.has(d) for d in recorded.deeds if d.answered < last)
+
+
+def test_a_point_that_has_a_name(recorded: Recorded) -> None:
+    if recorded.kind[0] in SECONDS:
+        with pytest.raises(errors.NotSupported), restored_to(recorded, point="x"):
+            pass
+        return
+    with restored_to(recorded, point=POINT) as lab:
+        lab.engine.start()
+        found, named = Found(lab), recorded.named
+        # it was written a moment before it was known that it was
+        before = [deed for deed in recorded.deeds if deed.answered < named - 0.5]
+        assert before and all(found.has(deed) for deed in before)
+        assert not any(found.has(d) for d in recorded.deeds if d.begun >= named)
+
+
+def test_a_point_that_nobody_named_is_no_restore(recorded: Recorded) -> None:
+    if recorded.kind[0] in SECONDS:
+        pytest.skip("its log has no names")
+    with pytest.raises(Short), restored_to(recorded, point="nobody's"):
+        pass
 
 
 def test_a_log_that_ends_before_the_moment_is_no_restore(recorded: Recorded) -> None:

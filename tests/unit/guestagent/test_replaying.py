@@ -2,8 +2,8 @@
 """Tests of trove/guestagent/replaying.py: pieces of a log come back in their order."""
 
 import io
-import pwd
 import os
+import pwd
 import subprocess
 import tarfile
 

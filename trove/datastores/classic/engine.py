@@ -148,9 +148,7 @@ class Classic(Server):
         from trove.datastores.classic import archive  # when it is brought
 
         own = self.own
-        plays = archive.Own(
-            own.datastore.user, own.program, own.alone, *own.plays
-        )
+        plays = archive.Own(own.datastore.user, own.program, own.alone, *own.plays)
         return archive.Archive(
             archive.Server(
                 *(self._host, self._places, plays, self._unit),
