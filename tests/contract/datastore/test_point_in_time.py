@@ -34,6 +34,12 @@ ROUNDS, DEEDS = 5, 150
 """So many rounds, each of which lasts as long as some deeds."""
 PACE = 0.01
 POINT = "before it's \u00fcber"
+HOSTILE = [
+    "-- /*!*/; CREATE DATABASE evil",
+    "/* ' */ -- /*!*/; CREATE DATABASE evil",
+    "--\x01/*!*/; CREATE DATABASE evil",
+]
+"""What may follow a statement and be none of it."""
 DROPPED = 60
 """Tables that are there from the beginning, and go one by one."""
 
@@ -82,6 +88,9 @@ def recorded(kind: tuple[str, str]) -> typing.Iterator[Recorded]:
         with written(lab) as deeds:
             until(deeds, DEEDS)
             link = save(lab, compared=False)
+            with said(lab) as run:
+                for number, words in enumerate(HOSTILE):
+                    run(f"CREATE TABLE hostile_{number} (a INT) {words}")
             for number in range(ROUNDS):
                 until(deeds, len(deeds) + DEEDS)
                 if number == ROUNDS // 2 and lab.name not in SECONDS:
@@ -177,7 +186,8 @@ class Found:
             self.indexes = {n for (n,) in run(indexes)}
         self.users = {each.name for each in lab.engine.accounts.users(10**6)}
 
-    def asked(self, what: str, where: str) -> str:
+    @staticmethod
+    def asked(what: str, where: str) -> str:
         schemas = "('public', 'shop')"
         return (
             f"SELECT {what} FROM information_schema.{where} "
@@ -260,6 +270,17 @@ def test_a_point_that_nobody_named_is_no_restore(recorded: Recorded) -> None:
         pytest.skip("its log has no names")
     with pytest.raises(Short), restored_to(recorded, point="nobody's"):
         pass
+
+
+def test_what_a_tenant_wrote_is_said_by_no_administrator(recorded: Recorded) -> None:
+    """There are comments that end for a server elsewhere than for its client."""
+    last = float(int(recorded.segments[-1].until))
+    with restored_to(recorded, last) as lab:
+        lab.engine.start()
+        assert not {name for name in lab.client.databases() if "evil" in name}
+        with said(lab) as run:
+            tables = {n for (n,) in run(Found.asked("table_name", "tables"))}
+        assert {f"hostile_{n}" for n in range(len(HOSTILE))} <= tables
 
 
 def test_a_log_that_ends_before_the_moment_is_no_restore(recorded: Recorded) -> None:

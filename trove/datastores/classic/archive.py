@@ -18,6 +18,9 @@ from trove.datastores.classic.sql import Talk, literal
 from trove.datastores.protocol import Host, Stage
 from trove.datastores.unit import Unit
 
+if typing.TYPE_CHECKING:
+    from trove.datastores.classic.replay import Applier
+
 MARK = re.compile(r"(?:filename ')?[^' :]*\.(\d+)(?:', position '|:)(\d+)")
 """A file and a place in it, as the tools of backups write them down."""
 LOOK = 60.0
@@ -38,10 +41,8 @@ class Own(typing.NamedTuple):
     """The server."""
     settings: tuple[str, ...]
     """Of the server that plays a log, beside those of all."""
-    reader: str
-    """Says what is in the files, as statements."""
-    client: str
-    """Takes them."""
+    applier: "Applier"
+    talk: type[Talk]
 
 
 class Server(typing.NamedTuple):

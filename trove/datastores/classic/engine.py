@@ -3,6 +3,7 @@
 
 import abc
 import contextlib
+import importlib
 import typing
 
 import pymysql
@@ -78,10 +79,9 @@ class Own(typing.NamedTuple):
     tenants: str
     """Which of them are those of tenants, as a condition."""
     reload_tls: str
-    plays: tuple[str, str]
-    """The program that says what is in a binary log, and the one that takes it."""
-    alone: tuple[str, ...]
-    """Settings of a server that plays one, which only this engine has."""
+    plays: str
+    """The module with how a log is played: ``APPLIER``, and ``ALONE``, settings of a
+    server that plays one, which only this engine has."""
 
 
 class Classic(Server):
@@ -147,11 +147,13 @@ class Classic(Server):
         """The binary log, which the server keeps until it was brought."""
         from trove.datastores.classic import archive  # when it is brought
 
-        own = self.own
-        plays = archive.Own(own.datastore.user, own.program, own.alone, *own.plays)
+        own, plays = self.own, importlib.import_module(self.own.plays)
+        player = archive.Own(
+            *(own.datastore.user, own.program, plays.ALONE, plays.APPLIER, own.talk)
+        )
         return archive.Archive(
             archive.Server(
-                *(self._host, self._places, plays, self._unit),
+                *(self._host, self._places, player, self._unit),
                 *(self._talk, self._keep_binlogs),
             )
         )

@@ -2,23 +2,30 @@
 """Data of a backup go on to a moment, by the binary log that came after it.
 
 A server does it that nobody reaches: no port, a socket in a directory of the job's, no
-log of its own, and no event that a tenant ordered. What the log says is told to it by
-the engine's own programs. Rows are in the log, and no statement that would be run again
-with an administrator's rights.
+log of its own, and no event that a tenant ordered. It takes the files for a relay log,
+and its own applier plays them, as on a replica. They are never turned to text and told
+to a client: client and server do not agree on where a comment ends, and what a tenant
+wrote into one would be said by an administrator.
 """
 
 import contextlib
+import dataclasses
+import time
 import typing
 
 from trove import errors
 from trove.datastores.archives import PLAY, Log, Short, Target
 from trove.datastores.classic.archive import Server, begins, number
 from trove.datastores.classic.binlog import first_since
-from trove.datastores.protocol import Stage
+from trove.datastores.classic.sql import Talk, literal, opened
 from trove.datastores.unit import Unit
 
-COPY = 1800.0
-PACKET = 1024 * 1024 * 1024
+COPY, LOOK = 1800.0, 60.0
+PAUSE = 0.2
+AT_ONCE, FILES = 2 * 1024 * 1024 * 1024, 500
+"""Bytes and files of the log that are there at once, at the most and a piece more."""
+NOBODY = 2**32 - 1
+"""A server plays nothing that has its own number: one that no server has."""
 SETTINGS = (
     "--skip-networking",
     "--skip-log-bin",
@@ -26,7 +33,8 @@ SETTINGS = (
     "--event-scheduler=OFF",
     "--read-only=OFF",
     "--init-connect=",
-    f"--max-allowed-packet={PACKET}",
+    "--relay-log-purge=OFF",
+    f"--server-id={NOBODY}",
     # should anything happen, all of it is begun again
     "--innodb-flush-log-at-trx-commit=0",
 )
@@ -37,6 +45,31 @@ KillSignal=SIGTERM
 SendSIGKILL=no
 LimitNOFILE=32768
 OOMScoreAdjust=-600"""
+
+
+class Applier(typing.NamedTuple):
+    """How an engine is told to play a relay log."""
+
+    change: str
+    """From ``{file}`` at ``{place}`` on; nobody is asked for more."""
+    start: str
+    """Until ``{file}`` at ``{place}``."""
+    status: str
+    running: str
+    """The column that says whether it still plays."""
+    end: tuple[str, ...]
+    """As if there had never been another server."""
+
+
+@dataclasses.dataclass(slots=True)
+class Part:
+    """Files that are there at once: what is played of the first one, and the last."""
+
+    names: list[str] = dataclasses.field(default_factory=list)
+    begin: int = 4
+    end: int = 0
+    reached: bool = False
+    """Whether the target is in it."""
 
 
 def replay(
@@ -53,58 +86,92 @@ def replay(
     begin = begins(words.get("binlog", ""))
     if begin is None:
         raise errors.EngineFailed(why="the backup does not say where its log goes on")
-    with _alone(server, work) as socket:
-        while log.more():
-            if _played(server, socket, log, begin, target.until):
-                break
-        else:
-            raise Short(what="the moment that was asked for")
+    reached = False
+    while not reached and _filled(server, log):
+        part = _measured(server, log, begin, target.until)
+        if part.names:
+            _play(server, work, log, part)
+        reached = part.reached
+        for name in log.names:
+            log.drop(name)
+    if not reached:
+        raise Short(what="the moment that was asked for")
     server.host.run(["sync", "--file-system", server.places.data], timeout=COPY)
 
 
-def _played(
-    server: Server, socket: str, log: Log, begin: tuple[int, int], until: float
-) -> bool:
-    """All that there is of the log; whether it goes as far as that moment."""
+def _filled(server: Server, log: Log) -> bool:
+    """As much of it is there as may be at once; False: there is nothing more."""
+    while len(log.names) < FILES and _bytes(server, log) < AT_ONCE:
+        if not log.more():
+            break
+    return bool(log.names)
+
+
+def _bytes(server: Server, log: Log) -> int:
+    argv = ["du", "--summarize", "--bytes", "--", log.directory]
+    return int(server.host.run(argv).stdout.split()[0])
+
+
+def _measured(server: Server, log: Log, begin: tuple[int, int], until: float) -> Part:
+    """What of the files that are there is to be played."""
     first, place = begin
-    paths: list[str] = []
-    stop: int | None = None
+    part = Part()
     for name in log.names:
-        if stop is not None or number(name) < first:
+        if number(name) < first:
             continue
-        paths.append(f"{log.directory}/{name}")
-        stop = first_since(paths[-1], until)
-    if paths:
-        inside = number(paths[0]) == first
-        _tell(server, socket, paths, place if inside else None, stop)
-    for name in log.names:
-        log.drop(name)
-    return stop is not None
+        path = f"{log.directory}/{name}"
+        part.names.append(name)
+        if number(name) == first:
+            part.begin = place
+        stop = first_since(path, until)
+        if stop is not None:
+            part.end, part.reached = stop, True
+            break
+        argv = ["stat", "--format=%s", "--", path]
+        part.end = int(server.host.run(argv).stdout)
+    return part
 
 
-def _tell(
-    server: Server, socket: str, paths: list[str], start: int | None, stop: int | None
-) -> None:
-    own = server.own
-    if start is not None and stop is not None and len(paths) == 1 and stop <= start:
+def _play(server: Server, work: str, log: Log, part: Part) -> None:
+    if len(part.names) == 1 and part.end <= part.begin:
         return
-    reader = [own.reader, "--no-defaults"]
-    if start is not None:
-        reader.append(f"--start-position={start}")
-    if stop is not None:
-        reader.append(f"--stop-position={stop}")
-    client = (
-        *(own.client, "--no-defaults", "--binary-mode", "--batch", "--user=root"),
-        *(f"--socket={socket}", f"--max-allowed-packet={PACKET}"),
+    relay = f"{work}/relay"
+    server.host.remove(relay)
+    server.host.make_directory(relay, mode=0o700, owner=server.own.user)
+    files = [f"{relay}/relay.{n:06}" for n in range(1, len(part.names) + 1)]
+    for name, path in zip(part.names, files, strict=True):
+        server.host.rename(f"{log.directory}/{name}", path)
+    index = "".join(f"{path}\n" for path in files)
+    server.host.write_file(
+        f"{relay}/relay.index", index, mode=0o600, owner=server.own.user
     )
-    stages = (Stage((*reader, *paths)), Stage(client))
-    with server.host.writing(*stages, within=PLAY):
-        pass  # the files say all
+    with _alone(server, work, relay) as talk:
+        _applied(server.own.applier, talk, files, part)
+    server.host.remove(relay)
+
+
+def _applied(applier: Applier, talk: Talk, files: list[str], part: Part) -> None:
+    first, last = (path.rpartition("/")[2] for path in (files[0], files[-1]))
+    talk.rows(applier.change.format(file=literal(first), place=part.begin), LOOK)
+    talk.rows(applier.start.format(file=literal(last), place=part.end), LOOK)
+    end = time.monotonic() + PLAY
+    while (said := talk.row(applier.status, LOOK))[applier.running] == "Yes":
+        if time.monotonic() > end:
+            raise errors.EngineFailed(why="it took too long to play its log")
+        time.sleep(PAUSE)
+    # its own words may repeat what a tenant wrote
+    if said["Last_SQL_Errno"]:
+        raise errors.EngineFailed(why=f"its log ends in error {said['Last_SQL_Errno']}")
+    there = str(said["Relay_Log_File"]), int(said["Relay_Log_Pos"])
+    if there < (last, part.end):
+        raise errors.EngineFailed(why="it did not play all of its log")
+    for statement in applier.end:
+        talk.rows(statement, LOOK)
 
 
 @contextlib.contextmanager
-def _alone(server: Server, work: str) -> typing.Iterator[str]:
-    """Runs it for as long as this lasts; its socket."""
+def _alone(server: Server, work: str, relay: str) -> typing.Iterator[Talk]:
+    """Runs it for as long as this lasts."""
     host, places, own = server.host, server.places, server.own
     name = f"trove-{own.user}-alone"
     path = host.path(f"/etc/systemd/system/{name}.service")
@@ -112,6 +179,7 @@ def _alone(server: Server, work: str) -> typing.Iterator[str]:
     unit.stop()  # one that an earlier try has left
     socket = f"{work}/socket"
     said = [f"--socket={socket}", f"--pid-file={work}/pid", *SETTINGS, *own.settings]
+    said += [f"--relay-log={relay}/relay", f"--relay-log-index={relay}/relay.index"]
     lines = LINES.format(
         name=name, program=own.program, settings=places.settings, said=" ".join(said)
     )
@@ -119,6 +187,7 @@ def _alone(server: Server, work: str) -> typing.Iterator[str]:
     unit.install("A server for the agent alone", places, own.user, lines, served)
     unit.start()
     try:
-        yield socket
+        with opened(own.talk, socket, LOOK) as talk:
+            yield talk
     finally:
         unit.stop()

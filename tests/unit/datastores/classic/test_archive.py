@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of trove/datastores/classic/archive.py: what a backup's mark says of the log."""
+"""Tests of trove/datastores/classic/archive.py: where the log of a backup goes on."""
 
 import pytest
 

@@ -47,8 +47,7 @@ class MariaDB(Classic):
         sessions=SESSIONS,
         tenants="user NOT IN ('root', 'system user', 'event_scheduler')",
         reload_tls="FLUSH LOCAL SSL",
-        plays=("mariadb-binlog", "mariadb"),
-        alone=("--max-statement-time=0",),
+        plays="trove.datastores.mariadb.agent.plays",
     )
 
     def _maker(self, fresh: str, script: str) -> list[str]:

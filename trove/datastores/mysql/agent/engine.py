@@ -50,8 +50,7 @@ class MySQL(Classic):
             "AND NOT (user = 'root' AND host = 'localhost')"
         ),
         reload_tls="ALTER INSTANCE RELOAD TLS",
-        plays=("mysqlbinlog", "mysql"),
-        alone=("--super-read-only=OFF",),
+        plays="trove.datastores.mysql.agent.plays",
     )
 
     def _maker(self, fresh: str, script: str) -> list[str]:
