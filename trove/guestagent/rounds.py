@@ -122,6 +122,8 @@ class Round:
         stages = (*self.tool.stages(piece), PRESS)
         with self.host.reading(*stages, within=ENDS) as stream:
             sent = pipeline.send(stream, self.key, about, self._part(progress.part))
+        if len(sent.parts) > PARTS:
+            raise Lost(why="a file of it is larger than can be told of")
         parts = tuple(PartShown(p.size, p.sha256, p.md5) for p in sent.parts)
         first, last = piece[0].place, piece[-1].place
         shown = SegmentShown(

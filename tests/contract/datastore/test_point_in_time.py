@@ -21,6 +21,8 @@ from tests.contract.datastore.shipping import Data, Shipping, parametrized, rest
 from tests.contract.datastore.test_backups import Link, said, save
 from trove import errors
 from trove.datastores.archives import Short
+from trove.datastores.classic import replay as classic
+from trove.datastores.postgresql.agent import replay as postgresql
 from trove.datastores.protocol import Account
 from trove.model.states import Service
 from trove.rpc.messages import SegmentShown
@@ -95,7 +97,8 @@ def recorded(kind: tuple[str, str]) -> typing.Iterator[Recorded]:
                 until(deeds, len(deeds) + DEEDS)
                 if number == ROUNDS // 2 and lab.name not in SECONDS:
                     quoted = POINT.replace("'", "''")
-                    lab.client.admin(f"SELECT pg_create_restore_point('{quoted}')")
+                    with said(lab) as run:
+                        run(f"SELECT pg_create_restore_point('{quoted}')")
                     named = time.time()
                 assert shipping.round().broken is None
         lab.engine.restart()
@@ -242,7 +245,11 @@ def goes_on(lab: Lab) -> None:
     assert progress.broken is None and len(shipping.brought) == 2
 
 
-def test_the_last_moment_of_the_log(recorded: Recorded) -> None:
+def test_the_last_moment_of_the_log_a_little_at_a_time(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(classic, "FILES", 2)
+    monkeypatch.setattr(postgresql, "AHEAD", 0)
     last = recorded.segments[-1].until
     last = float(int(last)) if recorded.kind[0] in SECONDS else last
     with restored_to(recorded, last) as lab:

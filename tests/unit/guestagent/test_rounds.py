@@ -302,6 +302,13 @@ def test_no_more_waits_to_be_counted_than_a_message_has(scene, monkeypatch):
     assert scene.stored() == list(range(5))
 
 
+def test_a_file_that_no_message_can_tell_of_ends_the_archive(scene, monkeypatch):
+    monkeypatch.setattr(rounds, "EACH", 0)
+    monkeypatch.setattr(rounds, "PARTS", 0)
+    scene.order()
+    assert "larger than can be told" in scene.round().broken
+
+
 def test_only_the_last_of_many_is_until_now(scene, monkeypatch):
     monkeypatch.setattr(rounds, "LARGEST", 4)
     scene.order()

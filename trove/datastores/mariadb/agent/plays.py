@@ -15,5 +15,5 @@ APPLIER = Applier(
     ),
     status="SHOW SLAVE STATUS",
     running="Slave_SQL_Running",
-    end=("RESET SLAVE ALL", "SET GLOBAL gtid_slave_pos = ''"),
+    end=("STOP SLAVE", "RESET SLAVE ALL", "SET GLOBAL gtid_slave_pos = ''"),
 )

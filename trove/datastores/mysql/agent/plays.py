@@ -20,5 +20,5 @@ APPLIER = Applier(
     ),
     status="SHOW REPLICA STATUS",
     running="Replica_SQL_Running",
-    end=("RESET REPLICA ALL",),
+    end=("STOP REPLICA", "RESET REPLICA ALL"),
 )
