@@ -14,7 +14,7 @@ import logging
 import typing
 
 from trove import errors
-from trove.db.queries import archives
+from trove.db.queries import archives, segments
 from trove.db.tables import Archive, ArchiveSegment, Backup
 from trove.flows import granting
 from trove.flows.context import StepContext, passing
@@ -55,10 +55,10 @@ def write(ctx: StepContext, wish: Replay, base: Backup, parts: int) -> Said:
     row = archive(ctx, wish)
     with ctx.claim.database.reading() as tx:
         place = -1 if base.place is None else base.place
-        numbers = archives.numbers(tx, row.id, place, wish.until)
+        numbers = segments.numbers(tx, row.id, place, wish.until)
         if numbers is None:
             raise NoLog(why="it does not reach that far")
-        found = archives.segments(tx, row.id, *numbers)
+        found = segments.found(tx, row.id, *numbers)
     _check(found, place)
     data = lists.write([_shown(one) for one in found])
     if len(data) > lists.LARGEST:
@@ -130,7 +130,7 @@ class Replayed:
         row = archive(ctx, self.wish)
         with ctx.claim.database.reading() as tx:
             numbers = int(self.said["first"]), int(self.said["last"])
-            parts = archives.parts(tx, row.id, *numbers)
+            parts = segments.parts(tx, row.id, *numbers)
         ends = list(itertools.accumulate(count for _, count in parts))
         names = granting.names(row)
         with granting.vault(ctx, row) as vault:

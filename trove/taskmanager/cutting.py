@@ -14,7 +14,7 @@ import typing
 from sqlalchemy import orm
 
 from trove import errors
-from trove.db.queries import archives, backups, schedules
+from trove.db.queries import archives, backups, schedules, segments
 from trove.db.session import Database, now
 from trove.db.tables import Archive
 from trove.model import archives as model
@@ -64,12 +64,12 @@ class Cutting:
         """Some of what is needless is gone; whether there may be more."""
         with self._database.reading() as tx:
             row = archives.get(tx, id)
-            found = archives.needless(tx, row, SEGMENTS) if row is not None else []
+            found = segments.needless(tx, row, SEGMENTS) if row is not None else []
             if row is None or not found:
                 return False
             last = found[-1]
             following = last.number + 1
-            behind = archives.parts(tx, id, following, following)
+            behind = segments.parts(tx, id, following, following)
         # what came between two segments is nobody's, and goes with them
         begin = found[0].part if found[0].number else 0
         end = behind[0][0] if behind else last.part + last.count
@@ -77,7 +77,7 @@ class Cutting:
         with contextlib.closing(self._storage.vault(*where, lambda: None)) as vault:
             vault.delete(prefixes(Names(row.project, id), begin, end))
         bytes = sum(part[0] for each in found for part in each.parts)
-        self._database.run(lambda tx: archives.taken_away(tx, row, last.number, bytes))
+        self._database.run(lambda tx: segments.taken_away(tx, row, last.number, bytes))
         return len(found) == SEGMENTS
 
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import orm
 
 from tests.contract.db.test_backups import DONE, at_once, write
-from trove.db.queries import archives, backups, schedules
+from trove.db.queries import archives, backups, schedules, segments
 from trove.db.session import Database, now
 from trove.db.tables import Archive, DatastoreVersion, Guest, Instance
 from trove.model.archives import AGAIN, ArchiveState, Base, Span
@@ -162,10 +162,10 @@ def test_segments_are_counted_in_their_order_and_once(database: Database) -> Non
         assert (row.segments, row.part, row.first, row.last) == (2, 4, 0, 19)
         assert (row.began, row.latest, row.stored) == (-5.0, 120.0, 4 * 2**40)
         assert archives.count(tx, row, [segment(2)])
-        assert [each.number for each in archives.segments(tx, made.id, 0)] == [0, 1, 2]
-        (one,) = archives.segments(tx, made.id, 1, 1)
+        assert [each.number for each in segments.found(tx, made.id, 0)] == [0, 1, 2]
+        (one,) = segments.found(tx, made.id, 1, 1)
         assert (one.parts, one.until) == ([PART] * 2, 120.0)
-        assert archives.parts(tx, made.id, 1, 2) == [(2, 2), (4, 2)]
+        assert segments.parts(tx, made.id, 1, 2) == [(2, 2), (4, 2)]
         archives.close(tx, made.id, "why", gap=True)
         row = archives.get(tx, made.id)
         assert row is not None and not archives.count(tx, row, [segment(3)])
@@ -182,8 +182,8 @@ def test_which_segments_a_replay_needs(database: Database) -> None:
             (50, 299.0, None),
             (25, 301.0, None),
         ):
-            assert archives.numbers(tx, made.id, place, until) == found
-        assert archives.numbers(tx, "never", 0, None) is None
+            assert segments.numbers(tx, made.id, place, until) == found
+        assert segments.numbers(tx, "never", 0, None) is None
 
 
 BASES = (
@@ -247,7 +247,7 @@ def test_many_claim_and_count_once(server: Database) -> None:
 
     assert sorted(at_once(8, count)) == [False] * 7 + [True]
     with server.reading() as tx:
-        assert len(archives.segments(tx, made.id, 0)) == 1
+        assert len(segments.found(tx, made.id, 0)) == 1
 
 
 def test_a_count_and_the_end_come_in_some_order(server: Database) -> None:
@@ -263,5 +263,5 @@ def test_a_count_and_the_end_come_in_some_order(server: Database) -> None:
         with server.reading() as tx:
             found = archives.get(tx, made.id)
             assert found is not None and found.state == ArchiveState.CLOSED
-            assert found.segments == len(archives.segments(tx, made.id, 0))
+            assert found.segments == len(segments.found(tx, made.id, 0))
             assert found.segments == int(was_counted)

@@ -15,7 +15,7 @@ from tests.api.world import World
 from tests.archivist import Archivist, Line
 from trove import errors
 from trove.conductor.archives import checked, news
-from trove.db.queries import archives, backups, instances, schedules
+from trove.db.queries import archives, backups, instances, schedules, segments
 from trove.db.tables import Archive, Event, Guest
 from trove.flows import archiving
 from trove.model.archives import AGAIN, ArchiveState
@@ -210,7 +210,7 @@ def test_what_the_store_has_is_counted(house: House, guest: Archivist) -> None:
     assert row.latest == guest.until and row.stored == len(b"oneanothermore")
     assert guest.orders[-1].counted == 2 and guest.pending == []
     with house.database.reading() as tx:
-        first, second = archives.segments(tx, row.id, 0)
+        first, second = segments.found(tx, row.id, 0)
     assert (first.part, first.count, second.part, second.count) == (0, 2, 2, 1)
     assert [part[0] for part in first.parts] == [3, 7]
 
@@ -577,4 +577,4 @@ def test_what_is_to_go_goes_and_is_forgotten(house: House, guest: Archivist) -> 
     assert house.store.names() == []
     with house.database.reading() as tx:
         assert archives.get(tx, row.id) is None
-        assert archives.segments(tx, row.id, 0) == []
+        assert segments.found(tx, row.id, 0) == []

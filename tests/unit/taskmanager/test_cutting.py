@@ -10,7 +10,7 @@ import pytest
 from tests.archivist import Archivist
 from tests.unit.taskmanager.test_archives import House
 from trove import errors
-from trove.db.queries import archives, backups, instances
+from trove.db.queries import archives, backups, instances, segments
 from trove.flows import archiving
 from trove.model.archives import DAY, ArchiveState
 from trove.storage.backups import Names
@@ -48,7 +48,7 @@ def cut(house: House) -> None:
 
 def numbers(house: House) -> list[int]:
     with house.database.reading() as tx:
-        return [each.number for each in archives.segments(tx, house.row().id, 0)]
+        return [each.number for each in segments.found(tx, house.row().id, 0)]
 
 
 def kept(house: House) -> list[int]:
@@ -62,7 +62,7 @@ def test_what_is_older_than_the_days_goes(house: House, guest: Archivist) -> Non
     cut(house)
     row = house.row()
     with house.database.reading() as tx:
-        first = archives.segments(tx, row.id, 0)[0]
+        first = segments.found(tx, row.id, 0)[0]
         bases = sorted(base.moment for base in archives.bases(tx, row.id))
     since = house.clock - 3 * DAY
     assert bases[0] <= since < bases[1], "each moment of three days is restored"
