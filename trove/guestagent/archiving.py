@@ -76,6 +76,13 @@ class Archiving(Looping):
 
     def look(self) -> float:
         """A round when it is due; what it wrote down, when it has, or goes on."""
+        try:
+            return self._look()
+        except (errors.TroveError, OSError) as error:
+            LOG.warning("no round of the archive: %s", error)
+            return SLICE
+
+    def _look(self) -> float:
         order = self._shelf.order()
         if self._child is None:
             if order is None and not self._ending:

@@ -130,6 +130,16 @@ def test_a_broker_that_is_away_is_told_with_the_next(scene):
     assert len(scene.told) == 1
 
 
+def test_a_file_that_cannot_be_read_ends_no_agent(scene, places):
+    scene.part.order(ORDER)
+    (places.state / "archive/order.json").write_text("{")
+    assert scene.part.look() == module.SLICE
+    (places.state / "archive/order.json").unlink()
+    scene.part.order(ORDER)
+    scene.part.look()
+    assert scene.rounds == ["a"]
+
+
 def test_one_that_is_over_is_let_go_once(scene):
     scene.part.order(ORDER)
     scene.part.look()
