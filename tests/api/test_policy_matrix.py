@@ -41,6 +41,7 @@ EXPECTED = {
     "backup_strategy:create": READ | {"reader": 403},
     "backup_strategy:delete": READ | {"reader": 403},
     "backup_strategy:index": READ,
+    "instance:archives": ONE,
     "instance:backups": ONE,
     "instance:backup_policy_show": ONE,
     "instance:backup_policy_update": WRITE,

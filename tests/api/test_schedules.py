@@ -21,6 +21,7 @@ NONE: Plain = {
     "increment_every_hours": 6,
     "keep_days": 7,
     "verify": "never",
+    "point_in_time": True,
     "next_due": None,
     "last_run": None,
     "last_fault": None,
@@ -32,6 +33,7 @@ ALL: Plain = {
     "increment_every_hours": 24,
     "keep_days": 1,
     "verify": "every",
+    "point_in_time": False,
 }
 
 

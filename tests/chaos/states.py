@@ -73,8 +73,13 @@ MARKS = {
     ("backups", "manifest"),
     ("backups", "location"),
     ("backups", "stored"),
+    ("backups", "moment"),
     ("backups", "ended"),
     ("backups", "deleted_at"),
+    ("archives", "began"),
+    ("archives", "latest"),
+    ("archive_segments", "since"),
+    ("archive_segments", "until"),
 }
 """Moments of which only counts whether there is one."""
 

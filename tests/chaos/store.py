@@ -18,7 +18,7 @@ from trove.cloud.memory.keymanager import KeyManager
 from trove.db.keybook import KeyBook
 from trove.rpc import sealing
 from trove.rpc.messages import BackupOrder, RestoreOrder, Sealed
-from trove.storage import manifest
+from trove.storage import archives, manifest
 from trove.storage.keys import Derived, Keyring
 from trove.storage.managed import ManagedKeys
 from trove.storage.manifest import Part
@@ -30,7 +30,7 @@ if typing.TYPE_CHECKING:
     from tests.chaos.world import World
 
 PARTS = (b"one", b"another")
-WORDS = {"lsn": "7"}
+WORDS = {"lsn": "7", "place": "7", "at": "1000000.0"}
 SIZE = 2**30
 SHM = "/dev/shm"
 SECRETS, MANAGED = "keys/", "keys/are managed"
@@ -202,11 +202,19 @@ class Savers:
         if job in self.said:
             return
         requests = self._first(order.sealed)
+        expected: list[str] = []
         for number, link in enumerate(order.links):
             data = carry.get(requests[LIST + number], link.size, 9, files=True)
             parts = manifest.parts_in(data, link.sha256)
             assert parts == tuple(map(Part.of, PARTS))
-        self.said[job] = {"attempt": 1, "carried": 0, "want": 0}
+            expected += [part.sha256 for part in parts]
+        if order.replay is not None:
+            assert order.words == WORDS
+            at = requests[LIST + len(order.links)]
+            data = carry.get(at, order.replay.size, 9, files=True)
+            for one in archives.read(data, order.replay.sha256):
+                expected += [part.sha256 for part in one.parts]
+        self.said[job] = {"attempt": 1, "want": 0, "expected": expected}
 
     def _allowed(self, job: str, sealed: Sealed) -> None:
         if not self.goes_on(job):
@@ -221,9 +229,10 @@ class Savers:
                 _put(requests[LIST], manifest.brought(parts))
             self.said[job] = {"attempt": 1, "words": WORDS, "size": SIZE}
         else:
-            for number, data in enumerate(PARTS):
-                found = carry.get(requests[number], len(data), 9, files=True)
-                assert found == data, "T24: other data than were saved"
+            for number, sha256 in enumerate(self.said[job]["expected"]):
+                data = pathlib.Path(requests[number].url.removeprefix("file://"))
+                found = Part.of(data.read_bytes()).sha256
+                assert found == sha256, "T24: other data than were saved"
             self.said[job] = {}
 
 

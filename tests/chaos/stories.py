@@ -6,7 +6,7 @@ import functools
 import typing
 
 from tests.chaos.world import PROJECT, REFUSED, TAKEN, Fault, World
-from trove.model.operations import DeleteInstance
+from trove.model.operations import DeleteInstance, Replay
 from trove.storage.backups import Names
 from trove.workflow.flow import Flow
 
@@ -229,6 +229,37 @@ def delete_while_verifying(world: World) -> None:
     """An administrator deletes the server's instance, and the delete wins."""
     verify(world)
     world.when("guest.restore", world.delete)
+
+
+def restore_to_a_moment(world: World) -> None:
+    """Of a chain of two and the log behind it, of an instance that is gone."""
+    full = _quietly_backed_up(world)
+    increment = _quietly_backed_up(world, full)
+    archive = world.archived()
+    with _quietly(world):
+        world.delete()
+    world.create(restore=increment, replay=Replay(archive, 1_000_100.0))
+
+
+def restore_to_a_moment_in_vain(world: World) -> None:
+    """The log ends before what was asked for, by the guest's word."""
+    restore_to_a_moment(world)
+    world.guests.cannot = ("/restore",)
+
+
+def delete_while_restoring_to_a_moment(world: World) -> None:
+    """The delete comes when the guest has its job already, and wins."""
+    restore_to_a_moment(world)
+    world.when("guest.restore", world.delete)
+
+
+def restore_beyond_the_log(world: World) -> None:
+    """What was asked for is not in the archive (any more)."""
+    full = _quietly_backed_up(world)
+    archive = world.archived()
+    with _quietly(world):
+        world.delete()
+    world.create(restore=full, replay=Replay(archive, 2_000_000.0))
 
 
 def restart(world: World) -> None:
@@ -672,6 +703,10 @@ FLOWS = {
         verify_what_is_sick,
         verify_what_was_changed,
         delete_while_verifying,
+        restore_to_a_moment,
+        restore_to_a_moment_in_vain,
+        delete_while_restoring_to_a_moment,
+        restore_beyond_the_log,
     )
 }
 """What was accepted, in whatever state; then the taskmanagers run."""

@@ -123,6 +123,13 @@ def test_a_create_is_active_and_owns_its_things() -> None:
     assert ended(one("create")) == (Task.NONE, None)
 
 
+def test_a_restore_to_a_moment_leaves_no_list() -> None:
+    """Not even when its taskmanager dies again and again."""
+    for bombs in ((), (7,) * 9):
+        names = one("restore_to_a_moment", None, *bombs).store.taken()
+        assert names and not any("restore-" in name for name in names)
+
+
 def test_a_crash_alone_never_fails_a_create() -> None:
     ticks = quiet("create")[0]
     for at in range(1, ticks + 1, 8):

@@ -36,6 +36,8 @@ from trove.db.queries import (
     verifications,
 )
 from trove.db.tables import (
+    Archive,
+    ArchiveSegment,
     Backup,
     BackupKey,
     BroughtCertificate,
@@ -93,6 +95,14 @@ NEW = "image-2"
 """The image of the other version, ``w``."""
 LENT, LENT_ADDRESS = "44444444-4444-4444-8444-444444444444", "10.9.0.99"
 """A port that the user made, and its address."""
+SEGMENTS = (
+    (0, (b"before",)),
+    (1, (b"a", b"bc")),
+    (5, (b"def", b"gh")),
+    (9, (b"i", b"j", b"k")),
+)
+"""The segments of an archive: the first part of each, and its parts. Behind the backups
+of this world (``store.WORDS``) the log goes on with the third."""
 PAUSE = 4.0
 """Seconds between two batches of a module that is applied everywhere."""
 
@@ -478,8 +488,14 @@ class World:
 
     # -- what the API does ---------------------------------------------------------
 
-    def create(self, *asked: str, restore: str | None = None) -> str:
-        """An accepted POST /instances, with these modules, or of that backup."""
+    def create(
+        self,
+        *asked: str,
+        restore: str | None = None,
+        replay: operations.Replay | None = None,
+    ) -> str:
+        """An accepted POST /instances, with these modules, or of that backup, and what
+        is replayed after it."""
         id = str(uuid.UUID(int=next(self._born)))
         cost = cost_of_instance(1024, 2)
         order = CreateInstance(
@@ -491,6 +507,7 @@ class World:
             users=(NewUser("u", "p"),),
             modules=asked,
             restore=restore,
+            replay=replay,
         )
 
         def work(tx: orm.Session) -> None:
@@ -685,6 +702,36 @@ class World:
 
         self.database.run(work)
         self.instance = id
+
+    def archived(self) -> str:
+        """The log of the instance: four segments of it, of two parts each."""
+        id = str(uuid.UUID(int=next(self._born) + 2**33))
+        wrapped = self.store.keys.wrap(PROJECT, b"a" * 32)
+        said = {"driver": self.store.driver, "container": "c", "key": wrapped.key}
+        said |= {"ring": wrapped.ring, "version_id": "v", "created": self.moment}
+        names, place = Names(PROJECT, id), self.store.path
+
+        def work(tx: orm.Session) -> None:
+            row = Archive(id=id, project=PROJECT, state="CLOSED", **said)
+            row.instance_id, row.updated = self.instance, self.moment
+            row.segments, row.part, row.first, row.last = 4, 12, 5, 8
+            row.began, row.latest = 999_000.0, 1_000_300.0
+            tx.add(row)
+            for number, (part, parts) in enumerate(SEGMENTS):
+                listed = manifest.list_of([manifest.Part.of(data) for data in parts])
+                about = {"part": part, "count": len(parts), "parts": listed}
+                about |= {"first": 5 + number, "last": 5 + number}
+                since, until = 999_000.0 + 400 * number, 999_400.0 + 400 * number
+                about |= {"since": since, "until": until}
+                tx.add(ArchiveSegment(archive_id=id, number=number, **about))
+
+        self.database.run(work)
+        for part, parts in SEGMENTS:
+            for number, data in enumerate(parts, part):
+                file = place / names.of(1, number)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(data)
+        self.store.used = True
         return id
 
     def delete_backup(self, *ids: str) -> None:
@@ -992,6 +1039,7 @@ class World:
             else:
                 assert row.state == "DELETE_FAILED" or not mine, "INV-16: left there"
             there = {name: data for name, data in there.items() if name not in mine}
+        there = self._check_archives(tx, there)
         assert not there, "INV-16: of a backup that is gone"
         return len(found)
 
@@ -1029,6 +1077,21 @@ class World:
     def _signing(self, row: Backup, ring: str) -> bytes:
         assert ring == row.ring, "another key than the one that its row names"
         return self.store.keys.signing(PROJECT, ring)[1]
+
+    def _check_archives(
+        self, tx: orm.Session, there: dict[str, bytes]
+    ) -> dict[str, bytes]:
+        """What is nobody's: of an archive all is there, and no list of a restore's but
+        one that ended well, and that the store did not let go of."""
+        done = {row.id for row in tx.scalars(sa.select(Operation)) if not row.fault}
+        for row in tx.scalars(sa.select(Archive)):
+            names = Names(row.project, row.id)
+            for part, parts in SEGMENTS:
+                for number, data in enumerate(parts, part):
+                    assert there.pop(names.of(1, number)) == data, "a part of a log"
+            for id in done:
+                there.pop(f"{names.prefix}restore-{id}", None)
+        return there
 
     def _check_whole(self) -> None:
         """A server that is on, and has its volume."""

@@ -36,6 +36,7 @@ WITHOUT_A_CLIENT = {
     "instances/{id}/backup_policy": "of this service alone: no client knows it",
     "recycled-instances": "of this service alone: no shipped client knows it",
     "backups/{id}/action": "of this service alone: no client knows it",
+    "instances/{id}/archives": "of this service alone: no client knows it",
     "instances/detail": "the library lists without detail; scripts ask for it",
     "mgmt/instances/{id}": "no shipped client has it",
     "instances/{id}/databases/{name}": "openstacksdk lists, and fetches none alone",

@@ -10,7 +10,16 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from trove import errors
-from trove.actions import begin, modules, nics, offers, orders, restores, schedules
+from trove.actions import (
+    begin,
+    modules,
+    moments,
+    nics,
+    offers,
+    orders,
+    restores,
+    schedules,
+)
 from trove.actions.begin import Begun, Token
 from trove.actions.orders import Order
 from trove.actions.services import Services
@@ -114,6 +123,7 @@ def _accepted(
 ) -> str:
     """The id of an instance that will be."""
     project = None if context.is_admin else owner
+    order, replay = moments.chosen(services, order, project)
     _, version = _version(services, order, project)
     spec = registry.get(version.manager)
     orders.check_volume(order, spec, services.settings.max_volume_size)
@@ -129,6 +139,7 @@ def _accepted(
         datastores.hold(tx, version.id)
         if order.restore is not None:
             restores.hold(tx, order, project)
+        moments.hold(tx, order, replay)
         if order.configuration is not None:
             check_group(tx, order.configuration, owner, version.id)
         nics.refuse_lent(tx, order.nic)
@@ -148,6 +159,7 @@ def _accepted(
             locality=order.locality,
             modules=order.modules,
             restore=order.restore,
+            replay=replay,
         )
         kind = operations.CREATE
         plain = input.to_dict()

@@ -11,6 +11,16 @@ from trove.model.operations import NewDatabase, NewUser
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class RestorePoint:
+    """A moment of an instance (seconds since the epoch), or a point that somebody gave
+    a name in its log."""
+
+    instance: str
+    time: float | None = None
+    point: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Order:
     """A create, as the API read it. Sizes in GiB."""
 
@@ -33,6 +43,8 @@ class Order:
     deletion_protection: bool = False
     restore: str | None = None
     """The backup that its data come from."""
+    restore_point: RestorePoint | None = None
+    """The moment that its data are of; ``restore`` follows from it."""
     backup_policy: dict[str, typing.Any] | None = None
     """What is said of its backups (``actions.schedules.Wish``); None: nothing is."""
 

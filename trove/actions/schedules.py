@@ -98,6 +98,11 @@ def write(
             f"There are no increments of {spec.name}: increment_every_hours must be "
             "null, or be left out."
         )
+    if wish.get("point_in_time") and not spec.can.restore_to_time:
+        raise errors.Invalid(
+            f"There is no point in time of {spec.name}: point_in_time must be false, "
+            "or be left out."
+        )
     held = schedules.hold(tx, id)
     said = _defaults(services, spec) | {
         # any minute is as good, but not the same one for all
@@ -125,4 +130,5 @@ def _defaults(services: Services, spec: Datastore) -> Wish:
         "increment_every": model.INCREMENT_EVERY if chained else None,
         "keep_days": model.KEEP_DAYS,
         "verify": services.settings.verify_by_default,
+        "point_in_time": spec.can.restore_to_time,
     }

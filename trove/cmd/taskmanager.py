@@ -67,6 +67,7 @@ def parts(conf: "cfg.ConfigOpts") -> "list[Part]":
         *ears(conf, store, worker.ring),
         *rounds(conf, store, around, worker.ring),
         *schedules(conf, store, around, worker.ring),
+        *archives(conf, around),
         daemon.mender(conf),
         bell,
     ]
@@ -163,6 +164,23 @@ def schedules(
         Periodic("schedules", made.round, group.schedule_interval),
         Periodic("retention", made.retain, group.retention_interval),
         Periodic("verifications", verified.round, group.schedule_interval),
+    ]
+
+
+def archives(conf: "cfg.ConfigOpts", around: "Surroundings") -> "list[Part]":
+    """What counts the transaction logs that guests bring, and takes old ones away."""
+    from trove.service.periodic import Periodic
+    from trove.taskmanager.archives import Archives
+    from trove.taskmanager.cutting import Cutting
+
+    group = conf.backup
+    if around.storage is None:  # no policy can have been enabled
+        return []
+    made = Archives(around, around.storage, group.container)
+    cutting = Cutting(around.database, around.storage)
+    return [
+        Periodic("archives", made.round, group.archive_interval),
+        Periodic("cutting", cutting.round, group.retention_interval),
     ]
 
 

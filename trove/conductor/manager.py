@@ -14,15 +14,24 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from trove import errors
+from trove.conductor import archives
 from trove.conductor.reports import Reports
 from trove.context import Context
+from trove.db.queries import archives as archiverows
 from trove.db.session import Database, now
 from trove.db.tables import Guest, GuestJob, Instance
 from trove.model import naming
 from trove.model.operations import INSTANCE
 from trove.model.states import JobState
 from trove.rpc import sealing
-from trove.rpc.messages import Enrolled, Enrolment, JobReport, Renewal, Report
+from trove.rpc.messages import (
+    ArchiveReport,
+    Enrolled,
+    Enrolment,
+    JobReport,
+    Renewal,
+    Report,
+)
 from trove.service.certificates import DAYS
 from trove.workflow import journal
 
@@ -91,6 +100,16 @@ class Manager:
         instance = self._sender(context)
         if instance is not None:
             self._job(instance, job)
+
+    def archived(self, context: Context, report: ArchiveReport) -> None:
+        """The sender's own archive; a taskmanager looks whether it is so."""
+        instance = self._sender(context)
+        if instance is None:
+            return
+        said, news = archives.checked(report), archives.news(report)
+        self._database.run(
+            lambda tx: archiverows.heard(tx, instance, report.archive, said, news)
+        )
 
     def enrol(self, context: Context, enrolment: Enrolment) -> Enrolled:
         """The bootstrap credential is exchanged; the same enrolment twice is one.

@@ -74,8 +74,9 @@ OPTS = [
         "schedule_by_default",
         default=True,
         help="Whether a new instance is backed up by itself (each day in full, every "
-        "six hours in increments where its datastore has them, kept for seven days), "
-        "unless its user says otherwise. These backups count in his project's quota: "
+        "six hours in increments where its datastore has them, kept for seven days, "
+        "with its transaction log where that restores to a point in time), unless its "
+        "user says otherwise. These backups count in his project's quota: "
         "some 36 of an instance with increments, 9 of one without.",
     ),
     cfg.BoolOpt(
@@ -108,6 +109,14 @@ OPTS = [
         min=1,
         max=1000,
         help="How many backups are verified at the same time; the others wait.",
+    ),
+    cfg.IntOpt(
+        "archive_interval",
+        default=10,
+        min=1,
+        max=60,
+        help="Seconds between two looks of a taskmanager for transaction logs that "
+        "guests have brought. What can be restored is older by so much.",
     ),
     cfg.IntOpt(
         "retention_interval",

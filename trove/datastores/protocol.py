@@ -13,6 +13,9 @@ import contextlib
 import dataclasses
 import typing
 
+if typing.TYPE_CHECKING:
+    from trove.datastores.archives import Archive
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Ran:
@@ -364,6 +367,9 @@ class Engine(typing.Protocol):
 
     def backups(self) -> Backups:
         """How its data are saved; ``errors.NotSupported`` if they cannot be."""
+
+    def archive(self) -> "Archive":
+        """How its log is kept and played; ``errors.NotSupported`` if it cannot be."""
 
     def stop(self) -> None:
         """Stops it in good order; bounded."""

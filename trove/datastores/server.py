@@ -27,6 +27,9 @@ from trove.datastores.protocol import (
 from trove.datastores.pulse import Pulse
 from trove.datastores.unit import Unit, scrub
 
+if typing.TYPE_CHECKING:
+    from trove.datastores.archives import Archive
+
 GROUP = 3
 """Which of the layers is the group's."""
 AGENT = "trove-guestagent.service"
@@ -244,6 +247,10 @@ class Server(abc.ABC):
     def backups(self) -> Backups:
         """How its data are saved."""
         raise errors.NotSupported(datastore="This engine", what="a backup")
+
+    def archive(self) -> "Archive":
+        """How its transaction log is kept and played."""
+        raise errors.NotSupported(datastore="This engine", what="a log to be kept")
 
     def load(self, directory: str) -> None:
         """Has a new data directory have all that an older version unloaded."""

@@ -26,6 +26,10 @@ class Can:
     back_up: bool = False
     back_up_incrementally: bool = False
     restore_to_time: bool = False
+    restore_within_a_second: bool = False
+    """To a moment within a second; else to whole ones."""
+    restore_to_point: bool = False
+    """To a point that somebody gave a name in its log."""
     run_as_cluster: bool = False
 
 

@@ -10,7 +10,7 @@ import dataclasses
 import typing
 
 from trove import errors
-from trove.db.tables import Backup, Guest, GuestJob
+from trove.db.tables import Archive, Backup, Guest, GuestJob
 from trove.flows.context import StepContext
 from trove.model.states import JobState
 from trove.rpc import sealing
@@ -97,20 +97,20 @@ def public_key(ctx: StepContext) -> str:
 
 
 @contextlib.contextmanager
-def vault(ctx: StepContext, backup: Backup) -> typing.Iterator[Vault]:
-    """The place of a backup, open as long as the block."""
+def vault(ctx: StepContext, of: Backup | Archive) -> typing.Iterator[Vault]:
+    """The place of a backup or an archive, open as long as the block."""
 
     def before() -> None:
         ctx.claim.guard(ctx.settings.call_timeout)
 
-    where = (backup.driver, backup.container, backup.id)
+    where = (of.driver, of.container, of.id)
     found = storage(ctx).vault(*where, before)
     with contextlib.closing(found):
         yield found
 
 
-def names(row: Backup) -> Names:
-    """What the objects of a backup are called."""
+def names(row: Backup | Archive) -> Names:
+    """What the objects of a backup or an archive are called."""
     return Names(row.project, row.id)
 
 

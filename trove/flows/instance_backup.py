@@ -145,6 +145,7 @@ def count_parts(ctx: StepContext) -> Settle:
         "parts": len(parts),
         "about": about,
         "location": where,
+        **_goes_on(said["words"]),
     }
     return Settle(lambda tx: backups.changes(tx, row.id, **columns))
 
@@ -254,6 +255,18 @@ def _compared(vault: Vault, names: Names, attempt: int) -> tuple[manifest.Part, 
     if wrong is not None:
         raise NotWhole(why=wrong)
     return parts
+
+
+def _goes_on(words: dict[str, str]) -> dict[str, int | float]:
+    """Where in the transaction log a replay after it begins, and from which moment on
+    it restores, if the engine says so."""
+    try:
+        place, moment = int(words["place"]), float(words["at"])
+    except (KeyError, ValueError):
+        return {}
+    if not (0 <= place < LARGEST and 0 <= moment < LARGEST):
+        return {}
+    return {"place": place, "moment": moment}
 
 
 def _words(row: Backup) -> dict[str, str]:

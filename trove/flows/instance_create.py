@@ -306,7 +306,12 @@ FLOW = Flow(
     operations.CREATE,
     (
         Step(make_broker_user, undo=remove_broker_user, within=minutes(5)),
-        Step(restoring.read_backup, within=minutes(15), wanted=restoring.wanted),
+        Step(
+            restoring.read_backup,
+            undo=restoring.forget_list,
+            within=minutes(15),
+            wanted=restoring.wanted,
+        ),
         *MACHINE,
         Step(restore_data, within=operations.RESTORES, wanted=restoring.wanted),
         Step(prepare_guest, within=minutes(30)),

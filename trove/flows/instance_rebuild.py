@@ -22,6 +22,7 @@ from trove.db.queries import instances, modules
 from trove.db.session import now
 from trove.db.tables import Guest, GuestReport, Instance
 from trove.flows import (
+    archiving,
     ends,
     guestjobs,
     instance_configure,
@@ -283,6 +284,7 @@ def _dismiss(ctx: StepContext, bootstrap: str) -> None:
             if row is not None:
                 tx.delete(row)
         tx.flush()
+        archiving.rebuilt(tx, ctx.object_id)
 
     ctx.write(forget)
     ctx.claim.guard(ctx.settings.call_timeout)

@@ -11,8 +11,8 @@ import typing
 
 from trove import errors
 from trove.db.queries import backups
-from trove.db.tables import Backup
-from trove.flows import granting, guestjobs
+from trove.db.tables import Archive, Backup
+from trove.flows import granting, guestjobs, replaying
 from trove.flows.context import StepContext
 from trove.model import operations
 from trove.rpc import sealing
@@ -40,8 +40,22 @@ def wanted(ctx: StepContext) -> bool:
 
 
 def read_backup(ctx: StepContext) -> dict[str, typing.Any]:
-    """The chain, each link's manifest as it was written and signed."""
-    return {"links": [_link(ctx, row) for row in _chain(ctx)]}
+    """The chain, each link's manifest as it was written and signed; and the list of
+    what is replayed after it."""
+    chain = _chain(ctx)
+    said: dict[str, typing.Any] = {"links": [_link(ctx, row) for row in chain]}
+    wish = _input(ctx).replay
+    if wish is not None:
+        parts = sum(link["parts"] for link in said["links"])
+        said["replay"] = replaying.write(ctx, wish, chain[-1], parts)
+    return said
+
+
+def forget_list(ctx: StepContext) -> None:
+    """Who was to restore has no use for it."""
+    wish = _input(ctx).replay
+    if wish is not None:
+        replaying.forget(ctx, wish)
 
 
 def _link(ctx: StepContext, row: Backup) -> dict[str, typing.Any]:
@@ -72,6 +86,9 @@ def restore_data(ctx: StepContext, plan: Plan) -> dict[str, typing.Any] | Wait:
         ctx, "restore", late=lambda: {"order": _order(ctx, chain, plan)}
     )
     if not isinstance(done, Wait):
+        wish = _input(ctx).replay
+        if wish is not None:
+            replaying.played(ctx, wish)
         return {}
     job = guestjobs.job(ctx, "restore")
     asked = granting.wish(job)
@@ -94,7 +111,11 @@ def has_root(ctx: StepContext) -> bool:
 
 
 def _asked(ctx: StepContext) -> str | None:
-    return operations.CreateInstance.from_dict(ctx.operation.input or {}).restore
+    return _input(ctx).restore
+
+
+def _input(ctx: StepContext) -> operations.CreateInstance:
+    return operations.CreateInstance.from_dict(ctx.operation.input or {})
 
 
 def _chain(ctx: StepContext) -> list[Backup]:
@@ -104,48 +125,72 @@ def _chain(ctx: StepContext) -> list[Backup]:
 
 def _order(ctx: StepContext, chain: list[Backup], plan: Plan) -> RestoreOrder:
     known = {link["backup"]: link for link in _links(ctx)}
-    keys = granting.storage(ctx).keys
+    keys, replay = granting.storage(ctx).keys, _replay(ctx)
     with _signing(ctx, chain) as sign:
         first = [granting.Wish(1, number) for number in (LIST, 0)]
         grants = [granting.granted(ctx, wish, sign) for wish in first]
+    sealed: list[Backup | Archive] = [*chain]
+    if replay is not None:
+        sealed.append(replaying.archive(ctx, replay.wish))
     secret = {
-        "keys": [keys.unwrap(row.project, _wrapped(row)).hex() for row in chain],
+        "keys": [keys.unwrap(row.project, _wrapped(row)).hex() for row in sealed],
         "grants": grants,
     }
     links = tuple(
         BackupLink(row.id, known[row.id]["size"], str(row.manifest)) for row in chain
     )
-    return RestoreOrder(plan, links, sealing.seal(granting.public_key(ctx), secret))
+    return RestoreOrder(
+        plan,
+        links,
+        sealing.seal(granting.public_key(ctx), secret),
+        dict((chain[-1].about or {}).get("words", {})),
+        replay.order if replay is not None else None,
+    )
 
 
 @contextlib.contextmanager
 def _signing(ctx: StepContext, chain: list[Backup]) -> typing.Iterator[granting.Sign]:
-    """The parts of all links have numbers in one row, and so have the manifests."""
-    links = _links(ctx)
+    """The parts of all links have numbers in one row, those of the log behind them; and
+    so have the manifests, and the list of the log."""
+    links, replay = _links(ctx), _replay(ctx)
     with contextlib.ExitStack() as opened:
 
         @functools.cache
         def vault(number: int) -> Vault:
             return opened.enter_context(granting.vault(ctx, chain[number]))
 
+        @functools.cache
+        def log() -> typing.Callable[[int], Signed | None]:
+            if replay is None:
+                return lambda number: None
+            return opened.enter_context(replay.signing(ctx))
+
         def sign(_attempt: int, number: int) -> Signed | None:
             if LIST <= number < LIST + len(chain):
                 link = number - LIST
                 name = granting.names(chain[link]).manifest
                 return vault(link).reads(name, granting.SECONDS)
+            if number >= LIST:
+                return log()(number - len(chain))
             for link, about in enumerate(links):
                 if number < about["parts"]:
                     name = granting.names(chain[link]).of(about["attempt"], number)
                     return vault(link).reads(name, granting.SECONDS)
                 number -= about["parts"]
-            return None
+            return log()(number)
 
         yield sign
+
+
+def _replay(ctx: StepContext) -> replaying.Replayed | None:
+    said = ctx.output(read_backup).get("replay")
+    wish = _input(ctx).replay
+    return None if said is None or wish is None else replaying.Replayed(wish, said)
 
 
 def _links(ctx: StepContext) -> list[dict[str, typing.Any]]:
     return list(ctx.output(read_backup)["links"])
 
 
-def _wrapped(row: Backup) -> Wrapped:
+def _wrapped(row: Backup | Archive) -> Wrapped:
     return Wrapped(str(row.ring), str(row.key))

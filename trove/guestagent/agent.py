@@ -13,6 +13,7 @@ import typing
 from trove.datastores.protocol import Engine
 from trove.guestagent import accounts, files, identity, state
 from trove.guestagent.addresses import Addresses
+from trove.guestagent.archiving import Archiving
 from trove.guestagent.desk import load_engine
 from trove.guestagent.health import Watch
 from trove.guestagent.heartbeat import Heartbeat, Reporter
@@ -113,11 +114,15 @@ class Agent:
             desk.tickets,
             accounts.unsealer(lambda: identity.load(self._places).private_key),
         )
+        self.archiving = Archiving(
+            self._places, self._host, lambda report: self.link.archived(report)
+        )
         return Manager(
             *(self.ledger, self.jobs, self._ring, desk, self.logs),
             tls=lambda: identity.shown(self._places),
             shelf=Shelf(self._places),
             copies=Keeps(self._host, volume).shown,
+            archiving=self.archiving,
         )
 
     @property
@@ -131,6 +136,7 @@ class Agent:
             self.link,
             self.renewals,
             self.logs,
+            self.archiving,
             self.heartbeat,
         ]
 

@@ -16,6 +16,7 @@ from trove.guestagent import carried, encryption, identity, saving
 from trove.guestagent.desk import (
     Desk,
     Result,
+    configured,
     make_volume,
     mounted,
     must_be_prepared,
@@ -73,10 +74,7 @@ def _initialised(desk: Desk, plan: Plan) -> None:
 
     It was not started.
     """
-    tls = identity.hand_out(desk.places, desk.host, desk.guest.user)
-    sizing = Sizing(memory=plan.memory, vcpus=plan.vcpus)
-    desk.engine.configure(sizing, tls, plan.group, plan.server_id)
-    identity.taken(desk.places)
+    sizing, tls = configured(desk, plan)
     desk.progress(30, "engine configured")
     desk.engine.initialise(sizing, tls)
     desk.progress(60, "engine initialised")

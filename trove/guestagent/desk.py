@@ -7,8 +7,8 @@ import time
 import typing
 
 from trove import errors
-from trove.datastores.protocol import Engine, Health
-from trove.guestagent import disks, state
+from trove.datastores.protocol import Engine, Health, Sizing, Tls
+from trove.guestagent import disks, identity, state
 from trove.guestagent.disks import Disks, Volume
 from trove.guestagent.host import Host
 from trove.guestagent.places import Places
@@ -82,6 +82,15 @@ def plan_of(desk: Desk, arguments: dict[str, typing.Any]) -> Plan:
             why=f"this guest runs {desk.guest.datastore}, not {plan.datastore}"
         )
     return plan
+
+
+def configured(desk: Desk, plan: Plan) -> tuple[Sizing, Tls]:
+    """The engine has its configuration, which it took on trial; it was not started."""
+    tls = identity.hand_out(desk.places, desk.host, desk.guest.user)
+    sizing = Sizing(memory=plan.memory, vcpus=plan.vcpus)
+    desk.engine.configure(sizing, tls, plan.group, plan.server_id)
+    identity.taken(desk.places)
+    return sizing, tls
 
 
 def must_be_prepared(desk: Desk) -> None:

@@ -25,7 +25,7 @@ from trove.rpc import transport
 from trove.rpc.conductor import Conductor
 from trove.rpc.guest import Guest
 from trove.rpc.interface import Check, Proxy
-from trove.rpc.messages import Enrolled, Enrolment, Renewal, Report
+from trove.rpc.messages import ArchiveReport, Enrolled, Enrolment, Renewal, Report
 
 LOG = logging.getLogger(__name__)
 
@@ -153,6 +153,13 @@ class Link:
             raise errors.Unavailable(what="the broker")
         with told():
             self._conductor.heartbeat(report)
+
+    def archived(self, report: ArchiveReport) -> None:
+        """Sends how an archive stands; ``errors.Unavailable`` when it cannot be."""
+        if self._conductor is None:
+            raise errors.Unavailable(what="the broker")
+        with told():
+            self._conductor.archived(report)
 
     def renew(self, renewal: Renewal) -> Enrolled:
         """Asks for the next certificate; ``errors.Unavailable`` when nobody hears."""

@@ -9,12 +9,14 @@ from trove.context import Context
 from trove.datastores.protocol import ENFORCED
 from trove.guestagent import grants, machine
 from trove.guestagent.accounts import Desk
+from trove.guestagent.archiving import Archiving
 from trove.guestagent.jobs import Jobs
 from trove.guestagent.ledger import OWN, Ledger
 from trove.guestagent.logs import Logs
 from trove.guestagent.modules.shelf import Shelf
 from trove.rpc import codec
 from trove.rpc.messages import (
+    ArchiveOrder,
     BackupOrder,
     CopyShown,
     DatabaseOrder,
@@ -48,6 +50,7 @@ class Manager:
         shelf: Shelf | None = None,
         copies: typing.Callable[[], tuple[CopyShown, ...]] = lambda: (),
         facts: typing.Callable[[], machine.Facts] = machine.machine,
+        archiving: Archiving | None = None,
     ) -> None:
         self._ledger = ledger
         self._jobs = jobs
@@ -57,6 +60,7 @@ class Manager:
         self._shelf = shelf
         self._copies = copies
         self._facts = facts
+        self._archiving = archiving
 
     def prepare(self, context: Context, job: str, plan: Plan) -> None:
         """Become what the plan says; what is sealed in it stays sealed on disk."""
@@ -127,6 +131,20 @@ class Manager:
         found = self._ledger.get(_checked(job))
         if found is not None and not found.over:
             grants.give(self._ledger.granted(job), sealed.text)
+
+    def archive(self, context: Context, order: ArchiveOrder) -> None:
+        """Have the transaction log be brought; the key stays sealed on disk."""
+        self._archives.order(order)
+
+    def end_archive(self, context: Context, archive: str) -> None:
+        """No more of this one."""
+        self._archives.end(archive)
+
+    @property
+    def _archives(self) -> Archiving:
+        if self._archiving is None:
+            raise errors.Unsupported(what="Asking this guest for its transaction log")
+        return self._archiving
 
     def list_modules(self, context: Context) -> tuple[ModuleShown, ...]:
         """What it was told to apply."""

@@ -17,6 +17,7 @@ from trove.guestagent import accounts, grants, identity, ledger
 from trove.guestagent.desk import (
     Desk,
     Result,
+    configured,
     make_volume,
     mounted,
     must_be_prepared,
@@ -24,14 +25,23 @@ from trove.guestagent.desk import (
 )
 from trove.guestagent.grants import Grants
 from trove.rpc import codec
-from trove.rpc.messages import BackupLink, BackupOrder, RestoreOrder
+from trove.rpc.messages import (
+    BackupLink,
+    BackupOrder,
+    ReplayOrder,
+    RestoreOrder,
+    SegmentShown,
+)
 from trove.storage.vault.protocol import LIST
 
 if typing.TYPE_CHECKING:
+    from trove.guestagent import backups
     from trove.storage.manifest import Part
 
 DATA = "data"
 """The directory of an engine on its volume."""
+UNPLAYED = ".trove-unplayed"
+"""Beside it: the data are a backup's, and not yet what was asked for."""
 
 
 class Told:
@@ -110,7 +120,10 @@ def restore(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
         raise errors.Conflict("the guest has a database already")
     plan = plan_of(desk, {"plan": codec.encode(order.plan)})
     make_volume(desk, plan)
-    if desk.host.exists(f"{desk.guest.data}/{DATA}"):
+    data, mark = f"{desk.guest.data}/{DATA}", f"{desk.guest.data}/{UNPLAYED}"
+    if desk.host.exists(mark):  # what an attempt of before has not played to the end
+        desk.host.remove(data)
+    elif desk.host.exists(data):
         return {}
     secret = _unsealer(desk)(order.sealed)
     told, job = Told(desk, 0), str(arguments["job"])
@@ -118,8 +131,14 @@ def restore(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
         _working(desk, "restore") as work,
         _granted(desk, job, secret, told) as at,
     ):
-        links = _links(order.links, secret, Fetched(at, told))
-        backups.restore(desk.host, desk.engine.backups(), work, links)
+        fetched = Fetched(at, told)
+        links = _links(order.links, secret, fetched)
+        if order.replay is None:
+            backups.restore(desk.host, desk.engine.backups(), work, links)
+        else:
+            desk.host.write_file(mark, f"{job}\n", mode=0o600)
+            _played(desk, order, order.replay, work, links, secret, fetched)
+            desk.host.remove(mark)
     return {}
 
 
@@ -131,6 +150,29 @@ def check(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
     return {}
 
 
+def _played(
+    desk: Desk,
+    order: RestoreOrder,
+    replay: ReplayOrder,
+    work: str,
+    links: "list[backups.Link]",
+    secret: dict[str, typing.Any],
+    fetched: "Fetched",
+) -> None:
+    """What came after the backup is in the data, as far as it was ordered."""
+    from trove.guestagent import replaying
+
+    configured(desk, order.plan)  # what plays it is a server of this plan
+    segments = fetched.segments(len(links), replay)
+    first = sum(len(link.parts) for link in links)
+    log = replaying.Window(
+        *(desk.host, f"{work}/log", desk.guest.user, replay.archive, segments),
+        bytes.fromhex(str(secret["keys"][-1])),
+        functools.partial(fetched.part, first),
+    )
+    replaying.restore(desk.host, desk.engine, work, links, order.words, log, replay)
+
+
 def _links(
     links: typing.Sequence[BackupLink], secret: dict[str, typing.Any], at: "Fetched"
 ) -> list[typing.Any]:
@@ -138,7 +180,8 @@ def _links(
     from trove.guestagent import backups
 
     found, first = [], 0
-    for number, (link, key) in enumerate(zip(links, secret["keys"], strict=True)):
+    keys = secret["keys"][: len(links)]  # an archive's comes after them
+    for number, (link, key) in enumerate(zip(links, keys, strict=True)):
         parts = at.parts(number, link)
         get = functools.partial(at.part, first)
         found.append(
@@ -163,6 +206,15 @@ class Fetched:
         said = self._at.get(LIST + number, link.size)
         found = manifest.parts_in(said, link.sha256)
         self._told.size += sum(part.size for part in found)
+        return found
+
+    def segments(self, number: int, order: ReplayOrder) -> "tuple[SegmentShown, ...]":
+        """What an archive's list names."""
+        from trove.storage import archives
+
+        said = self._at.get(LIST + number, order.size)
+        found = archives.read(said, order.sha256)
+        self._told.size += sum(part.size for one in found for part in one.parts)
         return found
 
     def part(self, first: int, number: int, size: int) -> bytes:

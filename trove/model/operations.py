@@ -93,6 +93,15 @@ class NewUser:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Replay:
+    """The archive that a restore goes on with, until a moment or a point."""
+
+    archive: str
+    until: float | None = None
+    point: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class CreateInstance:
     """What ``instance.create`` needs beside the instance's row, and what
     ``instance.undelete`` needs.
@@ -114,6 +123,8 @@ class CreateInstance:
     """The backup that its data come from."""
     kept: bool = False
     """Whether its volume is there, with its data and users."""
+    replay: Replay | None = None
+    """And the log that is replayed after it."""
     bootstrap: str = dataclasses.field(
         default_factory=lambda: secrets.token_urlsafe(24), repr=False
     )
@@ -128,6 +139,8 @@ class CreateInstance:
     def from_dict(cls, data: dict[str, typing.Any]) -> "CreateInstance":
         """The reverse of ``to_dict``."""
         plain = dict(data)
+        if plain.get("replay"):
+            plain["replay"] = Replay(**plain["replay"])
         plain["modules"] = tuple(data.get("modules", ()))
         plain["databases"] = tuple(NewDatabase(**d) for d in data["databases"])
         plain["users"] = tuple(

@@ -47,21 +47,28 @@ class Plan:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Made:
-    """When the last ones were begun that are whole, or may yet be; None: never."""
+    """When the last ones were begun that are whole, or may yet be; None: never.
+
+    ``based``: whether the transaction log that is brought, if it is, can be replayed
+    after one of them.
+    """
 
     full: float | None = None
     increment: float | None = None
+    based: bool = True
 
     def and_now(self, due: Due, now: float) -> "Made":
         """The same, and another one."""
         if due == Due.FULL:
-            return dataclasses.replace(self, full=now)
+            return dataclasses.replace(self, full=now, based=True)
         return dataclasses.replace(self, increment=now)
 
 
 def due(plan: Plan, made: Made, now: float) -> Due | None:
     """What is due at this moment."""
-    if made.full is None or _day(plan, now) - _day(plan, made.full) >= plan.full_every:
+    if made.full is None or not made.based:
+        return Due.FULL
+    if _day(plan, now) - _day(plan, made.full) >= plan.full_every:
         return Due.FULL
     if plan.increment_every is None:
         return None

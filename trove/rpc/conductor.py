@@ -6,14 +6,21 @@ anything that the message says of itself.
 """
 
 from trove.rpc.interface import Interface, call, cast
-from trove.rpc.messages import Enrolled, Enrolment, JobReport, Renewal, Report
+from trove.rpc.messages import (
+    ArchiveReport,
+    Enrolled,
+    Enrolment,
+    JobReport,
+    Renewal,
+    Report,
+)
 
 
 class Conductor(Interface):
     """Topic ``trove-conductor``, on the guests' vhost."""
 
     topic = "trove-conductor"
-    version = "1.1"
+    version = "1.2"
     from_guests = True
 
     @cast(since="1.0")
@@ -23,6 +30,11 @@ class Conductor(Interface):
     @cast(since="1.0")
     def job_changed(self, job: JobReport) -> None:
         """A job ended or moved; repeated with each heartbeat until it is forgotten."""
+
+    @cast(since="1.2")
+    def archived(self, report: ArchiveReport) -> None:
+        """What of its transaction log is in the store, after each round; the same again
+        until it is counted."""
 
     @call(since="1.0", timeout=30)
     def enrol(self, enrolment: Enrolment) -> Enrolled:

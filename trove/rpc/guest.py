@@ -12,6 +12,7 @@ import typing
 
 from trove.rpc.interface import Interface, call, cast
 from trove.rpc.messages import (
+    ArchiveOrder,
     BackupOrder,
     CopyShown,
     DatabaseOrder,
@@ -93,6 +94,16 @@ class Guest(Interface):
     def allow(self, job: str, sealed: Sealed) -> None:
         """``{"serial", "attempt", "first", "requests"}``: what a job may carry by from
         now on, in the place of what it was allowed before. ``over``: it is to end."""
+
+    @cast(since="1.10")
+    def archive(self, order: ArchiveOrder) -> None:
+        """The transaction log is brought to a store from now on, or goes on being; what
+        becomes of it is told by ``Conductor.archived``. One of another archive than
+        before: that one is over, and this one begins."""
+
+    @cast(since="1.10")
+    def end_archive(self, archive: str) -> None:
+        """No more of this one; the engine holds nothing for it."""
 
     @cast(since="1.4")
     def apply_module(self, job: str, module: ModuleOrder) -> None:

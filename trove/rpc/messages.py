@@ -155,16 +155,98 @@ class BackupLink:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class ReplayOrder:
+    """The transaction log that a restore goes on with: an archive's list of segments,
+    by its bytes and their SHA-256 (``storage.archives``).
+
+    Until a moment (seconds since the epoch, by the clock of the guest that wrote it),
+    or until a point that has a name in the log.
+    """
+
+    archive: str
+    size: int
+    sha256: str
+    until: float | None = None
+    point: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class RestoreOrder:
-    """A chain that a guest's data come from, the full one first.
+    """A chain that a guest's data come from, the full one first, and (``replay``) what
+    was written after it.
 
     ``sealed`` is ``rpc.sealing.seal`` of ``{"keys", "grants"}``: a key for each link,
-    and the first of what ``Guest.allow`` brings.
+    the archive's last if there is one, and the first of what ``Guest.allow`` brings.
     """
 
     plan: Plan
     links: tuple[BackupLink, ...]
     sealed: str = dataclasses.field(default="", repr=False, metadata={"max": 1048576})
+    words: dict[str, str] = dataclasses.field(default_factory=dict)
+    """The engine's own of the last link: where the log goes on."""
+    replay: ReplayOrder | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ArchiveOrder:
+    """The transaction log is brought to a store from now on, as segments, at least each
+    ``every`` seconds.
+
+    ``counted``: so many segments are in the store by the control plane's own look; the
+    engine may let go of what they hold. ``sealed`` is ``rpc.sealing.seal`` of
+    ``{"key", "grants"}``: the archive's key, in hexadecimal, and requests for parts.
+    The same order again, or an older one, changes nothing.
+    """
+
+    archive: str
+    every: int
+    counted: int = 0
+    sealed: str = dataclasses.field(default="", repr=False, metadata={"max": 1048576})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PartShown:
+    """A part that a guest brought."""
+
+    size: int
+    sha256: str
+    md5: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SegmentShown:
+    """A piece of the transaction log that a guest brought.
+
+    ``first`` to ``last`` are places in the log, whole numbers in the engine's order: a
+    segment begins with the one after that with which the one before it ended. Every
+    change that a client heard of before ``until`` (seconds since the epoch, by the
+    guest's clock) is in it or in one before. Its parts have numbers in one row, from
+    ``part`` on; between two segments some may be left out.
+    """
+
+    number: int
+    part: int
+    parts: tuple[PartShown, ...]
+    first: int
+    last: int
+    since: float
+    until: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ArchiveReport:
+    """How an archive stands, by its guest's word: the segments that are not counted
+    yet, oldest first; the first part that nothing is granted for.
+
+    ``broken``: a piece of the log is lost, and nothing more will come of this archive.
+    """
+
+    archive: str
+    segments: tuple[SegmentShown, ...] = ()
+    want: int | None = None
+    broken: str | None = None
+    waiting: int | None = None
+    """Bytes of the log that are not in the store yet."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -24,8 +24,14 @@ def test_backups_are_made_by_themselves_where_there_is_a_store(tmp_path):
     config.register(conf, *config.PROCESSES["taskmanager"])
     conf([], default_config_files=[])
     store = Database(f"sqlite:///{tmp_path}/trove.sqlite")
-    around = types.SimpleNamespace(cloud=MemoryCloud())
+    around = types.SimpleNamespace(
+        cloud=MemoryCloud(), database=store, guests=None, storage=None
+    )
     assert taskmanager.schedules(conf, store, around, print) == []
+    assert taskmanager.archives(conf, around) == []
+    around.storage = object()
+    made = taskmanager.archives(conf, around)
+    assert [part.name for part in made] == ["archives", "cutting"]
     conf.set_override("driver", "swift", "backup")
     made = taskmanager.schedules(conf, store, around, print)
     conf.clear_override("driver", "backup")

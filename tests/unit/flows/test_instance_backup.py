@@ -83,3 +83,15 @@ def test_a_guests_word_that_can_be_one():
 def test_and_one_that_cannot(said):
     with pytest.raises(NotWhole, match="does not say"):
         instance_backup._said(said)
+
+
+def test_where_its_log_goes_on_is_known_if_the_engine_says_so():
+    goes_on = instance_backup._goes_on
+    assert goes_on({"place": "17", "at": "1800000000.25", "lsn": "0/1"}) == {
+        "place": 17,
+        "moment": 1800000000.25,
+    }
+    wrong = [{}, {"place": "1"}, {"at": "1"}, {"place": "x", "at": "1"}]
+    wrong += [{"place": "-1", "at": "1"}, {"place": str(2**53), "at": "1"}]
+    wrong += [{"place": "1", "at": each} for each in ("nan", "inf", "-1", "1e300", "")]
+    assert [goes_on(words) for words in wrong] == [{}] * len(wrong)

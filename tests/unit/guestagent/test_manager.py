@@ -5,11 +5,13 @@ import pytest
 
 from trove import errors
 from trove.context import Context
+from trove.guestagent.archives import Shelf
+from trove.guestagent.archiving import Archiving
 from trove.guestagent.jobs import Jobs
 from trove.guestagent.ledger import Ledger, Outcome
 from trove.guestagent.manager import Manager
 from trove.rpc.guest import Guest
-from trove.rpc.messages import Plan
+from trove.rpc.messages import ArchiveOrder, Plan
 
 PLAN = Plan("toy", "1", 512, 1, 7, None, "xfs", sealed="SEALED")
 
@@ -66,3 +68,15 @@ def test_what_is_no_id_is_refused(scene, id):
         scene.manager.prepare(Context(), id, PLAN)
     with pytest.raises(errors.Invalid):
         scene.manager.job(Context(), id)
+
+
+def test_the_log_is_the_business_of_a_part_of_its_own(scene, places, host):
+    order = ArchiveOrder("a", 60)
+    with pytest.raises(errors.Unsupported):
+        scene.manager.archive(Context(), order)
+    part = Archiving(places, host, lambda report: None)  # not started
+    manager = Manager(scene.ledger, None, archiving=part)
+    manager.archive(Context(), order)
+    assert Shelf(places).order() == order
+    manager.end_archive(Context(), "a")
+    assert Shelf(places).order() is None

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of trove/guestagent/saving.py: what a job brings, and what it makes of it."""
 
+import dataclasses
+import shutil
 import threading
 import time
 
@@ -8,18 +10,19 @@ import pytest
 
 from tests.objectstore import serving
 from trove import errors
-from trove.guestagent import files, grants, identity, ledger, saving
+from trove.guestagent import files, grants, identity, ledger, rounds, saving
+from trove.guestagent.archives import Progress
 from trove.guestagent.desk import Desk
 from trove.rpc import codec, sealing
-from trove.rpc.messages import BackupLink, BackupOrder, Plan, RestoreOrder
-from trove.storage import manifest
+from trove.rpc.messages import BackupLink, BackupOrder, Plan, ReplayOrder, RestoreOrder
+from trove.storage import archives, manifest
 from trove.storage.backups import Names
 from trove.storage.frames import Broken
 from trove.storage.manifest import Manifest
 from trove.storage.vault.protocol import LIST
 from trove.storage.vault.swift import Swift
 
-JOB, KEY = "op/back_up", b"k" * 32
+JOB, KEY, LOGKEY = "op/back_up", b"k" * 32, b"l" * 32
 NAMES = Names("p", "b1")
 PLAN = Plan("toy", "1", 512, 2, 7, None, "xfs")
 
@@ -179,7 +182,7 @@ def saved(desk, toy, control, vault):
         return every[number].of(1, 0)  # one part each
 
     control.named = named
-    control.reading = True
+    control.parts = 2
     control.grant = _reading(control, control.grant, vault)
     secret = {"keys": [KEY.hex()] * 2, "grants": [control.grant(LIST, 2)]}
     asked = RestoreOrder(PLAN, tuple(links), control.sealed(secret))
@@ -188,7 +191,7 @@ def saved(desk, toy, control, vault):
 
 def _reading(control, grant, vault):
     def read(first, count, attempt=1):
-        count = count if first >= LIST else min(count, 2 - first)
+        count = count if first >= LIST else min(count, control.parts - first)
         return grant(first, count, attempt, vault.reads)
 
     return read
@@ -217,3 +220,81 @@ def test_nobodys_database_is_restored_over(desk, saved):
     desk.note(prepared=True)
     with pytest.raises(errors.Conflict, match="already"):
         saving.restore(desk, saved)
+
+
+@pytest.fixture
+def moment(desk, toy, saved, control, vault):
+    """The same chain, and a log of two segments that goes on after it."""
+    log = desk.engine.archive()
+    parts, segments = {}, []
+    tell = Progress("a1")
+
+    def save(progress):
+        nonlocal tell
+        tell = progress
+
+    for text in ("one ", "two "):
+        log.write(text)
+        put = parts.__setitem__
+        rounds.Round(desk.host, log, tell, LOGKEY, put, save, str(toy.data)).go(0)
+        segments = tell.segments
+    for number, data in parts.items():
+        vault.put(Names("p", "a1").of(1, number), data)
+    text = archives.write(segments)
+    vault.put("p/a1/list", text)
+    before = control.named
+
+    def named(attempt, number):
+        if number == LIST + 2:
+            return "p/a1/list"
+        if 2 <= number < LIST:
+            return Names("p", "a1").of(1, number - 2)
+        return before(attempt, number)
+
+    control.named, control.parts = named, 2 + len(parts)
+    asked = codec.decode(RestoreOrder, saved["order"], "order")
+    keys = [KEY.hex()] * 2 + [LOGKEY.hex()]
+    secret = {"keys": keys, "grants": [control.grant(LIST, 3)]}
+    replay = ReplayOrder("a1", len(text), manifest.digest(text), 99.0)
+    order = dataclasses.replace(
+        asked, sealed=control.sealed(secret), words={"at": "7"}, replay=replay
+    )
+    shutil.rmtree(toy.data / "log")
+    desk.guest = dataclasses.replace(desk.guest, user="root")  # the directory is ours
+    return {"order": codec.encode(order), "job": JOB}
+
+
+def test_a_chain_goes_on_by_its_log(desk, toy, moment):
+    assert saving.restore(desk, moment) == {}
+    found = (toy.data / "data/goods").read_bytes()
+    assert found == b"secondone two  to 99.0 since 7"
+    assert not (toy.data / "restore").exists()
+    saving.restore(desk, moment)  # again: it is there
+    assert (toy.data / "data/goods").read_bytes() == found
+
+
+def test_data_that_were_not_played_to_the_end_are_none(desk, toy, moment):
+    toy.order(fail_in="replay")
+    with pytest.raises(errors.EngineFailed):
+        saving.restore(desk, moment)
+    assert (toy.data / "data/goods").read_bytes() == b"second"
+    toy.obey()
+    saving.restore(desk, moment)
+    assert (toy.data / "data/goods").read_bytes().endswith(b"since 7")
+
+
+def test_another_list_of_segments_makes_no_data(desk, toy, moment, vault):
+    data = bytearray(vault.get("p/a1/list", 10000))
+    data[5] ^= 1
+    vault.put("p/a1/list", bytes(data))
+    with pytest.raises(Broken, match="list of segments"):
+        saving.restore(desk, moment)
+    assert not (toy.data / "data").exists()
+
+
+def test_a_log_without_its_key_is_refused(desk, toy, moment, control):
+    order = codec.decode(RestoreOrder, moment["order"], "order")
+    secret = {"keys": [KEY.hex()] * 2, "grants": [control.grant(LIST, 3)]}
+    order = dataclasses.replace(order, sealed=control.sealed(secret))
+    with pytest.raises(Broken):
+        saving.restore(desk, {"order": codec.encode(order), "job": JOB})

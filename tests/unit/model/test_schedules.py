@@ -221,3 +221,12 @@ def test_nothing_of_a_users_and_never_the_last_one(links, scheduled, since):
 def test_no_turn_goes_beyond_its_day(hours, now):
     plan = Plan(window=0, full_every=7, increment_every=hours)
     assert schedules.following(plan, Made(at(0)), at(0, now)) == at(1)
+
+
+def test_a_log_without_a_backup_to_begin_at_has_a_full_one_due() -> None:
+    fresh = Made(at(0, 2), at(0, 8))
+    assert schedules.due(NIGHTLY, fresh, at(0, 9)) is None
+    unbased = Made(at(0, 2), at(0, 8), based=False)
+    assert schedules.due(NIGHTLY, unbased, at(0, 9)) == FULL
+    taken = unbased.and_now(FULL, at(0, 9))
+    assert schedules.due(NIGHTLY, taken, at(0, 9)) is None

@@ -2,6 +2,7 @@
 """All resources of the API, and the route table made of them."""
 
 from trove.api.resources import (
+    archives,
     backups,
     clusters,
     configurations,
@@ -48,6 +49,7 @@ RESOURCES = (
     *backups.RESOURCES,
     *strategies.RESOURCES,
     *schedules.RESOURCES,
+    *archives.RESOURCES,
     *clusters.RESOURCES,
     *flavors.RESOURCES,
     *limits.RESOURCES,

@@ -9,7 +9,7 @@ from trove.actions.flavors import id_of
 from trove.actions.orders import Order
 from trove.api import schemas
 from trove.api.resource import Plain
-from trove.api.resources import schedules
+from trove.api.resources import restorepoints, schedules
 from trove.model.operations import NewDatabase, NewUser
 
 TEXT = {"type": ["string", "null"], "maxLength": 255}
@@ -38,11 +38,7 @@ CREATE: Plain = {
         "volume": {**schemas.VOLUME, "type": ["object", "null"]},
         "databases": schemas.DATABASES,
         "users": schemas.USERS,
-        "restorePoint": {
-            "type": ["object", "null"],
-            "required": ["backupRef"],
-            "properties": {"backupRef": schemas.UUID_OR_URL},
-        },
+        "restorePoint": restorepoints.SCHEMA,
         "replica_of": {**schemas.UUID, "type": ["string", "null"]},
         "replica_count": {"type": ["integer", "null"], "minimum": 1, "maximum": 3},
         "datastore": {
@@ -113,9 +109,8 @@ def order(body: Plain) -> Order:
         modules=tuple(each["id"] for each in body.get("modules") or ()),
         users=tuple(new_user(each) for each in body.get("users") or ()),
         deletion_protection=bool(body.get("deletion_protection")),
-        restore=id_of(body["restorePoint"]["backupRef"])
-        if body.get("restorePoint")
-        else None,
+        restore=restorepoints.backup(body.get("restorePoint")),
+        restore_point=restorepoints.moment(body.get("restorePoint")),
         backup_policy=schedules.at_create(body.get("backup_policy")),
     )
 

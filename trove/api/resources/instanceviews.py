@@ -9,6 +9,7 @@ import typing
 from trove.actions import instances
 from trove.api.dates import shown
 from trove.api.resource import Ask, Plain
+from trove.model.archives import Span
 
 GIGABYTE = 1024.0**3
 
@@ -47,7 +48,7 @@ def summary(ask: Ask, seen: typing.Any) -> Plain:
         view["replicas"] = [_reference(ask, id) for id in seen.replicas]
     if ask.context.is_admin:
         view["tenant_id"] = row.project
-    return view
+    return view | _restorable(seen)
 
 
 def detail(ask: Ask, seen: typing.Any) -> Plain:
@@ -95,7 +96,26 @@ def whole(ask: Ask, seen: typing.Any) -> Plain:
         if report.disk_total:
             share = 100.0 * report.disk_used / report.disk_total
             view["volume"]["used_percent"] = round(share, 2)
+    if spans := ranges(seen.restorable):
+        view["restorable_times"] = spans
     return view
+
+
+def ranges(spans: typing.Iterable[Span]) -> list[Plain]:
+    """The moments that can be restored, the oldest first."""
+    whole = [span.seconds for span in spans]
+    return [{"from": shown(s.begin), "until": shown(s.end)} for s in whole if s]
+
+
+def _restorable(seen: typing.Any) -> Plain:
+    """The last range of moments that can be restored; none, where there is none."""
+    found = ranges(seen.restorable[-1:])
+    if not found:
+        return {}
+    return {
+        "earliest_restorable_time": found[0]["from"],
+        "latest_restorable_time": found[0]["until"],
+    }
 
 
 def _access(row: typing.Any) -> Plain:

@@ -38,6 +38,7 @@ POLICY: Plain = {
             "maxLength": 5,
             "pattern": rf"\A({verifications.WORDS})\Z",
         },
+        "point_in_time": schemas.FLAG,
     },
 }
 NEW: Plain = {**POLICY, "type": ["object", "boolean", "null"]}
@@ -47,8 +48,9 @@ NEW: Plain = {**POLICY, "type": ["object", "boolean", "null"]}
 def wish(body: Plain) -> Wish:
     """What a checked body says."""
     said: Wish = {}
-    if "enabled" in body:
-        said["enabled"] = bool(body["enabled"])
+    for name in ("enabled", "point_in_time"):
+        if name in body:
+            said[name] = bool(body[name])
     if "window" in body:
         hours, _, minutes = body["window"].partition(":")
         said["minute"] = 60 * int(hours) + int(minutes)
@@ -90,6 +92,7 @@ def view(ask: Ask, row: typing.Any) -> Plain:
         "increment_every_hours": row.increment_every,
         "keep_days": row.keep_days,
         "verify": verifications.written(row.verify),
+        "point_in_time": row.point_in_time,
         "next_due": shown(row.next_due) if row.enabled else None,
         "last_run": shown(row.last_run),
         "last_fault": row.last_fault,

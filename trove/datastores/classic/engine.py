@@ -3,6 +3,7 @@
 
 import abc
 import contextlib
+import importlib
 import typing
 
 import pymysql
@@ -33,6 +34,9 @@ from trove.datastores.pulse import Pulse
 from trove.datastores.server import Server
 from trove.datastores.spec import Datastore
 from trove.datastores.unit import Unit
+
+if typing.TYPE_CHECKING:
+    from trove.datastores.archives import Archive
 
 WITHIN = 10.0
 """Seconds for a conversation, and for a statement that is the engine's own deed."""
@@ -75,6 +79,9 @@ class Own(typing.NamedTuple):
     tenants: str
     """Which of them are those of tenants, as a condition."""
     reload_tls: str
+    plays: str
+    """The module with how a log is played: ``APPLIER``, and ``ALONE``, settings of a
+    server that plays one, which only this engine has."""
 
 
 class Classic(Server):
@@ -135,6 +142,26 @@ class Classic(Server):
                 with contextlib.suppress(pymysql.MySQLError):
                     end_sessions(talk, self.own.sessions, self.own.tenants)
                 talk.rows(switch, WITHIN)
+
+    def archive(self) -> "Archive":
+        """The binary log, which the server keeps until it was brought."""
+        from trove.datastores.classic import archive  # when it is brought
+
+        own, plays = self.own, importlib.import_module(self.own.plays)
+        player = archive.Own(
+            *(own.datastore.user, own.program, plays.ALONE, plays.APPLIER, own.talk)
+        )
+        return archive.Archive(
+            archive.Server(
+                *(self._host, self._places, player, self._unit),
+                *(self._talk, self._keep_binlogs),
+            )
+        )
+
+    def _keep_binlogs(self, seconds: int) -> None:
+        # beside what is logged: what is switched while it runs, over a configuration
+        self._layers.note_logs({"binlog_expire_logs_seconds": seconds})
+        self._say(f"SET GLOBAL binlog_expire_logs_seconds = {seconds}")
 
     def logs(self) -> dict[str, Source]:
         """What users may have written, and what the engine itself complains of."""

@@ -60,6 +60,13 @@ class Talk:
             cursor.execute(statement)
             return list(cursor.fetchall())
 
+    def row(self, statement: str, within: float) -> dict[str, typing.Any]:
+        """Its first row, by the names of its columns; nothing where there is none."""
+        with cut_after(within, self._socket), self._connection.cursor() as cursor:
+            cursor.execute(statement)
+            names = [each[0] for each in cursor.description or ()]
+            return dict(zip(names, cursor.fetchone() or (), strict=False))
+
     def close(self) -> None:
         """Ends it, without waiting for anyone."""
         with contextlib.suppress(pymysql.MySQLError, OSError):

@@ -50,7 +50,7 @@ DATASTORE = Datastore(
     port=3306,
     user="mysql",
     data="/srv/mariadb",
-    can=Can(back_up=True, back_up_incrementally=True),
+    can=Can(back_up=True, back_up_incrementally=True, restore_to_time=True),
     naming=NAMING,
     agent="trove.datastores.mariadb.agent",
     parameters=parameters(__package__),

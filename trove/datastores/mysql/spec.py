@@ -46,7 +46,7 @@ DATASTORE = Datastore(
     port=3306,
     user="mysql",
     data="/srv/mysql",
-    can=Can(back_up=True),
+    can=Can(back_up=True, restore_to_time=True),
     naming=NAMING,
     agent="trove.datastores.mysql.agent",
     parameters=parameters(__package__),

@@ -44,7 +44,12 @@ DATASTORE = Datastore(
     port=5432,
     user="postgres",
     data="/srv/postgresql",
-    can=Can(back_up=True),
+    can=Can(
+        back_up=True,
+        restore_to_time=True,
+        restore_within_a_second=True,
+        restore_to_point=True,
+    ),
     naming=NAMING,
     agent="trove.datastores.postgresql.agent",
     parameters=parameters(__package__),

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Instances: load, list with all that a view needs, move, change.
 
-A list costs one statement for the page and one for its replicas, however long it is.
+A list costs one statement for the page and one for what an instance may have several
+of (replicas, moments that can be restored), however long it is.
 Whoever acts for a user passes ``project``: another project's instance is not found.
 """
 
@@ -15,6 +16,7 @@ from sqlalchemy import orm
 
 from trove import errors
 from trove.db import dialects
+from trove.db.queries import archives
 from trove.db.session import AmongLiving, epoch_now
 from trove.db.tables import (
     Configuration,
@@ -25,6 +27,7 @@ from trove.db.tables import (
     Operation,
 )
 from trove.model import operations, states
+from trove.model.archives import Span
 
 Ids = sa.Select[str]
 Column = orm.InstrumentedAttribute[typing.Any]
@@ -70,6 +73,8 @@ class Seen:
     configuration: str | None
     """The name of its configuration group."""
     replicas: tuple[str, ...]
+    restorable: tuple[Span, ...]
+    """The moments to which it can be restored, the oldest first."""
 
 
 def load(tx: orm.Session, id: str, project: str | None = None) -> Instance:
@@ -291,26 +296,44 @@ def _page_of(owned: bool, further: bool) -> Rows:
     return everything(page_ids(owner, most, after)).order_by(Instance.id)
 
 
-FOLLOWERS = (
-    sa.select(Instance.source_id, Instance.id)
-    .where(
-        Instance.source_id.in_(sa.bindparam("sources", expanding=True)),
+SEVERAL: sa.CompoundSelect[typing.Any] = sa.union_all(
+    sa.select(
+        Instance.source_id,
+        Instance.id,
+        sa.cast(sa.null(), sa.Double()),
+        sa.cast(sa.null(), sa.Double()),
+    ).where(
+        Instance.source_id.in_(sa.bindparam("instances", expanding=True)),
         Instance.deleted_at.is_(None),
-    )
-    .order_by(Instance.id)
+    ),
+    archives.SPANS,
 )
+"""Of these instances: replicas, and moments that can be restored, with both ends."""
 
 
 def _seen(tx: orm.Session, statement: Rows, given: dict[str, typing.Any]) -> list[Seen]:
     rows = tx.execute(statement, given).all()
     replicas: dict[str, list[str]] = {row[0].id: [] for row in rows}
+    spans: dict[str, list[Span]] = {id: [] for id in replicas}
     if rows:
-        for source, replica in tx.execute(FOLLOWERS, {"sources": list(replicas)}):
-            replicas[typing.cast(str, source)].append(replica)
-    return [_row(row, tuple(replicas[row[0].id])) for row in rows]
+        several = tx.execute(SEVERAL, {"instances": list(replicas)})
+        for instance, id, begin, end in several:
+            if begin is None:
+                replicas[instance].append(id)
+            else:
+                spans[instance].append(Span(begin, end, id))
+    return [
+        _row(row, tuple(sorted(replicas[id])), tuple(sorted(spans[id])))
+        for row in rows
+        for id in (row[0].id,)
+    ]
 
 
-def _row(row: typing.Sequence[typing.Any], replicas: tuple[str, ...]) -> Seen:
+def _row(
+    row: typing.Sequence[typing.Any],
+    replicas: tuple[str, ...],
+    restorable: tuple[Span, ...],
+) -> Seen:
     """One row of ``everything``."""
     rest = iter(row)
     instance = next(rest)
@@ -322,5 +345,5 @@ def _row(row: typing.Sequence[typing.Any], replicas: tuple[str, ...]) -> Seen:
         version if version.name is not None else None,
         datastore,
         report if report.service is not None else None,
-        *(*rest, replicas),
+        *(*rest, replicas, restorable),
     )

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from trove.db import dialects
-from trove.db.queries import backups
+from trove.db.queries import archives, backups
 from trove.db.session import epoch_now, now
 from trove.db.tables import Backup, BackupPolicy
 from trove.model import backups as model
@@ -141,4 +141,19 @@ def made(tx: orm.Session, instance: str) -> Made:
         if row.scheduled and row.state in WANTED and row.id not in sick:
             full = row.parent_id is None
             last[full] = max(row.created, last.get(full, row.created))
-    return Made(full=last.get(True), increment=last.get(False))
+    based = archives.has_base(tx, instance)
+    return Made(full=last.get(True), increment=last.get(False), based=based)
+
+
+def hasten(tx: orm.Session, instance: str) -> None:
+    """Its turn has come, if it has turns."""
+    tx.execute(
+        sa.update(BackupPolicy)
+        .where(
+            BackupPolicy.instance_id == instance,
+            BackupPolicy.enabled.is_(True),
+            BackupPolicy.next_due > epoch_now(),
+        )
+        .values(next_due=epoch_now())
+        .execution_options(synchronize_session=False)
+    )

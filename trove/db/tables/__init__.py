@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tables: every column, once."""
 
+from trove.db.tables.archives import Archive, ArchiveSegment
 from trove.db.tables.backups import (
     Backup,
     BackupKey,
@@ -27,6 +28,8 @@ from trove.db.tables.root import RootDeed
 from trove.db.tables.services import ServiceProcess
 
 __all__ = [
+    "Archive",
+    "ArchiveSegment",
     "Backup",
     "BackupKey",
     "BackupPolicy",

@@ -64,6 +64,10 @@ class Backup(Record):
     """The SHA-256 of its manifest: no other one is."""
     about: orm.Mapped[Document | None]
     """The engine's own words: where an increment of it begins."""
+    place: orm.Mapped[int | None] = orm.mapped_column(sa.BigInteger())
+    """Where in the transaction log a replay after it begins (``archives``)."""
+    moment: orm.Mapped[Moment | None]
+    """All that was committed before is in it, by its guest's clock."""
     ended: orm.Mapped[Moment | None]
     """When it was whole."""
     fault: orm.Mapped[Text | None]
@@ -133,6 +137,10 @@ class BackupPolicy(Record):
     increment_every: orm.Mapped[int | None]
     """Hours between two backups; None: no increments are made."""
     keep_days: orm.Mapped[int]
+    point_in_time: orm.Mapped[bool] = orm.mapped_column(
+        default=False, server_default="0"
+    )
+    """Whether its transaction log is brought to the store too."""
     next_due: orm.Mapped[Moment]
     backup_id: orm.Mapped[str | None] = orm.mapped_column(sa.String(36))
     """What its last run makes, until that is over."""

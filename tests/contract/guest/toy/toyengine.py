@@ -14,6 +14,7 @@ import time
 import urllib.parse
 
 from trove import errors
+from trove.datastores.archives import LogFile, in_a_row
 from trove.datastores.protocol import Health, Mark, Source, Stage
 
 
@@ -41,6 +42,69 @@ class Tool:
     def check(self):
         if (self._data / "data" / "sick").exists():
             raise errors.EngineFailed(why="toy-check: goods is corrupt")
+
+
+class Archive:
+    """A log of files that have a number for a name; the last one is written."""
+
+    def __init__(self, engine, data):
+        self._enter, self._home = engine._enter, data / "log"
+        self._data = data
+        self._home.mkdir(parents=True, exist_ok=True)
+        if not self._numbers():
+            (self._home / "1").touch()
+
+    def _numbers(self):
+        return sorted(int(path.name) for path in self._home.glob("[0-9]*"))
+
+    def write(self, text):
+        with (self._home / str(self._numbers()[-1])).open("a") as file:
+            file.write(text)
+
+    @property
+    def held(self):
+        return (self._home / "held").exists()
+
+    def hold(self, after):
+        self._enter("hold")
+        (self._home / "held").touch()
+        return self._numbers()[-1] - 1 if after is None else after
+
+    def cut(self):
+        self._enter("cut")
+        (self._home / str(self._numbers()[-1] + 1)).touch()
+
+    def ready(self, after):
+        self._enter("ready")
+        files = [
+            LogFile(number, str(number), (self._home / str(number)).stat().st_size)
+            for number in self._numbers()[:-1]
+        ]
+        return in_a_row(files, after)
+
+    def stages(self, files):
+        self._enter("stages")
+        argv = ("tar", "--create", f"--directory={self._home}", "--file=-")
+        return (Stage((*argv, *(file.name for file in files))),)
+
+    def release(self, place):
+        self._enter("release")
+        for number in self._numbers():
+            if number <= place:
+                (self._home / str(number)).unlink()
+
+    def let_go(self):
+        self._enter("let_go")
+        (self._home / "held").unlink(missing_ok=True)
+
+    def replay(self, work, words, log, target):
+        self._enter("replay")
+        with (self._data / "data/goods").open("ab") as goods:
+            while log.more():
+                for name in log.names:
+                    goods.write(pathlib.Path(log.directory, name).read_bytes())
+                    log.drop(name)
+            goods.write(f" to {target.until} since {words['at']}".encode())
 
 
 class Engine:
@@ -158,6 +222,9 @@ class Engine:
 
     def backups(self):
         return Tool(self._host, self._data)
+
+    def archive(self):
+        return Archive(self, self._data)
 
     def unload(self, directory):
         self._enter("unload")

@@ -9,7 +9,7 @@ increment has the pages that were written since a place in the log.
 import re
 
 from trove import errors
-from trove.datastores.classic import checking
+from trove.datastores.classic import archive, checking
 from trove.datastores.classic.places import Places
 from trove.datastores.mariadb.spec import DATASTORE
 from trove.datastores.protocol import Host, Mark, Stage
@@ -51,7 +51,8 @@ class Tool:
         return (Stage(tuple(argv)),)
 
     def mark(self, work: str) -> Mark:
-        """Its own checkpoint, the server's version, and the place in the binary log."""
+        """Its own checkpoint, the server's version, the place in the binary log, and
+        when that was past."""
         found = self._read(f"{work}/mark", CHECKPOINTS)
         facts = self._read(f"{work}/mark", FACTS)
         words = {
@@ -60,6 +61,7 @@ class Tool:
             "version": facts["server_version"],
             "binlog": facts.get("binlog_pos", ""),
         }
+        words |= archive.marked(words["binlog"])
         return Mark(words, self._size())
 
     def taking(self, work: str, number: int) -> tuple[Stage, ...]:

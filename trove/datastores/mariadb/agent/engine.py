@@ -47,6 +47,7 @@ class MariaDB(Classic):
         sessions=SESSIONS,
         tenants="user NOT IN ('root', 'system user', 'event_scheduler')",
         reload_tls="FLUSH LOCAL SSL",
+        plays="trove.datastores.mariadb.agent.plays",
     )
 
     def _maker(self, fresh: str, script: str) -> list[str]:

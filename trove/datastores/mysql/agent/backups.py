@@ -12,7 +12,7 @@ import json
 import time
 
 from trove import errors
-from trove.datastores.classic import checking
+from trove.datastores.classic import archive, checking
 from trove.datastores.classic.places import Places
 from trove.datastores.classic.root import end_sessions
 from trove.datastores.classic.sql import identifier, literal, opened
@@ -84,6 +84,7 @@ class Tool:
         """What was written down before the copy began; it has served, and is gone."""
         self._host.remove(self._copy(work))
         words = json.loads(self._host.read_file(f"{work}/mark") or "{}")
+        words |= archive.marked(str(words.get("binlog", "")))
         return Mark(words, self._size())
 
     def taking(self, work: str, number: int) -> tuple[Stage, ...]:

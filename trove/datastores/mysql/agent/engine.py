@@ -50,6 +50,7 @@ class MySQL(Classic):
             "AND NOT (user = 'root' AND host = 'localhost')"
         ),
         reload_tls="ALTER INSTANCE RELOAD TLS",
+        plays="trove.datastores.mysql.agent.plays",
     )
 
     def _maker(self, fresh: str, script: str) -> list[str]:

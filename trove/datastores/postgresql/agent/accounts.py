@@ -37,6 +37,9 @@ WHERE d.datname = current_database() AND r.oid = a.grantee
 AND a.privilege_type = 'CREATE' AND NOT r.rolsuper"""
 """The users who may make things in this database."""
 
+NAMES_POINTS = SQL("FUNCTION pg_catalog.pg_create_restore_point(text)")
+"""It writes a name into the log, to which data can be restored, and nothing else."""
+
 KINDS = ("TABLES", "SEQUENCES", "ROUTINES", "TYPES", "SCHEMAS")
 
 
@@ -124,6 +127,7 @@ def grant(talk: Talk, name: str, database: str) -> None:
         SQL("ALL ON ALL TABLES IN SCHEMA public"),
         SQL("ALL ON ALL SEQUENCES IN SCHEMA public"),
         SQL("ALL ON ALL ROUTINES IN SCHEMA public"),
+        fill("EXECUTE ON {f}", f=NAMES_POINTS),
     ):
         talk.rows(fill("GRANT {what} TO {user}", what=what, user=user), WITHIN)
     for other in sharers(talk, name):

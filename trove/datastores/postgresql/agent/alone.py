@@ -63,6 +63,7 @@ class Alone:
     host: Host
     directory: str
     port: int
+    unit: Unit
 
     def open(
         self, database: str = "postgres"
@@ -95,9 +96,17 @@ class Alone:
 
 @contextlib.contextmanager
 def alone(
-    host: Host, places: Places, port: int, *, haste: bool = False
+    host: Host,
+    places: Places,
+    port: int,
+    *,
+    haste: bool = False,
+    config: str | None = None,
 ) -> typing.Iterator[Alone]:
-    """Runs it for as long as this lasts; the served one is stopped before."""
+    """Runs it for as long as this lasts; the served one is stopped before.
+
+    ``config``: its file, where that is not the served one's.
+    """
     unit = Unit(
         host, UNIT, host.path(f"/etc/systemd/system/{UNIT}"), r"\b(FATAL|PANIC):"
     )
@@ -118,13 +127,13 @@ def alone(
         name=NAME,
         programs=programs(host),
         data=places.data,
-        settings=f"{places.settings}/postgresql.conf",
+        settings=config or f"{places.settings}/postgresql.conf",
         said="".join(f" -c {each}" for each in said),
     )
     title = "PostgreSQL for the agent alone"
     unit.install(title, places, DATASTORE.user, lines, f"Conflicts={SERVED}\n")
     unit.start()
     try:
-        yield Alone(host, directory, port)
+        yield Alone(host, directory, port, unit)
     finally:
         unit.stop()

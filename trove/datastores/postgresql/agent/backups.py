@@ -12,9 +12,11 @@ bounds what it holds.
 
 import contextlib
 import os
+import time
 
 from trove import errors
 from trove.datastores.places import Places
+from trove.datastores.postgresql.agent.archive import where
 from trove.datastores.postgresql.agent.places import programs
 from trove.datastores.postgresql.agent.sql import talk
 from trove.datastores.postgresql.spec import DATASTORE
@@ -34,6 +36,7 @@ class Tool:
     def __init__(self, host: Host, places: Places, port: int) -> None:
         self._host, self._places, self._port = host, places, port
         self._held = contextlib.ExitStack()
+        self._place = 0
 
     def stages(self, work: str, since: Mark | None = None) -> tuple[Stage, ...]:
         """What says all files; of those that have changed since, there is no saying."""
@@ -61,9 +64,11 @@ class Tool:
         line = self._held.enter_context(talk(self._places.runtime, self._port))
         make = "SELECT pg_create_physical_replication_slot('{}', true, true)"
         line.rows(make.format(f"trove_backup_{os.getpid()}"), 30.0)
+        self._place = where(line).current  # it begins here, or later
 
     def mark(self, work: str) -> Mark:
-        """The server's version, its timeline, and where its log is by now."""
+        """The server's version, its timeline, where its log is by now, and when; the
+        segment that has its beginning, or one before."""
         statement = (
             "SELECT current_setting('server_version'), pg_current_wal_lsn()::text, "
             "timeline_id::text FROM pg_control_checkpoint()"
@@ -76,6 +81,7 @@ class Tool:
             ((data,),) = conversation.rows(databases, COPY)
         self._held.close()
         words = {"version": version, "lsn": lsn, "timeline": timeline}
+        words |= {"place": str(self._place), "at": repr(time.time())}
         return Mark(words, int(log) + int(data))
 
     def taking(self, work: str, number: int) -> tuple[Stage, ...]:

@@ -77,6 +77,7 @@ def revoke(open_: Open, name: str, database: str) -> None:
             SQL("ALL SEQUENCES IN SCHEMA public"),
             SQL("ALL ROUTINES IN SCHEMA public"),
             SQL("SCHEMA public"),
+            accounts.NAMES_POINTS,
             # last: by this one is known that there is something to revoke
             fill("DATABASE {d}", d=Identifier(database)),
         ):

@@ -29,6 +29,9 @@ from trove.datastores.pulse import Pulse
 from trove.datastores.server import Server
 from trove.datastores.unit import STOP_TIMEOUT, Unit
 
+if typing.TYPE_CHECKING:
+    from trove.datastores.archives import Archive
+
 PACKAGED_UNIT = "postgresql.service"
 RELOAD_TIMEOUT = 10.0
 
@@ -158,6 +161,17 @@ class PostgreSQL(Server):
         from trove.datastores.postgresql.agent import backups  # when one is to be made
 
         return backups.Tool(self._host, self._places, self._port)
+
+    def archive(self) -> "Archive":
+        """The write-ahead log, held by a slot."""
+        from trove.datastores.postgresql.agent import archive  # when it is brought
+
+        return archive.Archive(self._host, self._places, self._port, self._bound)
+
+    def _bound(self, size: int) -> None:
+        # beside what is logged: what is switched while it runs, over a configuration
+        self._layers.note_logs({"max_slot_wal_keep_size": f"{size}MB"})
+        self._read_files()
 
     def logs(self) -> dict[str, Source]:
         """The server's one log; ``general`` also has each statement, when it is on."""

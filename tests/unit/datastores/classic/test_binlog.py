@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of trove/datastores/classic/binlog.py: where a later transaction begins."""
+
+import pytest
+
+from trove.datastores.archives import Lost
+from trove.datastores.classic import binlog
+
+FORMAT, QUERY = 15, 2
+
+
+def event(kind, time, body=b"x" * 20):
+    header = binlog.HEADER.pack(time, kind, 1, binlog.HEADER.size + len(body), 0, 0)
+    return header + body
+
+
+def committed(micros, time, original=False):
+    """MySQL's own, whose time is of a session that says another."""
+    moment = micros | (original << 55)
+    return event(binlog.MYSQL, time, b"x" * 42 + moment.to_bytes(7, "little") + b"x")
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(*events):
+        path = tmp_path / "binlog.000001"
+        path.write_bytes(binlog.MAGIC + b"".join(events))
+        return str(path)
+
+    return write
+
+
+def test_the_first_transaction_of_that_second_or_later(written):
+    events = [event(FORMAT, 500), event(binlog.MARIADB, 100), event(QUERY, 200)]
+    path = written(*events, event(binlog.MARIADB, 101), event(binlog.MARIADB, 100))
+    assert binlog.first_since(path, 101.0) == 4 + sum(map(len, events))
+    assert binlog.first_since(path, 100.0) == 4 + len(events[0])
+    assert binlog.first_since(path, 102.0) is None
+
+
+def test_a_session_that_calls_it_another_time_moves_nothing(written):
+    events = [committed(100_000_000, 9999), committed(101_500_000, 0, original=True)]
+    path = written(*events)
+    assert binlog.first_since(path, 101.5) == 4 + len(events[0])
+    assert binlog.first_since(path, 101.6) is None
+
+
+@pytest.mark.parametrize("cut", [1, 25])
+def test_a_file_that_was_cut_short_is_no_log(written, cut, tmp_path):
+    path = written(event(FORMAT, 1), event(binlog.MARIADB, 1))
+    data = (tmp_path / "binlog.000001").read_bytes()
+    (tmp_path / "binlog.000001").write_bytes(data[:-cut])
+    with pytest.raises(Lost, match="middle of an event"):
+        binlog.first_since(path, 5.0)
+
+
+def test_a_length_that_leads_nowhere_is_no_log(written):
+    bad = binlog.HEADER.pack(1, FORMAT, 1, 0, 0, 0)
+    with pytest.raises(Lost, match="middle of an event"):
+        binlog.first_since(written(bad), 5.0)
+
+
+def test_what_does_not_begin_as_one_is_no_log(tmp_path):
+    path = tmp_path / "other"
+    path.write_bytes(b"PK\x03\x04" * 10)
+    with pytest.raises(Lost, match="does not begin"):
+        binlog.first_since(str(path), 5.0)
