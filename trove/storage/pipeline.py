@@ -55,9 +55,29 @@ def send(
     ``told`` hears how many bytes were brought so far. Raises what ``put`` raises; what
     was brought until then is of no use.
     """
+    read = _Counted(source)
+    return _sent(read, frames.sealed(read, key, about), put, told)
+
+
+def bring(
+    source: Source,
+    put: Put,
+    told: typing.Callable[[int], None] = lambda size: None,
+) -> Sent:
+    """As ``send``, but the parts one after the other are what the source had."""
+    read = _Counted(source)
+    return _sent(read, read, put, told)
+
+
+def _sent(
+    read: "_Counted",
+    stream: typing.Iterable[bytes],
+    put: Put,
+    told: typing.Callable[[int], None],
+) -> Sent:
     parts: list[Part] = []
-    read, done = _Counted(source), 0
-    for part in _brought(_filled(frames.sealed(read, key, about)), put):
+    done = 0
+    for part in _brought(_filled(stream), put):
         parts.append(part)
         done += part.size
         told(done)
