@@ -13,6 +13,8 @@ import contextlib
 import dataclasses
 import typing
 
+from trove.datastores.dumping import Dumps
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Ran:
@@ -358,6 +360,9 @@ class Engine(typing.Protocol):
 
     def backups(self) -> Backups:
         """How its data are saved; ``errors.NotSupported`` if they cannot be."""
+
+    def dumps(self) -> Dumps:
+        """How its databases are said; ``errors.NotSupported`` if they cannot be."""
 
     def stop(self) -> None:
         """Stops it in good order; bounded."""

@@ -236,11 +236,11 @@ class Accounts:
     def _grant(self, talk: Talk, who: str, names: typing.Iterable[str]) -> None:
         for name in names:
             talk.rows(
-                f"GRANT ALL PRIVILEGES ON {self._written(name)}.* TO {who}", WITHIN
+                f"GRANT ALL PRIVILEGES ON {self.written(name)}.* TO {who}", WITHIN
             )
 
     def _revoke(self, talk: Talk, who: str, name: str) -> None:
-        statement = f"REVOKE ALL PRIVILEGES ON {self._written(name)}.* FROM {who}"
+        statement = f"REVOKE ALL PRIVILEGES ON {self.written(name)}.* FROM {who}"
         talk.rows(statement, WITHIN)
 
     def _holders(self, talk: Talk, database: str) -> list[tuple[str, str]]:
@@ -269,7 +269,7 @@ class Accounts:
     def _plain(self, column: str) -> str:
         return f"CONVERT({column} USING utf8mb4) COLLATE {self._dialect.collation}"
 
-    def _written(self, database: str) -> str:
+    def written(self, database: str) -> str:
         """A database's name in a grant."""
         return identifier(escaped(database) if self._dialect.patterns else database)
 

@@ -22,13 +22,16 @@ CHARACTER_SETS = (
 LOADER = "trove_loader"
 """The role that loads a copy of the data into a new version, while that lasts."""
 
+DUMPER = "trove_backup"
+"""The role that reads a database while it is dumped."""
+
 NAMING = Naming(
     # A longer name would be cut by the engine, and be another's.
     max_user=63,
     max_database=63,
     reserved_users=frozenset(
         "os_admin postgres root public none current_role current_user session_user "
-        f"trove_admin trove_backup {LOADER} trove_monitor trove_replication".split()
+        f"trove_admin {DUMPER} {LOADER} trove_monitor trove_replication".split()
     ),
     reserved_user_prefixes=("pg_",),
     reserved_databases=frozenset(
@@ -44,7 +47,8 @@ DATASTORE = Datastore(
     port=5432,
     user="postgres",
     data="/srv/postgresql",
-    can=Can(back_up=True),
+    can=Can(back_up=True, dump=True),
+    dumped=".dump",
     naming=NAMING,
     agent="trove.datastores.postgresql.agent",
     parameters=parameters(__package__),

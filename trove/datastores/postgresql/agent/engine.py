@@ -10,6 +10,7 @@ from psycopg import sql
 
 from trove import errors
 from trove.datastores import rules as shared
+from trove.datastores.dumping import Dumps
 from trove.datastores.layers import GROUP, Layers, Settings
 from trove.datastores.postgresql.agent import config, rules, variables
 from trove.datastores.postgresql.agent.health import Probe
@@ -158,6 +159,12 @@ class PostgreSQL(Server):
         from trove.datastores.postgresql.agent import backups  # when one is to be made
 
         return backups.Tool(self._host, self._places, self._port)
+
+    def dumps(self) -> Dumps:
+        """By pg_dump, in its own form."""
+        from trove.datastores.postgresql.agent import dumps  # when there is one to make
+
+        return dumps.Tool(self._host, self._places, self._port)
 
     def logs(self) -> dict[str, Source]:
         """The server's one log; ``general`` also has each statement, when it is on."""
