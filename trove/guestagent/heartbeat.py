@@ -39,6 +39,7 @@ JUDGED = ("prepare", "take_up")
 SERVING = (
     "back_up",
     "configure",
+    "export",
     "grow_file_system",
     "renew_certificate",
     "change_tls",

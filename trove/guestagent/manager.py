@@ -18,6 +18,7 @@ from trove.rpc.messages import (
     BackupOrder,
     CopyShown,
     DatabaseOrder,
+    ExportOrder,
     Group,
     JobReport,
     LogShown,
@@ -117,6 +118,10 @@ class Manager:
     def restore(self, context: Context, job: str, order: RestoreOrder) -> None:
         """Have the data of a backup; the keys stay sealed on disk."""
         self._submit(job, "restore", {"order": codec.encode(order), "job": job})
+
+    def export(self, context: Context, job: str, order: ExportOrder) -> None:
+        """Bring a dump; what is granted stays sealed on disk."""
+        self._submit(job, "export", {"order": codec.encode(order), "job": job})
 
     def allow(self, context: Context, job: str, sealed: Sealed) -> None:
         """Requests for a job that goes on; for another they are nothing."""

@@ -15,6 +15,7 @@ from trove.rpc.messages import (
     BackupOrder,
     CopyShown,
     DatabaseOrder,
+    ExportOrder,
     Group,
     JobReport,
     LogShown,
@@ -33,7 +34,7 @@ class Guest(Interface):
     """Topic ``guestagent.<instance>``, on the guests' vhost."""
 
     topic = "guestagent"
-    version = "1.9"
+    version = "1.10"
     own_topic = True
 
     @cast(since="1.0")
@@ -84,6 +85,11 @@ class Guest(Interface):
     @cast(since="1.9")
     def restore(self, job: str, order: RestoreOrder) -> None:
         """A new data directory of that chain; the engine is not started."""
+
+    @cast(since="1.10")
+    def export(self, job: str, order: ExportOrder) -> None:
+        """A dump of databases, in parts, by granted requests; ``{"attempt"}`` when all
+        is there. While it goes on its result is that of ``back_up``."""
 
     @cast(since="1.9")
     def allow(self, job: str, sealed: Sealed) -> None:

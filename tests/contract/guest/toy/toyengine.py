@@ -6,6 +6,7 @@ data directory, and ``orders.json``: ``{"die_in": method, "fail_in": method, "bl
 method}``, by which the test has the toy behave badly in a child it cannot reach.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -154,6 +155,17 @@ class Engine:
 
     def backups(self):
         return Tool(self._host, self._data)
+
+    def dumps(self):
+        return self
+
+    @contextlib.contextmanager
+    def saying(self, database):
+        self._enter("saying")
+        path = self._data / "databases" / urllib.parse.quote(database, safe="")
+        if not path.exists():
+            raise errors.DatabaseNotFound(database=database)
+        yield (Stage(("cat", "--", str(path))),)
 
     def unload(self, directory):
         self._enter("unload")
