@@ -61,6 +61,29 @@ def delete_while_backing_up(world: World) -> None:
     world.when("guest.back_up", world.delete)
 
 
+def export(world: World) -> None:
+    _quietly_created(world)
+    world.export()
+
+
+def export_in_vain(world: World) -> None:
+    """The engine's tool does not end well."""
+    export(world)
+    world.guests.cannot = ("/export",)
+
+
+def export_of_a_liar(world: World) -> None:
+    """The guest says that all is there, and one part is not."""
+    export(world)
+    world.guests.savers.lies = "no part"
+
+
+def delete_while_exporting(world: World) -> None:
+    """The delete comes when the guest has its job already, and wins."""
+    export(world)
+    world.when("guest.export", world.delete)
+
+
 def delete_a_backup(world: World) -> None:
     """With the one that stands on it."""
     full = _quietly_backed_up(world)
@@ -498,6 +521,10 @@ FLOWS = {
         delete_a_backup,
         restore,
         restore_in_vain,
+        export,
+        export_in_vain,
+        export_of_a_liar,
+        delete_while_exporting,
     )
 }
 """What was accepted, in whatever state; then the taskmanagers run."""

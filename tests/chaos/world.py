@@ -16,6 +16,7 @@ import uuid
 import sqlalchemy as sa
 from sqlalchemy import orm
 
+from tests.chaos import lent as exported
 from tests.chaos.store import Savers, Store
 from trove import errors
 from trove.cloud import protocol
@@ -443,6 +444,7 @@ class World:
         around = Surroundings(
             *(self.database, self.cloud, self.users, self.guests, SETTINGS),
             self.store,
+            lambda place, before: exported.Borrowed(self, place, before),
         )
         engine = Engine(
             claims,
@@ -581,6 +583,13 @@ class World:
     def discard(self) -> None:
         """An accepted end of a copy of the data."""
         self._ask(operations.DISCARD, Task.UPDATING, {"copy": "old-failed"})
+
+    def export(self) -> None:
+        """An accepted export of two databases."""
+        place = dataclasses.asdict(exported.PLACE)
+        names = exported.NAMES
+        input = operations.Export(names.name, names.databases, place).to_dict()
+        self._ask(operations.EXPORT, Task.BACKING_UP, input)
 
     def back_up(self, parent: str | None = None) -> str:
         """An accepted POST /backups."""
@@ -857,7 +866,9 @@ class World:
     def _check_backups(self, tx: orm.Session) -> int:
         """How many there are: of each that is COMPLETED all is in the store (INV-10),
         and of no other anything."""
-        there = self.store.taken()
+        kind = sa.select(Operation.state).where(Operation.kind == operations.EXPORT)
+        done = "done" in list(tx.scalars(kind))
+        there = exported.check(self.store.taken(), done)
         found = list(tx.scalars(sa.select(Backup).where(Backup.deleted_at.is_(None))))
         for row in found:
             assert row.state in ("COMPLETED", "FAILED", "DELETE_FAILED"), row.state

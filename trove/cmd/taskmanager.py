@@ -167,7 +167,9 @@ def surroundings(conf: "cfg.ConfigOpts", store: "Database") -> "Surroundings":
     from trove.rpc.guest import Guest
     from trove.rpc.interface import Proxy
     from trove.rpc.signing import Signer
+    from trove.storage.lent import Lent
 
+    verify = False if conf.cloud.insecure else conf.cloud.cafile or True
     guests, key = transport.guests(conf), conf.taskmanager.signing_key
     signer = Signer.load(pathlib.Path(key)) if key else None
     return Surroundings(
@@ -185,6 +187,7 @@ def surroundings(conf: "cfg.ConfigOpts", store: "Database") -> "Surroundings":
             commands_key=signer.public if signer else None,
         ),
         backupstorage.opened(conf),
+        lambda place, before: Lent(place, before, verify),
     )
 
 

@@ -16,6 +16,7 @@ from trove.db.session import Database
 from trove.db.tables import DatastoreVersion, Instance, Operation
 from trove.model import naming
 from trove.storage.backups import Storage
+from trove.storage.lent import Borrow, Lent
 from trove.workflow.claims import Claim
 from trove.workflow.flow import Wait
 from trove.workflow.ledger import Ledger, MayHaveLanded
@@ -81,6 +82,8 @@ class Surroundings:
     settings: Settings
     storage: Storage | None = None
     """Where backups are, if an operator has said."""
+    borrow: Borrow = Lent
+    """Opens a container that its project lent."""
 
 
 class StepContext:
@@ -92,6 +95,7 @@ class StepContext:
         self.users = around.users
         self.settings = around.settings
         self.storage = around.storage
+        self.borrow = around.borrow
         self._around = around
         self._instance: Instance | None = None
         self._version: DatastoreVersion | None = None

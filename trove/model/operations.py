@@ -34,6 +34,7 @@ DISCARD = "instance.discard"
 REAPPLY = "module.reapply"
 BACK_UP = "instance.backup"
 DELETE_BACKUP = "backup.delete"
+EXPORT = "instance.export"
 
 DEADLINES = {
     CREATE: 75 * 60.0,
@@ -55,6 +56,7 @@ DEADLINES = {
     REAPPLY: 7 * 24 * 3600.0,
     BACK_UP: 48 * 3600.0,
     DELETE_BACKUP: 24 * 3600.0,
+    EXPORT: 48 * 3600.0,
 }
 """Seconds that each kind may take before it is undone, or raises an alarm."""
 RESTORES = 40 * 3600.0
@@ -338,6 +340,25 @@ class DeleteBackup:
     def from_dict(cls, data: dict[str, typing.Any]) -> "DeleteBackup":
         """The reverse of ``to_dict``."""
         return cls(tuple(data["backups"]))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Export:
+    """The dump that ``instance.export`` brings, and the container that was lent for it:
+    ``storage.lent.Place``, whose key is good for that container."""
+
+    name: str
+    databases: tuple[str, ...]
+    place: dict[str, str] = dataclasses.field(repr=False)
+
+    def to_dict(self) -> dict[str, typing.Any]:
+        """Plain JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, typing.Any]) -> "Export":
+        """The reverse of ``to_dict``."""
+        return cls(data["name"], tuple(data["databases"]), data["place"])
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
