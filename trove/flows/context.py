@@ -95,7 +95,6 @@ class StepContext:
         self.users = around.users
         self.settings = around.settings
         self.storage = around.storage
-        self.borrow = around.borrow
         self._around = around
         self._instance: Instance | None = None
         self._version: DatastoreVersion | None = None
@@ -178,6 +177,11 @@ class StepContext:
 
     def key(self, role: str, attempt: int = 0) -> str:
         return naming.key(self.object_id, role, attempt)
+
+    @property
+    def borrow(self) -> Borrow:
+        """Opens a container that its project lent."""
+        return self._around.borrow
 
     def guest(self) -> typing.Any:
         """The instance's agent: a proxy of ``rpc.guest.Guest``."""
