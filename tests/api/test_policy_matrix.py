@@ -111,6 +111,8 @@ EXPECTED = {
     "instance:resize_flavor": WRITE,
     "instance:resize_volume": WRITE,
     "instance:restart": WRITE,
+    # an administrator has no container of the instance's project
+    "instance:export": WRITE | {"admin": 403},
     "instance:show": ONE,
     "instance:ssl_show": ONE,
     "instance:ssl_update": WRITE,
@@ -193,6 +195,9 @@ BODIES: dict[str, typing.Any] = {
     "instance:guest_log_action": {"name": "general"},
     "instance:module_apply": {"modules": [{"id": MODULE}]},
     "instance:restart": {"restart": {}},
+    "instance:export": {
+        "export": {"container": "c", "name": "n", "databases": [{"name": "shop"}]}
+    },
     "instance:ssl_update": {"ssl": {"disable": True}},
     "instance:resize_volume": {"resize": {"volume": {"size": 4}}},
     "instance:resize_flavor": {"resize": {"flavorRef": "2"}},

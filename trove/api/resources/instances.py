@@ -10,6 +10,7 @@ from trove.actions import (
     accounts,
     changes,
     configurations,
+    exports,
     instances,
     nics,
     upgrades,
@@ -61,6 +62,17 @@ RESIZE: Plain = {
             "properties": {"size": schemas.VOLUME_SIZE},
         },
         "flavorRef": schemas.FLAVOR,
+    },
+}
+
+EXPORT: Plain = {
+    "type": "object",
+    "required": ["container", "name"],
+    "additionalProperties": False,
+    "properties": {
+        "container": {"type": "string", "minLength": 1, "maxLength": 255},
+        "name": {"type": "string", "minLength": 1, "maxLength": 255},
+        "databases": {**schemas.REFERENCES, "minItems": 1},
     },
 }
 
@@ -169,6 +181,22 @@ def reset_status(ask: Ask) -> None:
     instances.reset_status(ask.services, ask.context, ask.ids["id"], ask.project)
 
 
+def export(ask: Ask) -> None:
+    """Dumps of some of its databases, or of all, in the caller's own container."""
+    said = ask.body["export"]
+    named = said.get("databases")
+    databases = None if named is None else tuple(each["name"] for each in named)
+    exports.export(
+        ask.services,
+        ask.context,
+        ask.ids["id"],
+        ask.project,
+        exports.Order(said["container"], said["name"], databases),
+        ask.object_store,
+        token(ask),
+    )
+
+
 def _known(ask: Ask) -> str:
     return instances.known(ask.services, ask.ids["id"], ask.project)
 
@@ -187,6 +215,7 @@ ACTIONS: dict[str, Action | tuple[Action, ...]] = {
         Action(resize_volume, "instance:resize_volume", RESIZE, when="volume"),
         Action(resize_flavor, "instance:resize_flavor", RESIZE, when="flavorRef"),
     ),
+    "export": Action(export, "instance:export", EXPORT),
     "promote_to_replica_source": Action(
         _later("Promoting a replica"), "instance:promote_to_replica_source", EMPTY
     ),
@@ -290,7 +319,7 @@ RESOURCES = (
                 "{id}/action",
                 ACTIONS,
                 dry=True,
-                said="Restart, resize, promote, eject or reset an instance.",
+                said="Restart, resize, export, promote, eject or reset an instance.",
             ),
         ),
     ),
