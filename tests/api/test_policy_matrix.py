@@ -113,6 +113,7 @@ EXPECTED = {
     "instance:restart": WRITE,
     # an administrator has no container of the instance's project
     "instance:export": WRITE | {"admin": 403},
+    "instance:import": WRITE | {"admin": 403},
     "instance:show": ONE,
     "instance:ssl_show": ONE,
     "instance:ssl_update": WRITE,
@@ -195,6 +196,9 @@ BODIES: dict[str, typing.Any] = {
     "instance:guest_log_action": {"name": "general"},
     "instance:module_apply": {"modules": [{"id": MODULE}]},
     "instance:restart": {"restart": {}},
+    "instance:import": {
+        "import": {"container": "c", "name": "n", "database": "another"}
+    },
     "instance:export": {
         "export": {"container": "c", "name": "n", "databases": [{"name": "shop"}]}
     },

@@ -24,6 +24,8 @@ PARTS = (b"one", b"another")
 WANTS = (EACH, LIST)
 """What the guest has nothing for yet, one after the other."""
 FOLDER = "lent/"
+LOADED, LOADED_DATA = "friday/shop.sql", b"CREATE TABLE t (id INT);"
+"""What a dump is called that is loaded, and what is in it."""
 PLACE = Place("memory:", "mine", "key")
 
 
@@ -41,6 +43,10 @@ class Borrowed:
 
     def writes(self, name: str, seconds: int) -> Signed:
         return self._there.writes(FOLDER + name, seconds)
+
+    def reads(self, name: str, seconds: int, first: int, size: int) -> Signed:
+        assert (name, first, size) == (LOADED, 0, len(LOADED_DATA))
+        return self._there.reads(FOLDER + name, seconds)
 
     def find(self, name: str) -> Stored | None:
         self._world.before("lent.find")
@@ -97,6 +103,7 @@ def check(there: dict[str, bytes], done: bool) -> dict[str, bytes]:
         for number, data in enumerate(PARTS)
     }
     wanted[FOLDER + NAMES.list] = listed()
+    mine -= {FOLDER + LOADED}  # its owner's, which nobody touches
     found = {name: there[name] for name in mine}
     assert found == (wanted if done else {}), "INV-16: another dump than was said"
-    return {name: data for name, data in there.items() if name not in mine}
+    return {name: data for name, data in there.items() if FOLDER not in name}

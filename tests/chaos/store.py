@@ -15,7 +15,13 @@ import typing
 
 from tests.chaos import lent
 from trove.rpc import sealing
-from trove.rpc.messages import BackupOrder, ExportOrder, RestoreOrder, Sealed
+from trove.rpc.messages import (
+    BackupOrder,
+    ExportOrder,
+    ImportOrder,
+    RestoreOrder,
+    Sealed,
+)
 from trove.storage import manifest
 from trove.storage.keys import Keyring
 from trove.storage.manifest import Part
@@ -132,6 +138,8 @@ class Savers:
             self._asked(job, arguments["order"])
         elif method == "export":
             self._exporting(job, arguments["order"])
+        elif method == "load_dump":
+            self._loading(job, arguments["order"])
         return method == "allow"
 
     def _begun(self, job: str, order: BackupOrder) -> None:
@@ -157,6 +165,14 @@ class Savers:
         if job not in self.said:
             self._export(job, lent.first(self._private, order.sealed), 0)
 
+    def _loading(self, job: str, order: ImportOrder) -> None:
+        if job in self.said or order.back:
+            return
+        requests = lent.first(self._private, order.sealed)
+        found = carry.get(requests[0], order.size, 9, files=True)
+        assert found == lent.LOADED_DATA, "another dump"
+        self.said[job] = {"attempt": 1, "carried": 0, "want": 0}
+
     def _export(self, job: str, requests: dict[int, Signed], first: int) -> None:
         """What is granted now is brought: one database, or in the end the list."""
         if first == LIST:
@@ -178,6 +194,10 @@ class Savers:
         requests = lent.requests(secret)
         if job.endswith("/export"):
             self._export(job, requests, self.said[job]["want"])
+            return
+        if job.endswith("/load_dump"):
+            assert list(requests) == [0]
+            self.said[job] = {"attempt": 1}
             return
         if LIST in requests:
             parts = [Part.of(data) for data in PARTS]

@@ -591,6 +591,14 @@ class World:
         input = operations.Export(names.name, names.databases, place).to_dict()
         self._ask(operations.EXPORT, Task.BACKING_UP, input)
 
+    def load_dump(self) -> None:
+        """An accepted import."""
+        place = dataclasses.asdict(exported.PLACE)
+        name, data = exported.LOADED, exported.LOADED_DATA
+        self.store.put_back(self.store.taken() | {exported.FOLDER + name: data})
+        input = operations.Import(name, len(data), "shop", place).to_dict()
+        self._ask(operations.IMPORT, Task.UPDATING, input)
+
     def back_up(self, parent: str | None = None) -> str:
         """An accepted POST /backups."""
         id = str(uuid.UUID(int=next(self._born) + 2**32))

@@ -7,6 +7,7 @@ nothing else of the project's can be reached by it (ADR 35).
 """
 
 import contextlib
+import functools
 import logging
 import typing
 
@@ -14,15 +15,15 @@ from sqlalchemy import orm
 
 from trove import errors
 from trove.db.queries import instances
-from trove.flows import granting, guestjobs
+from trove.flows import dumpjobs, granting, guestjobs
 from trove.flows.context import StepContext
 from trove.flows.granting import Wish
 from trove.model import operations
-from trove.model.states import JobState, Task
+from trove.model.states import Task
 from trove.rpc import sealing
 from trove.rpc.messages import ExportOrder
 from trove.storage import dumps, manifest
-from trove.storage.lent import Container, Place
+from trove.storage.lent import Container
 from trove.storage.vault.protocol import LIST, Signed
 from trove.workflow.flow import Flow, Settle, Step, Wait, minutes
 
@@ -32,26 +33,9 @@ METHOD = "export"
 PATIENT = 5
 """How often a guest that goes on is waited for when it is to end: for about half a
 minute. Then as often a store that is away."""
-SILENT, UNTAKEN = 15 * 60.0, 10 * 60.0
-"""Seconds without a word of the guest, and without its taking the order."""
 GAP = 8
 """Parts that are not there, one after the other, after which none is: a guest brings
 them in their order, and no more than two at once."""
-
-
-class TooOld(errors.Upstream):
-    """The guest's agent knows of no dumps."""
-
-    sentence = (
-        "The guest takes no order for an export: its agent is of an older release. "
-        "Upgrade the instance to the newest image of its version, and try again."
-    )
-
-
-class Silent(errors.Upstream):
-    """Nothing is heard of the guest."""
-
-    sentence = "The guest has said nothing for {minutes} minutes."
 
 
 class NotWhole(errors.Upstream):
@@ -62,17 +46,12 @@ class NotWhole(errors.Upstream):
 
 def bring_dump(ctx: StepContext) -> dict[str, typing.Any] | Wait:
     """The guest has brought everything, by its word."""
-    if guestjobs.untaken(ctx, METHOD, UNTAKEN):
-        raise TooOld()
-    if guestjobs.unheard(ctx, SILENT):
-        raise Silent(minutes=int(SILENT / 60))
+    dumpjobs.refuse_silent(ctx, METHOD, "an export")
     done = guestjobs.carry(ctx, METHOD, late=lambda: {"order": _order(ctx)})
     if isinstance(done, Wait):
-        job = guestjobs.job(ctx, METHOD)
-        asked = granting.wish(job)
-        if job is not None and asked is not None:
-            with _container(ctx) as there:
-                granting.allow(ctx, job.id, asked, _sign(there, _names(ctx)))
+        names = _names(ctx)
+        signing = functools.partial(_sign, names)
+        dumpjobs.allow(ctx, METHOD, _asked(ctx).place, signing)
         return done
     return {}
 
@@ -84,7 +63,9 @@ def take_dump_back(ctx: StepContext) -> None:
     another by now, holds anybody up: what is left is its owner's to remove.
     """
     attempts, names = ctx.operation.attempts, _names(ctx)
-    _end_job(ctx, attempts < PATIENT)
+    if dumpjobs.end(ctx, METHOD) and attempts < PATIENT:
+        # what it is bringing at the moment would be there after all
+        raise errors.Unavailable(what="The end of the guest's export")
     try:
         with _container(ctx) as there:
             there.delete(names.list)
@@ -95,17 +76,6 @@ def take_dump_back(ctx: StepContext) -> None:
         if attempts < 2 * PATIENT and not isinstance(away, errors.Forbidden):
             raise
         LOG.warning("dump %s of %s stays in part: %s", names.name, ctx.object_id, away)
-
-
-def _end_job(ctx: StepContext, patient: bool) -> None:
-    """What it is bringing at the moment would be there after all."""
-    job = guestjobs.job(ctx, METHOD)
-    if job is None or job.state in (JobState.DONE, JobState.FAILED):
-        return
-    with contextlib.suppress(errors.Unavailable):
-        granting.end(ctx, job.id)
-    if patient and job.state == JobState.RUNNING:
-        raise errors.Unavailable(what="The end of the guest's export")
 
 
 def count_parts(ctx: StepContext) -> dict[str, typing.Any]:
@@ -159,13 +129,13 @@ def _order(ctx: StepContext) -> ExportOrder:
     """Sealed for the guest: the first requests."""
     names = _names(ctx)
     with _container(ctx) as there:
-        sign = _sign(there, names)
+        sign = _sign(names, there)
         grants = [granting.granted(ctx, Wish(1, first), sign) for first in (0, LIST)]
     sealed = sealing.seal(granting.public_key(ctx), {"grants": grants})
     return ExportOrder(names.name, names.databases, names.ending, sealed)
 
 
-def _sign(there: Container, names: dumps.Names) -> granting.Sign:
+def _sign(names: dumps.Names, there: Container) -> granting.Sign:
     def sign(attempt: int, number: int) -> Signed | None:
         name = names.of(number)
         return None if name is None else there.writes(name, granting.SECONDS)
@@ -183,15 +153,8 @@ def _names(ctx: StepContext) -> dumps.Names:
     return dumps.Names(asked.name, asked.databases, ending)
 
 
-@contextlib.contextmanager
-def _container(ctx: StepContext) -> typing.Iterator[Container]:
-    """What was lent, open as long as the block."""
-
-    def before() -> None:
-        ctx.claim.guard(ctx.settings.call_timeout)
-
-    with contextlib.closing(ctx.borrow(Place(**_asked(ctx).place), before)) as there:
-        yield there
+def _container(ctx: StepContext) -> contextlib.AbstractContextManager[Container]:
+    return dumpjobs.container(ctx, _asked(ctx).place)
 
 
 FLOW = Flow(

@@ -285,6 +285,7 @@ DEEDS: dict[str, Deed] = {
     "back_up": Deed(saving.back_up, 40 * 60 * 60),
     "restore": Deed(saving.restore, 40 * 60 * 60),
     "export": Deed(dumping.export, 40 * 60 * 60),
+    "load_dump": Deed(dumping.load, 40 * 60 * 60),
     "apply_module": Deed(apply_module, 15 * 60),
     "remove_module": Deed(remove_module, 15 * 60),
 }

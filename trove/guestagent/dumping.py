@@ -1,19 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The deed of an export: dumps of databases, brought to their project's container.
+"""The deeds of dumps: brought to their project's container, or loaded out of it.
 
-As a backup is brought, but as it is said: anybody who has the container reads it. An
-attempt writes over what the one before brought.
+A dump is brought as a backup is, but as it is said: anybody who has the container reads
+it. An attempt writes over what the one before brought. What is loaded makes a database,
+which is there in whole in the end, or is not: until then a note on the volume says that
+it is an import's.
 """
 
 import hashlib
+import itertools
 import typing
 
 from trove import errors
+from trove.datastores.protocol import Database
 from trove.guestagent.desk import Desk, Result, must_be_prepared
 from trove.guestagent.grants import Grants
 from trove.guestagent.saving import Told, granted, serving, unsealer, used
 from trove.rpc import codec
-from trove.rpc.messages import ExportOrder
+from trove.rpc.messages import ExportOrder, ImportOrder
 from trove.storage.vault.protocol import LIST
 
 if typing.TYPE_CHECKING:
@@ -22,12 +26,21 @@ if typing.TYPE_CHECKING:
 
 ENDS = 600.0
 """Seconds in which the programs end that have said everything."""
+LOADED = 12 * 3600.0
+"""Seconds in which the programs end that were told everything: what is last in a dump
+is what takes longest, its indexes."""
 
 
 class TooLarge(errors.Invalid):
     """More than the parts that one database may have."""
 
     sentence = "the dump of the database {database} has more than {parts} parts"
+
+
+NOTE = ".trove-import"
+"""On the volume: the name of a database that is loaded."""
+BEGIN = 8
+"""Bytes by which what takes a dump knows what it is."""
 
 
 class Hashed:
@@ -81,3 +94,57 @@ def _brought(
         hashed = Hashed(stream)
         sent = pipeline.bring(hashed, put, lambda size: told.carried(before + size))
     return dumps.Dumped(database, sent.parts, hashed.sha256.hexdigest())
+
+
+def load(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
+    """A new database with all of a dump; none, if anything of it is not taken."""
+    order: ImportOrder = codec.decode(ImportOrder, arguments["order"], "order")
+    must_be_prepared(desk)
+    serving(desk)
+    _drop(desk, order.database)  # also of an attempt of before
+    if order.back:
+        return {}
+    if desk.engine.accounts.has_database(order.database):
+        raise errors.Clash(what="Database", id=order.database)
+    note = f"{desk.guest.data}/{NOTE}"
+    desk.host.write_file(note, order.database, mode=0o600)
+    try:
+        desk.engine.accounts.create_databases([Database(order.database)])
+        told = Told(desk, order.size)
+        secret = unsealer(desk)(order.sealed)
+        with granted(desk, str(arguments["job"]), secret, told) as at:
+            _load(desk, order, at, told)
+    except BaseException:
+        _drop(desk, order.database)
+        raise
+    desk.host.remove(note)
+    return {"attempt": desk.attempt}
+
+
+def _load(desk: Desk, order: ImportOrder, at: Grants, told: Told) -> None:
+    from trove.storage import dumps, pipeline
+
+    sizes: list[int] = []
+    while piece := dumps.piece(order.size, len(sizes)):
+        sizes.append(piece[1])
+    pieces = pipeline.fetch(sizes, at.get)
+    first = next(pieces)
+    with (
+        desk.engine.dumps().taking(order.database, first[:BEGIN]) as stages,
+        desk.host.writing(*stages, within=LOADED) as sink,
+    ):
+        done = 0
+        for data in itertools.chain([first], pieces):
+            sink.write(data)
+            done += len(data)
+            told.carried(done)
+
+
+def _drop(desk: Desk, database: str) -> None:
+    """It is gone, if it was being loaded."""
+    note = f"{desk.guest.data}/{NOTE}"
+    if desk.host.read_file(note) != database:
+        return
+    if desk.engine.accounts.has_database(database):
+        desk.engine.accounts.delete_database(database)
+    desk.host.remove(note)

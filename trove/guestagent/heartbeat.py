@@ -41,6 +41,7 @@ SERVING = (
     "configure",
     "export",
     "grow_file_system",
+    "load_dump",
     "renew_certificate",
     "change_tls",
     "forget_data",

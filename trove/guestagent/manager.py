@@ -20,6 +20,7 @@ from trove.rpc.messages import (
     DatabaseOrder,
     ExportOrder,
     Group,
+    ImportOrder,
     JobReport,
     LogShown,
     ModuleOrder,
@@ -122,6 +123,10 @@ class Manager:
     def export(self, context: Context, job: str, order: ExportOrder) -> None:
         """Bring a dump; what is granted stays sealed on disk."""
         self._submit(job, "export", {"order": codec.encode(order), "job": job})
+
+    def load_dump(self, context: Context, job: str, order: ImportOrder) -> None:
+        """Load a dump; what is granted stays sealed on disk."""
+        self._submit(job, "load_dump", {"order": codec.encode(order), "job": job})
 
     def allow(self, context: Context, job: str, sealed: Sealed) -> None:
         """Requests for a job that goes on; for another they are nothing."""

@@ -35,6 +35,7 @@ REAPPLY = "module.reapply"
 BACK_UP = "instance.backup"
 DELETE_BACKUP = "backup.delete"
 EXPORT = "instance.export"
+IMPORT = "instance.import"
 
 DEADLINES = {
     CREATE: 75 * 60.0,
@@ -57,6 +58,7 @@ DEADLINES = {
     BACK_UP: 48 * 3600.0,
     DELETE_BACKUP: 24 * 3600.0,
     EXPORT: 48 * 3600.0,
+    IMPORT: 48 * 3600.0,
 }
 """Seconds that each kind may take before it is undone, or raises an alarm."""
 RESTORES = 40 * 3600.0
@@ -359,6 +361,26 @@ class Export:
     def from_dict(cls, data: dict[str, typing.Any]) -> "Export":
         """The reverse of ``to_dict``."""
         return cls(data["name"], tuple(data["databases"]), data["place"])
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Import:
+    """The dump that ``instance.import`` loads into a database that is not there yet:
+    an object of so many bytes, in a container that was lent as for an export."""
+
+    name: str
+    size: int
+    database: str
+    place: dict[str, str] = dataclasses.field(repr=False)
+
+    def to_dict(self) -> dict[str, typing.Any]:
+        """Plain JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, typing.Any]) -> "Import":
+        """The reverse of ``to_dict``."""
+        return cls(**data)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

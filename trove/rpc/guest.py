@@ -17,6 +17,7 @@ from trove.rpc.messages import (
     DatabaseOrder,
     ExportOrder,
     Group,
+    ImportOrder,
     JobReport,
     LogShown,
     ModuleOrder,
@@ -90,6 +91,11 @@ class Guest(Interface):
     def export(self, job: str, order: ExportOrder) -> None:
         """A dump of databases, in parts, by granted requests; ``{"attempt"}`` when all
         is there. While it goes on its result is that of ``back_up``."""
+
+    @cast(since="1.10")
+    def load_dump(self, job: str, order: ImportOrder) -> None:
+        """A new database with all of a dump, or none; by granted requests, as
+        ``restore``."""
 
     @cast(since="1.9")
     def allow(self, job: str, sealed: Sealed) -> None:

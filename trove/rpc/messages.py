@@ -180,6 +180,21 @@ class ExportOrder:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class ImportOrder:
+    """A dump of so many bytes that a guest loads into a new database; ``back``: it is
+    taken away, if it is one of an import.
+
+    ``sealed`` is ``rpc.sealing.seal`` of ``{"grants"}``: the first of what
+    ``Guest.allow`` brings.
+    """
+
+    database: str
+    size: int = 0
+    back: bool = False
+    sealed: str = dataclasses.field(default="", repr=False, metadata={"max": 1048576})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class UserShown:
     """A user as a guest finds it in its engine."""
 

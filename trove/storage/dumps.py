@@ -21,6 +21,8 @@ MOST = LIST // EACH
 """The most databases of one dump."""
 LARGEST = manifest.LARGEST
 """Bytes of a list, at the most."""
+PIECE = 16 * 1024 * 1024
+"""Bytes of what is fetched at once of a dump that is loaded."""
 LONGEST = 128
 """Bytes of a dump's name: the rest of an object's is a database's."""
 
@@ -62,6 +64,12 @@ class Names:
             return self.list
         index, part = divmod(number, EACH)
         return self.part(index, part) if index < len(self.databases) else None
+
+
+def piece(size: int, number: int) -> tuple[int, int] | None:
+    """Where a piece of a dump of so many bytes begins, and its own size."""
+    first = number * PIECE
+    return (first, min(PIECE, size - first)) if 0 <= first < size else None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

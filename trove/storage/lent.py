@@ -45,6 +45,10 @@ class Container(typing.Protocol):
         """A PUT of this object, for so long."""
         ...
 
+    def reads(self, name: str, seconds: int, first: int, size: int) -> Signed:
+        """A GET of so many bytes of this object, for so long."""
+        ...
+
     def find(self, name: str) -> Stored | None:
         """An object as the store has it; None where there is none."""
         ...
@@ -90,8 +94,12 @@ class Lent:
 
     def writes(self, name: str, seconds: int) -> Signed:
         """A PUT of this object, for so long, as a guest reaches it."""
-        base, _ = self._account.address(self._place.guests)
-        return Signed(f"{base}/{self._signed('PUT', name, seconds)}")
+        return Signed(self._url("PUT", name, seconds))
+
+    def reads(self, name: str, seconds: int, first: int, size: int) -> Signed:
+        """A GET of this object, of which a guest is told which bytes to ask for."""
+        some = {"Range": f"bytes={first}-{first + size - 1}"}
+        return Signed(self._url("GET", name, seconds), some)
 
     def find(self, name: str) -> Stored | None:
         """Its size, and the MD5 that the store itself computed of a plain object."""
@@ -113,6 +121,10 @@ class Lent:
         """Whether it was there."""
         path = self._signed("DELETE", name)
         return self._account.ask("DELETE", path, ok=(204, 404)).status_code == 204
+
+    def _url(self, verb: str, name: str, seconds: int) -> str:
+        base, _ = self._account.address(self._place.guests)
+        return f"{base}/{self._signed(verb, name, seconds)}"
 
     def _signed(self, verb: str, name: str, seconds: int = OWN) -> str:
         """The path of a request that the key allows, from the account."""

@@ -91,15 +91,20 @@ def receive(
 
     It is all of it only when this ends.
     """
-    return frames.opened(_fetched(parts, get), key, about)
+
+    def part(number: int, size: int) -> bytes:
+        return _part(get, number, parts[number])
+
+    sizes = [each.size for each in parts]
+    return frames.opened(fetch(sizes, part), key, about)
 
 
-def _fetched(parts: typing.Sequence[Part], get: Get) -> typing.Iterator[bytes]:
-    """Each part as it was, in their order."""
+def fetch(sizes: typing.Iterable[int], get: Get) -> typing.Iterator[bytes]:
+    """Parts of so many bytes, in their order, as ``get`` has them."""
     with _Ahead() as ahead:
-        for number, part in enumerate(parts):
+        for number, size in enumerate(sizes):
             yield from ahead.room()
-            ahead.begin(_part, get, number, part)
+            ahead.begin(get, number, size)
         yield from ahead.rest()
 
 

@@ -35,6 +35,10 @@ class ObjectStore(typing.Protocol):
         """Whether anything that is not empty begins with this."""
         ...
 
+    def size(self, container: str, name: str) -> int | None:
+        """The bytes of an object; None where there is none."""
+        ...
+
     def link(self, container: str, name: str, prefix: str) -> None:
         """An object that is all that begins with this, one after the other, now and
         later: in the order of the names."""

@@ -55,6 +55,12 @@ class Swift:
         """Whether anything that is not empty begins with this."""
         return any(one.size for one in self._account.listed(container, prefix))
 
+    def size(self, container: str, name: str) -> int | None:
+        """The bytes of an object, whatever it is made of."""
+        path = account.below(container, name)
+        said = self._account.ask("HEAD", path, ok=(200, 404))
+        return None if said.status_code == 404 else int(said.headers["Content-Length"])
+
     def link(self, container: str, name: str, prefix: str) -> None:
         """A dynamic large object: nothing itself, it names what it is of."""
         headers = {

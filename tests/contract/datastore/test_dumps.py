@@ -5,6 +5,8 @@ It is loaded again by the engine's own client, into another database of the serv
 """
 
 import contextlib
+import pathlib
+import subprocess
 import typing
 
 import pytest
@@ -177,3 +179,187 @@ def test_what_its_tool_cannot_say_is_no_dump(lab: Lab, sql: typing.Any) -> None:
         stream.read()
     assert DUMPER not in lab.client.users()
     lab.engine.accounts.delete_database("the 'own'")
+
+
+# -- the way back
+
+
+def loaded(lab: Lab, database: str, dump: bytes) -> None:
+    """As the agent does it: the database is there, and empty."""
+    lab.engine.accounts.create_databases([Database(database)])
+    with lab.engine.dumps().taking(database, dump[:8]) as stages:
+        with lab.machine.writing(*stages) as sink:
+            sink.write(dump)
+
+
+@pytest.mark.parametrize("name", ["shop", *HOSTILE])
+def test_what_was_said_is_taken(lab: Lab, sql: typing.Any, name: str) -> None:
+    """By another name too; a user who is granted it has all of it, and runs it."""
+    filled(lab, sql, "source")
+    with said(lab, "source") as stream:
+        dump = stream.read()
+    before = set(lab.client.users())
+    try:
+        loaded(lab, name, dump)
+        assert sql.rows(lab, name) == sql.rows(lab, "source")
+        lab.account("bob", "his word", name)
+        with lab.client.login("bob", "his word", name) as run:
+            assert all(map(run, sql.calls))
+            run("CREATE TABLE more (id INT)")
+        listed = {user.name for user in lab.engine.accounts.users(50)}
+        assert "bob" in listed
+        assert not [user for user in listed if user.startswith("trove_")]
+    finally:
+        for database in (name, "source"):
+            lab.engine.accounts.delete_database(database)
+        lab.engine.accounts.delete_account("bob")
+    assert set(lab.client.users()) - before <= {"trove_admin"}  # the heir, of no one
+
+
+@pytest.mark.parametrize("press", ["plain", "gzip", "zstd"])
+def test_sql_is_taken_pressed_or_not(lab: Lab, sql: typing.Any, press: str) -> None:
+    if isinstance(sql, PostgreSQL):
+        pytest.skip("it takes pg_dump's own form alone")
+    text = b"CREATE TABLE goods (id INT);\nINSERT INTO goods VALUES (7);\n"
+    loaded(lab, "shop", pressed(text, press))
+    assert lab.client.admin("SELECT * FROM shop.goods") == [(7,)]
+    lab.engine.accounts.delete_database("shop")
+
+
+def pressed(text: bytes, press: str) -> bytes:
+    if press == "plain":
+        return text
+    argv = [press, "--stdout"]
+    return subprocess.run(argv, input=text, capture_output=True, check=True).stdout
+
+
+CLASSIC = {
+    "another database": b"CREATE TABLE victim.more (id INT);\n",
+    "another database's rows": b"CREATE TABLE t AS SELECT * FROM victim.t;\n",
+    "a new database": b"CREATE DATABASE taken;\n",
+    "use": b"USE victim;\nDROP TABLE t;\n",
+    "the system": b"UPDATE mysql.user SET host = '%';\n",
+    "a global": b"SET GLOBAL max_connections = 1;\n",
+    "a user": b"CREATE USER eve@'%' IDENTIFIED BY 'x';\n",
+    "a grant": b"GRANT ALL ON *.* TO trove_backup@localhost;\n",
+    "a file is read": b"LOAD DATA INFILE '/etc/passwd' INTO TABLE t;\n",
+    "a client's file": b"CREATE TABLE p (a TEXT);\n"
+    b"LOAD DATA LOCAL INFILE '/etc/passwd' INTO TABLE p;\n",
+    "a file is written": b"SELECT 1 INTO OUTFILE '/tmp/trove-dump-out';\n",
+    "a shell": b"\\! touch @@\n",
+    "a shell by its name": b"system touch @@\n",
+    "a source": b"\\. /etc/passwd\n",
+    "a source by its name": b"source /etc/passwd\n",
+    "a tee": b"\\T @@\n",
+    "a tee by its name": b"tee @@\n",
+    "a pager": b"pager touch @@\nSELECT 1;\n",
+    "an editor": b"\\e\n",
+    "a plugin": b"INSTALL PLUGIN x SONAME 'x.so';\n",
+    "a function": b"CREATE FUNCTION x RETURNS STRING SONAME 'x.so';\n",
+    "a shutdown": b"SHUTDOWN;\n",
+    "what is cut off": b"CREATE TABLE t (id INT,",
+}
+
+
+@pytest.mark.parametrize("what", CLASSIC)
+def test_hostile_sql_reaches_nothing(
+    lab: Lab, sql: typing.Any, what: str, tmp_path: pathlib.Path
+) -> None:
+    if isinstance(sql, PostgreSQL):
+        pytest.skip("it takes no SQL")
+    tmp_path.chmod(0o777)
+    mark = tmp_path / "mark"
+    lab.account("eva", "a word", "victim")
+    lab.client.admin("CREATE TABLE IF NOT EXISTS victim.t (id INT)")
+    users, databases = set(lab.client.users()), lab.client.databases()
+    dump = CLASSIC[what].replace(b"@@", str(mark).encode())
+    try:
+        with pytest.raises(errors.CommandFailed):
+            loaded(lab, "hostile", dump)
+        assert not mark.exists()
+        after = set(lab.client.users()) - users
+        assert all(user.startswith("trove_loader_") for user in after)
+        assert lab.client.databases() - databases == {"hostile"}
+        assert lab.client.admin("SHOW TABLES FROM victim") == [("t",)]
+    finally:
+        lab.engine.accounts.delete_database("hostile")
+
+
+def test_a_definer_is_nobody_else(lab: Lab, sql: typing.Any) -> None:
+    """What is said to be root's runs with the rights of who loaded it."""
+    if isinstance(sql, PostgreSQL):
+        pytest.skip("it takes no SQL")
+    lab.account("eva", "a word", "victim")
+    lab.client.admin("CREATE TABLE IF NOT EXISTS victim.t (id INT)")
+    loaded(
+        lab,
+        "hostile",
+        b"DELIMITER ;;\n"
+        b"CREATE DEFINER=`root`@`localhost` PROCEDURE p() SQL SECURITY DEFINER\n"
+        b"SELECT * FROM victim.t ;;\n"
+        b"DELIMITER ;\n",
+    )
+    lab.account("bob", "his word", "hostile")
+    with (
+        lab.client.login("bob", "his word", "hostile") as run,
+        pytest.raises(lab.refused, match="denied"),
+    ):
+        run("CALL p()")
+    lab.engine.accounts.delete_database("hostile")
+    lab.engine.accounts.delete_account("bob")
+
+
+def test_who_loads_cannot_enter_afterwards(lab: Lab, sql: typing.Any) -> None:
+    lab.engine.accounts.create_databases([Database("shop")])
+    begin = b"PGDMP" if isinstance(sql, PostgreSQL) else b"SELECT"
+    with lab.engine.dumps().taking("shop", begin):
+        (user,) = (u for u in lab.client.users() if u.startswith("trove_loader"))
+    left = lab.client.users().get(user)
+    assert left is None or "account_locked" in left or "'Y'" in left, left
+    lab.engine.accounts.delete_database("shop")
+
+
+def test_a_form_that_is_not_taken_is_said(lab: Lab, sql: typing.Any) -> None:
+    """psql would run commands of its own that are in a text."""
+    if not isinstance(sql, PostgreSQL):
+        pytest.skip("SQL is what it takes")
+    with pytest.raises(errors.Invalid, match="pg_dump"):
+        loaded(lab, "shop", b"\\! touch /tmp/x\n")
+    lab.engine.accounts.delete_database("shop")
+    assert not [u for u in lab.client.users() if u.startswith("trove_loader")]
+
+
+ARCHIVES = {
+    "a function of the server's": "CREATE FUNCTION f(int) RETURNS int "
+    "LANGUAGE internal AS 'int4abs'",
+    "an event trigger": "CREATE FUNCTION e() RETURNS event_trigger LANGUAGE plpgsql AS "
+    "'BEGIN END'; CREATE EVENT TRIGGER each ON ddl_command_end EXECUTE FUNCTION e()",
+    "a program": "",
+}
+
+
+@pytest.mark.parametrize("what", ARCHIVES)
+def test_a_hostile_archive_reaches_nothing(
+    lab: Lab, sql: typing.Any, what: str
+) -> None:
+    """What none but a superuser can make, though he made the dump."""
+    if not isinstance(sql, PostgreSQL):
+        pytest.skip("it takes no archive")
+    filled(lab, sql, "source")
+    if ARCHIVES[what]:
+        lab.client.admin(ARCHIVES[what], "source")
+    with said(lab, "source") as stream:
+        dump = stream.read()
+    if not ARCHIVES[what]:
+        copies = b"COPY public.goods (id, name, raw) FROM stdin;"
+        assert copies in dump
+        program = b"COPY public.goods FROM PROGRAM 'id';"
+        dump = dump.replace(copies, program.ljust(len(copies)))
+    before = set(lab.client.users())
+    try:
+        with pytest.raises(errors.CommandFailed, match="ermission denied|superuser"):
+            loaded(lab, "hostile", dump)
+        assert set(lab.client.users()) - before <= {"trove_admin"}
+    finally:
+        for database in ("hostile", "source"):
+            lab.engine.accounts.delete_database(database)

@@ -15,10 +15,11 @@ from trove import errors
 from trove.guestagent import dumping, files, grants, identity, ledger
 from trove.guestagent.desk import Desk
 from trove.rpc import codec, sealing
-from trove.rpc.messages import ExportOrder
+from trove.rpc.messages import ExportOrder, ImportOrder
 from trove.storage import dumps, pipeline
 from trove.storage.lent import Lent
 from trove.storage.swift import Swift
+from trove.storage.vault import carry
 from trove.storage.vault.protocol import LIST
 
 JOB = "op/export"
@@ -82,7 +83,7 @@ def control(places, there):
 def desk(places, host, guest, toy, control, monkeypatch):
     monkeypatch.setattr(pipeline, "PART", SMALL)
     monkeypatch.setattr(pipeline, "PIECE", SMALL)
-    toy.data.mkdir(exist_ok=True)
+    (toy.data / "databases").mkdir(parents=True)
     made = Desk(places, host, lambda percent, done: None)
     made.so_far = control.hears
     made.note(prepared=True, run=True)
@@ -98,9 +99,7 @@ def order(control):
 
 
 def fill(toy, name, data):
-    folder = toy.data / "databases"
-    folder.mkdir(exist_ok=True)
-    (folder / name.replace("/", "%2F")).write_bytes(data)
+    (toy.data / "databases" / name.replace("/", "%2F")).write_bytes(data)
 
 
 def test_each_database_is_brought_and_then_their_list(desk, toy, control, there):
@@ -161,3 +160,106 @@ def test_a_stopped_database_is_not_dumped(desk, control):
     desk.note(run=False)
     with pytest.raises(errors.Conflict, match="stopped"):
         dumping.export(desk, order(control))
+
+
+# -- the way back
+
+OBJECT = "friday/shop.sql"
+
+
+class Lender:
+    """Grants the pieces of a dump that is in the container: two, and then the rest."""
+
+    def __init__(self, control, there, data):
+        self._control, self._there, self._data = control, there, data
+        carry.put(there.writes(OBJECT, 60), data, 9)
+        control.grant = self.grant
+
+    def grant(self, first, count, attempt=1):
+        self._control.serial += 1
+        requests = []
+        most = len(self._data) if first else 2
+        while len(requests) < most:
+            found = dumps.piece(len(self._data), len(requests))
+            if found is None:
+                break
+            signed = self._there.reads(OBJECT, 60, *found)
+            requests.append([signed.url, signed.headers])
+        about = {"serial": self._control.serial, "attempt": attempt, "first": 0}
+        return about | {"requests": requests, "over": self._control.over}
+
+    def order(self, **about):
+        sealed = self._control.sealed({"grants": [self.grant(0, 2)]})
+        made = ImportOrder("new", len(self._data), sealed=sealed, **about)
+        return {"order": codec.encode(made), "job": JOB}
+
+
+@pytest.fixture
+def lender(control, there, monkeypatch):
+    monkeypatch.setattr(dumps, "PIECE", SMALL)
+    return lambda data: Lender(control, there, data)
+
+
+def made(toy):
+    return toy.data / "databases" / "new"
+
+
+def note(toy):
+    return toy.data / dumping.NOTE
+
+
+def test_a_new_database_has_all_of_a_dump(desk, toy, control, lender):
+    data = bytes(range(256)) * 21
+    assert dumping.load(desk, lender(data).order()) == {"attempt": 1}
+    assert made(toy).read_bytes() == data
+    assert not note(toy).exists()
+    assert control.said[-1]["carried"] == len(data)
+
+
+def test_a_database_that_is_there_is_not_touched(desk, toy, lender):
+    fill(toy, "new", b"a user's")
+    there = lender(b"a dump")
+    with pytest.raises(errors.Clash, match="new"):
+        dumping.load(desk, there.order())
+    dumping.load(desk, there.order(back=True))
+    assert made(toy).read_bytes() == b"a user's"
+
+
+@pytest.mark.parametrize("step", ["taking", "taken", "create_databases"])
+def test_what_is_not_taken_leaves_no_database(desk, toy, lender, step):
+    toy.order(fail_in=step)
+    with pytest.raises(errors.EngineFailed, match="ordered"):
+        dumping.load(desk, lender(b"a dump").order())
+    assert not made(toy).exists() and not note(toy).exists()
+
+
+def test_a_form_that_is_not_taken_leaves_no_database(desk, toy, lender):
+    with pytest.raises(errors.Invalid, match="no dump of a toy's"):
+        dumping.load(desk, lender(b"REFUSED, and more").order())
+    assert not made(toy).exists()
+
+
+def test_what_a_dead_attempt_left_is_made_anew(desk, toy, lender):
+    """The note on the volume says that the database is an import's."""
+    note(toy).write_text("new")
+    fill(toy, "new", b"half of it, and longer than the whole")
+    desk.attempt = 2
+    assert dumping.load(desk, lender(b"a dump").order()) == {"attempt": 2}
+    assert made(toy).read_bytes() == b"a dump" and not note(toy).exists()
+
+
+def test_what_a_dead_attempt_left_is_taken_away(desk, toy, lender):
+    note(toy).write_text("new")
+    fill(toy, "new", b"half")
+    assert dumping.load(desk, lender(b"a dump").order(back=True)) == {}
+    assert not made(toy).exists() and not note(toy).exists()
+    dumping.load(desk, lender(b"a dump").order(back=True))  # twice is once
+
+
+def test_an_import_that_is_given_up_leaves_no_database(desk, toy, control, lender):
+    there = lender(bytes(9 * SMALL))
+    order = there.order()
+    control.over = True
+    with pytest.raises(grants.GivenUp):
+        dumping.load(desk, order)
+    assert not made(toy).exists() and not note(toy).exists()

@@ -42,6 +42,14 @@ def test_the_most_databases_have_numbers_before_the_list():
     assert most.of(LIST - 1) == f"n/parts/{MOST - 1}/{EACH - 1:07}"
 
 
+def test_a_dump_is_fetched_in_pieces():
+    size = dumps.PIECE
+    assert dumps.piece(1, 0) == (0, 1) and dumps.piece(1, 1) is None
+    assert dumps.piece(size, 0) == (0, size) and dumps.piece(size, 1) is None
+    assert dumps.piece(size + 1, 1) == (size, 1) and dumps.piece(size, -1) is None
+    assert dumps.piece(0, 0) is None
+
+
 def written(**about):
     found = [Dumped(name, PARTS, SHA) for name in NAMES.databases]
     return json.loads(dumps.write(NAMES, {"instance": "i"}, found)) | about

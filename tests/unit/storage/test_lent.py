@@ -63,6 +63,18 @@ def test_what_is_signed_for_a_guest_writes_that_object_alone(there):
         carry.put(there.writes("b", -1), b"late", 9)
 
 
+def test_some_bytes_of_an_object_are_read_and_no_others(there):
+    carry.put(there.writes("a", 60), b"0123456789", 9)
+    assert carry.get(there.reads("a", 60, 3, 4), 4, 9) == b"3456"
+    assert carry.get(there.reads("a", 60, 0, 10), 10, 9) == b"0123456789"
+    with pytest.raises(errors.Upstream):
+        carry.get(there.reads("a", 60, 8, 4), 4, 9)  # it has become shorter
+    with pytest.raises(errors.Upstream):
+        carry.get(there.reads("a", 60, 10, 4), 4, 9)
+    with pytest.raises(errors.NotFound):
+        carry.get(there.reads("b", 60, 0, 4), 4, 9)
+
+
 def test_nothing_of_another_container_is_reached(store, mine, there):
     mine.lend("d")
     other = Lent(Place(store.endpoint("p"), "d", mine.ensure("c")))

@@ -10,7 +10,7 @@ from trove.actions import (
     accounts,
     changes,
     configurations,
-    exports,
+    dumps,
     instances,
     nics,
     upgrades,
@@ -73,6 +73,17 @@ EXPORT: Plain = {
         "container": {"type": "string", "minLength": 1, "maxLength": 255},
         "name": {"type": "string", "minLength": 1, "maxLength": 255},
         "databases": {**schemas.REFERENCES, "minItems": 1},
+    },
+}
+
+IMPORT: Plain = {
+    "type": "object",
+    "required": ["container", "name", "database"],
+    "additionalProperties": False,
+    "properties": {
+        "container": {"type": "string", "minLength": 1, "maxLength": 255},
+        "name": {"type": "string", "minLength": 1, "maxLength": 1024},
+        "database": schemas.ACCOUNT_NAME,
     },
 }
 
@@ -186,12 +197,25 @@ def export(ask: Ask) -> None:
     said = ask.body["export"]
     named = said.get("databases")
     databases = None if named is None else tuple(each["name"] for each in named)
-    exports.export(
+    dumps.export(
         ask.services,
         ask.context,
         ask.ids["id"],
         ask.project,
-        exports.Order(said["container"], said["name"], databases),
+        dumps.Order(said["container"], said["name"], databases),
+        ask.object_store,
+        token(ask),
+    )
+
+
+def load(ask: Ask) -> None:
+    """A dump in the caller's own container becomes a new database."""
+    dumps.load(
+        ask.services,
+        ask.context,
+        ask.ids["id"],
+        ask.project,
+        dumps.Loading(**ask.body["import"]),
         ask.object_store,
         token(ask),
     )
@@ -216,6 +240,7 @@ ACTIONS: dict[str, Action | tuple[Action, ...]] = {
         Action(resize_flavor, "instance:resize_flavor", RESIZE, when="flavorRef"),
     ),
     "export": Action(export, "instance:export", EXPORT),
+    "import": Action(load, "instance:import", IMPORT),
     "promote_to_replica_source": Action(
         _later("Promoting a replica"), "instance:promote_to_replica_source", EMPTY
     ),
@@ -319,7 +344,7 @@ RESOURCES = (
                 "{id}/action",
                 ACTIONS,
                 dry=True,
-                said="Restart, resize, export, promote, eject or reset an instance.",
+                said="Restart, resize, export, import, promote, eject or reset one.",
             ),
         ),
     ),

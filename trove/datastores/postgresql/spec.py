@@ -20,7 +20,8 @@ CHARACTER_SETS = (
 )
 
 LOADER = "trove_loader"
-"""The role that loads a copy of the data into a new version, while that lasts."""
+"""The role that loads a copy of the data into a new version, or a dump, while that
+lasts."""
 
 DUMPER = "trove_backup"
 """The role that reads a database while it is dumped."""

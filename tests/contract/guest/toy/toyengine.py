@@ -162,10 +162,29 @@ class Engine:
     @contextlib.contextmanager
     def saying(self, database):
         self._enter("saying")
-        path = self._data / "databases" / urllib.parse.quote(database, safe="")
-        if not path.exists():
+        if not self.has_database(database):
             raise errors.DatabaseNotFound(database=database)
-        yield (Stage(("cat", "--", str(path))),)
+        yield (Stage(("cat", "--", str(self._database(database)))),)
+
+    @contextlib.contextmanager
+    def taking(self, database, begin):
+        """It takes what ``dd`` takes, and nothing that begins with REFUSED."""
+        self._enter("taking")
+        if begin.startswith(b"REFUSED"):
+            raise errors.Invalid(why="that is no dump of a toy's")
+        there = self._database(database)
+        yield (Stage(("dd", "status=none", f"of={there}")),)
+        self._enter("taken")
+
+    def has_database(self, name):
+        return self._database(name).exists()
+
+    def delete_database(self, name):
+        self._enter("delete_database")
+        self._database(name).unlink()
+
+    def _database(self, name):
+        return self._data / "databases" / urllib.parse.quote(name, safe="")
 
     def unload(self, directory):
         self._enter("unload")

@@ -16,6 +16,7 @@ DIALECT = dumps.Dialect(
     rights="SELECT, SHOW VIEW, TRIGGER, EVENT, LOCK TABLES",
     # the right to a database's routines alone is of 11.3
     beyond=f"GRANT SELECT ON mysql.proc TO {dumps.WHO}",
+    client=("mariadb", "--sandbox"),
     user=DATASTORE.user,
 )
 

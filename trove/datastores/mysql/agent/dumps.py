@@ -16,6 +16,7 @@ DIALECT = dumps.Dialect(
     accounts=ACCOUNTS,
     rights="SELECT, SHOW VIEW, TRIGGER, EVENT, LOCK TABLES",
     beyond=f"GRANT SHOW_ROUTINE ON *.* TO {dumps.WHO}",
+    client=("mysql",),
     user=DATASTORE.user,
 )
 

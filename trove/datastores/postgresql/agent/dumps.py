@@ -1,38 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
 """Databases of PostgreSQL in pg_dump's own form, which pg_restore reads.
 
-It comes in by the socket as a role that is made for it, enters that database alone and
-reads all of it: no code of a tenant's runs as the superuser, whatever pg_dump calls.
+Each comes in by the socket as a role that is made for it and enters that database
+alone: no code of a tenant's, or of a dump's, runs as the superuser, whatever the tool
+calls.
 """
 
 import contextlib
 import typing
 
 from psycopg import conninfo
-from psycopg.sql import Identifier, Literal
+from psycopg.sql import SQL, Identifier
 
 from trove import errors
 from trove.datastores.places import Places
-from trove.datastores.postgresql.agent import accounts
+from trove.datastores.postgresql.agent import accounts, departures
 from trove.datastores.postgresql.agent.places import programs
 from trove.datastores.postgresql.agent.sql import Talk, fill, talk
-from trove.datastores.postgresql.spec import DATASTORE, DUMPER
+from trove.datastores.postgresql.spec import DATASTORE, DUMPER, LOADER
 from trove.datastores.protocol import Host, Stage
 
 WITHIN = 60.0
-MADE: tuple[typing.LiteralString, ...] = (
-    # rows of tables with policies are read as well, or pg_dump refuses
-    "CREATE ROLE {role} LOGIN BYPASSRLS",
+READS: tuple[typing.LiteralString, ...] = (
     "ALTER ROLE {role} SET lo_compat_privileges = on",
     "GRANT pg_read_all_data TO {role}",
     "GRANT CONNECT ON DATABASE {database} TO {role}",
 )
-
-MAY: typing.LiteralString = """\
-SELECT d.datname FROM pg_database d, aclexplode(d.datacl) a, pg_roles r
-WHERE r.oid = a.grantee AND r.rolname = {role}"""
-"""The databases that it may enter: one, that it was made for."""
-REVOKE: typing.LiteralString = "REVOKE ALL ON DATABASE {database} FROM {role}"
+"""What lets the role read all of that database; rows of tables with policies too, or
+pg_dump refuses."""
+MAGIC = b"PGDMP"
+REFUSED = (
+    "--no-publications",
+    "--no-security-labels",
+    "--no-subscriptions",
+    "--no-tablespaces",
+)
+"""What tenants do not make."""
 
 
 class Tool:
@@ -43,47 +46,63 @@ class Tool:
 
     @contextlib.contextmanager
     def saying(self, database: str) -> typing.Iterator[tuple[Stage, ...]]:
-        """The role is there as long as the block."""
-        with self._open() as conversation:
+        """By pg_dump; the role is there as long as the block."""
+        with self._open("postgres") as conversation:
             if not accounts.has_database(conversation, database):
                 raise errors.DatabaseNotFound(database=database)
-            self._leave(conversation)
+        with self._role(DUMPER, "BYPASSRLS"):
             names = {"role": Identifier(DUMPER), "database": Identifier(database)}
-            for statement in MADE:
-                conversation.rows(fill(statement, **names), WITHIN)
-        try:
-            yield (self._stage(database),)
-        finally:
-            with self._open() as conversation:
-                self._leave(conversation)
+            with self._open("postgres") as conversation:
+                for statement in READS:
+                    conversation.rows(fill(statement, **names), WITHIN)
+            words = ("--format=custom", "--compress=1")
+            yield (self._stage("pg_dump", DUMPER, database, *words),)
 
-    def _stage(self, database: str) -> Stage:
+    @contextlib.contextmanager
+    def taking(self, database: str, begin: bytes) -> typing.Iterator[tuple[Stage, ...]]:
+        """By pg_restore, which has no commands of its own, as psql has.
+
+        What it made is the heir's, until a user is granted the database.
+        """
+        if not begin.startswith(MAGIC):
+            raise errors.Invalid(
+                why="that is no dump in pg_dump's own form (--format=custom)"
+            )
+        with self._role(LOADER, "NOBYPASSRLS"):
+            with self._open(database) as inside:
+                accounts.grant(inside, LOADER, database)
+            words = ("--no-owner", "--no-privileges", *REFUSED, "--exit-on-error")
+            yield (self._stage("pg_restore", LOADER, database, *words),)
+
+    def _stage(self, program: str, role: str, database: str, *words: str) -> Stage:
         argv = (
-            f"{programs(self._host)}/pg_dump",
+            f"{programs(self._host)}/{program}",
             "--no-password",
-            "--format=custom",
-            "--compress=1",
+            *words,
             f"--host={self._places.runtime}",
             f"--port={self._port}",
-            f"--username={DUMPER}",
+            f"--username={role}",
             # a name may look like a connection string
             f"--dbname={conninfo.make_conninfo(dbname=database)}",
         )
         return Stage(argv, user=DATASTORE.user)
 
-    def _leave(self, conversation: Talk) -> None:
-        """Nobody comes by it, and it has nothing: its one right goes before it."""
-        if not accounts.exists(conversation, "pg_roles", "rolname", DUMPER):
-            return
-        role = Identifier(DUMPER)
-        for (name,) in conversation.rows(fill(MAY, role=Literal(DUMPER)), WITHIN):
-            revoked = fill(REVOKE, database=Identifier(str(name)), role=role)
-            conversation.rows(revoked, WITHIN)
-        conversation.rows(fill("DROP ROLE {role}", role=role), WITHIN)
+    @contextlib.contextmanager
+    def _role(self, name: str, policies: typing.LiteralString) -> typing.Iterator[None]:
+        """One that is there as long as the block; one of before is gone: its process
+        died."""
+        departures.remove(self._open, name)
+        try:
+            with self._open("postgres") as conversation:
+                made = fill("CREATE ROLE {role} LOGIN ", role=Identifier(name))
+                conversation.rows(made + SQL(policies), WITHIN)
+            yield
+        finally:
+            departures.remove(self._open, name)
 
     @contextlib.contextmanager
-    def _open(self) -> typing.Iterator[Talk]:
+    def _open(self, database: str) -> typing.Iterator[Talk]:
         """A full disk makes the server read-only for tenants, not for this."""
-        with talk(self._places.runtime, self._port) as conversation:
+        with talk(self._places.runtime, self._port, database) as conversation:
             conversation.rows("SET default_transaction_read_only = off", WITHIN)
             yield conversation

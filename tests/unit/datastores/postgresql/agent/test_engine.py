@@ -55,7 +55,7 @@ def test_nobody_enters_without_tls_and_a_password(host, postgresql):
     rules = host.files["/etc/trove-postgresql/pg_hba.conf"].splitlines()
     assert rules[:2] == [
         "local all,replication postgres peer map=trove",
-        "local all trove_backup peer map=trove",
+        "local all trove_backup,trove_loader peer map=trove",
     ]
     for rule in rules[2:]:
         assert rule.startswith("hostssl")

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exports: dumps of an instance's databases, brought to its project's own container.
+"""Dumps of databases: brought to a container of their project's own, loaded out of it.
 
-The caller's token makes the container and, of each database, the object that it is
-downloaded by, which has nothing in it until the guest brings parts. Then the container
-is lent for the operation (``storage.lent``): no token is kept, and no guest has one.
+The container is lent for the operation (``storage.lent``), with the caller's token: no
+token is kept, and no guest has one. For an export the token also makes, of each
+database, the object that it is downloaded by, which has nothing in it until the guest
+brings parts.
 """
 
 import contextlib
@@ -49,6 +50,15 @@ class Order:
     databases: tuple[str, ...] | None = None
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Loading:
+    """A dump that is to be loaded: an object, and the database that it becomes."""
+
+    container: str
+    name: str
+    database: str
+
+
 def export(
     services: Services,
     context: Context,
@@ -63,25 +73,72 @@ def export(
         return
     check_container(order.container)
     _check_name(order.name)
-    with services.database.reading() as tx:
-        seen = instances.seen(tx, id, project)
-        refuse_unable(services, seen)
-        owner = seen.instance.project
-    if owner != context.project:
-        raise errors.Forbidden(what="export what is another project's")
-    running = Running(services, context, id, project)
-    spec = running.datastore
-    if not spec.can.dump:
-        raise errors.NotSupported(datastore=spec.name, what="exports")
+    running = _running(services, context, id, project, "exports")
     chosen = _chosen(services, running, order)
-    wanted = dumps.Names(order.name, chosen, spec.dumped)
+    wanted = dumps.Names(order.name, chosen, running.datastore.dumped)
     place = _lent(services, order, wanted, store)
     input = operations.Export(order.name, chosen, dataclasses.asdict(place)).to_dict()
 
+    kind = operations.EXPORT
+    _begin(services, context, id, project, Task.BACKING_UP, kind, input, token)
+
+
+def load(
+    services: Services,
+    context: Context,
+    id: str,
+    project: str | None,
+    order: Loading,
+    store: Store,
+    token: Token | None = None,
+) -> None:
+    """NONE -> UPDATING: a database that is not there yet is made of a dump that is."""
+    if begin.earlier(services, context.project or "", token) is not None:
+        return
+    check_container(order.container)
+    names.checked(order.name)
+    running = _running(services, context, id, project, "imports")
+    running.datastore.naming.check_database(order.database)
+    if not services.rehearsed and running.has_database(order.database):
+        raise errors.Clash(what="Database", id=order.database)
+    size, place = _found(services, order, store)
+    plain = dataclasses.asdict(place)
+    input = operations.Import(order.name, size, order.database, plain).to_dict()
+    kind = operations.IMPORT
+    _begin(services, context, id, project, Task.UPDATING, kind, input, token)
+
+
+def _running(
+    services: Services, context: Context, id: str, project: str | None, what: str
+) -> Running:
+    """An instance of the caller's own project, which is at rest and has dumps."""
+    with services.database.reading() as tx:
+        seen = instances.seen(tx, id, project)
+        refuse_unable(services, seen)
+    if seen.instance.project != context.project:
+        raise errors.Forbidden(what="have a dump of what is another project's")
+    running = Running(services, context, id, project)
+    if not running.datastore.can.dump:
+        raise errors.NotSupported(datastore=running.datastore.name, what=what)
+    return running
+
+
+def _begin(
+    services: Services,
+    context: Context,
+    id: str,
+    project: str | None,
+    task: Task,
+    kind: str,
+    input: dict[str, typing.Any],
+    token: Token | None,
+) -> None:
     def work(tx: orm.Session) -> tuple[str, str]:
-        refuse_unable(services, instances.seen(tx, id, project))
-        instances.move(tx, id, Task.BACKING_UP)
-        return begin.open(tx, context, operations.EXPORT, owner, id, input, token), id
+        seen = instances.seen(tx, id, project)
+        refuse_unable(services, seen)
+        instances.move(tx, id, task)
+        owner = seen.instance.project
+        return begin.open(tx, context, kind, owner, id, input, token), id
 
     begin.begin(services, context, context.project or "", token, work)
 
@@ -148,3 +205,16 @@ def _lent(services: Services, order: Order, wanted: dumps.Names, store: Store) -
             parts = wanted.parts(index)
             there.link(order.container, wanted.object(index), parts)
     return place
+
+
+def _found(services: Services, order: Loading, store: Store) -> tuple[int, Place]:
+    """The bytes of a dump that is there, and its container."""
+    if services.rehearsed:
+        return 1, Place("", order.container, "")
+    with contextlib.closing(store()) as there:
+        size = there.size(order.container, order.name)
+        if size is None:
+            raise errors.NotFound(what="Object", id=f"{order.container}/{order.name}")
+        if not size:
+            raise errors.Invalid(f"There is nothing in {order.name}: it is no dump.")
+        return size, there.lend(order.container)

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exports through the API, into a container of a real store."""
+"""Exports and imports through the API, with a container of a real store."""
+
+import contextlib
 
 import pytest
 import sqlalchemy as sa
@@ -13,6 +15,7 @@ from trove.model import operations
 from trove.model.states import OperationState, Task
 from trove.storage import dumps
 from trove.storage.lent import Lent, Place
+from trove.storage.swift import Swift
 from trove.storage.vault import carry
 
 KIND = operations.EXPORT
@@ -31,7 +34,12 @@ class Exports:
         accounts = self.world.desks.accounts[self.id]
         accounts.create_databases([engines.Database(name) for name in databases])
 
-    def ask(self, caller="member", key=None, xml=False, query="", **said):
+    def load(self, caller="member", **said):
+        """An import of the database ``new``."""
+        said = {"name": "friday/shop.sql.zst", "database": "new", **said}
+        return self.ask(caller, act="import", **said)
+
+    def ask(self, caller="member", key=None, xml=False, query="", act="export", **said):
         project = {"member": DEMO, "stranger": OTHER}.get(caller, "admins00")
         headers = {
             "X-Auth-Token": f"{project}/member",
@@ -39,7 +47,7 @@ class Exports:
         }
         if key:
             headers["Idempotency-Key"] = key
-        body = {"export": {"container": "mine", "name": "nightly", **said}}
+        body = {act: {"container": "mine", "name": "nightly", **said}}
         path = f"instances/{self.id}/action{query}"
         return self.world.ask(
             "POST", path, body, caller=caller, headers=headers, xml=xml
@@ -60,9 +68,18 @@ class Exports:
             assert instances.load(tx, self.id).task == Task.BACKING_UP
             return operations.Export.from_dict(row.input)
 
+    def loading(self):
+        """The input of the one import that goes on."""
+        with self.world.database.reading() as tx:
+            kind = Operation.kind == operations.IMPORT
+            (row,) = tx.scalars(sa.select(Operation).where(kind))
+            assert instances.load(tx, self.id).task == Task.UPDATING
+            return operations.Import.from_dict(row.input)
+
     def nothing_begun(self):
         with self.world.database.reading() as tx:
-            found = tx.scalars(sa.select(Operation).where(Operation.kind == KIND))
+            kinds = Operation.kind.in_([KIND, operations.IMPORT])
+            found = tx.scalars(sa.select(Operation).where(kinds))
             return not list(found) and instances.load(tx, self.id).task == Task.NONE
 
 
@@ -230,3 +247,86 @@ def test_a_rehearsal_makes_nothing(exports):
     (operation,) = answer.json["dry_run"]["operations"]
     assert (operation["type"], operation["outage"]) == (KIND, "none")
     assert exports.nothing_begun() and exports.store.asked == []
+
+
+# -- imports
+
+
+@pytest.fixture
+def brought(exports):
+    """The same, with a dump of its project's own in the container."""
+    mine = Swift(exports.store.endpoint(DEMO), f"{DEMO}/member")
+    with contextlib.closing(Lent(mine.lend("mine"))) as there:
+        carry.put(there.writes("friday/shop.sql.zst", 60), b"a dump", 9)
+        carry.put(there.writes("friday/nothing", 60), b"", 9)
+    mine.close()
+    exports.store.asked.clear()
+    return exports
+
+
+@pytest.mark.parametrize("xml", [False, True], ids=["json", "xml"])
+def test_an_import_is_an_operation_with_a_container_that_is_lent(brought, xml):
+    answer = brought.load(xml=xml)
+    assert answer.status_int == 202 and not answer.body, answer.text
+    asked = brought.loading()
+    assert (asked.name, asked.size) == ("friday/shop.sql.zst", len(b"a dump"))
+    assert asked.database == "new"
+    there = Lent(Place(**asked.place))
+    assert carry.get(there.reads(asked.name, 60, 2, 4), 4, 9) == b"dump"
+
+
+def test_an_import_makes_its_database(brought):
+    answer = brought.load(database="shop")
+    assert answer.status_int == 409 and "shop" in answer.text
+    assert brought.nothing_begun() and brought.store.asked == []
+
+
+def test_a_dump_that_is_not_there_is_not_found(brought):
+    for said in ({"name": "thursday"}, {"container": "yours"}):
+        answer = brought.load(**said)
+        assert answer.status_int == 404, answer.text
+    assert brought.load(name="friday/nothing").status_int == 400
+    assert brought.nothing_begun()
+    assert "PUT /v1" not in str(brought.store.asked)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"container": "a/b"},
+        {"name": "../other"},
+        {"name": "a//b"},
+        {"name": "friday/"},
+        {"name": "n" * 1025},
+        {"database": "mysql"},
+        {"database": "#mysql50#x"},
+        {"database": "a\nb"},
+        {"database": ""},
+        {"endpoint": "http://169.254.169.254/"},
+    ],
+    ids=str,
+)
+def test_hostile_words_of_an_import_are_refused(brought, said):
+    answer = brought.load(**said)
+    assert answer.status_int == 400, answer.text
+    assert brought.nothing_begun() and brought.store.asked == []
+
+
+def test_nobody_else_imports(brought):
+    assert brought.load("stranger").status_int == 404
+    assert brought.load("admin").status_int == 403
+    assert brought.nothing_begun() and brought.store.asked == []
+
+
+def test_an_import_and_an_export_exclude_each_other(brought):
+    assert brought.load().status_int == 202
+    assert brought.ask().status_int == 422
+    assert brought.load(database="other").status_int == 422
+
+
+def test_a_rehearsal_of_an_import_asks_nobody(brought):
+    answer = brought.load(query="?dry_run=1")
+    assert answer.status_int == 200, answer.text
+    (operation,) = answer.json["dry_run"]["operations"]
+    assert operation["type"] == operations.IMPORT
+    assert brought.nothing_begun() and brought.store.asked == []
