@@ -120,7 +120,8 @@ def test_a_dump_is_downloaded_and_becomes_another_database(
     assert again.status_code == 409, again.text
 
     order = {"container": CONTAINER, "name": said["object"], "database": "again"}
-    assert other.ask("POST", f"/instances/{shop.target}/action", {"import": order})
+    foreign = other.ask("POST", f"/instances/{shop.target}/action", {"import": order})
+    assert foreign.status_code == 404, foreign.text
     shop.act(shop.target, {"import": order}, "done")
     path = f"/instances/{shop.target}/users/ada/databases"
     granted = demo.ask("PUT", path, {"databases": [{"name": "again"}]})
