@@ -38,7 +38,8 @@ class Classic:
     tail: typing.ClassVar = [
         "CREATE VIEW cheap AS SELECT id, name FROM goods WHERE id < 2",
         "CREATE PROCEDURE count_them() SELECT COUNT(*) FROM goods",
-        "CREATE EVENT later ON SCHEDULE EVERY 1 DAY DO DELETE FROM goods",
+        "CREATE EVENT later ON SCHEDULE EVERY 1 DAY STARTS '2037-01-01 00:00:00' "
+        "DO DELETE FROM goods",
     ]
     calls = (
         "CALL count_them()",
@@ -172,8 +173,8 @@ def test_one_that_a_dead_agent_left_is_another(lab: Lab, sql: typing.Any) -> Non
 
 def test_what_its_tool_cannot_say_is_no_dump(lab: Lab, sql: typing.Any) -> None:
     """It takes a quote in the name of a database with events for another name."""
-    if isinstance(sql, PostgreSQL):
-        pytest.skip("pg_dump has no such flaw")
+    if lab.name != "mariadb":
+        pytest.skip("its tool has no such flaw")
     filled(lab, sql, "the 'own'")
     with pytest.raises(errors.CommandFailed), said(lab, "the 'own'") as stream:
         stream.read()

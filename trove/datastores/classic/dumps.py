@@ -128,8 +128,7 @@ class Tool:
             f"--user={name}",
             *CLIENT,
             *own.client[1:],
-            "--",
-            database,
+            f"--database={database}",
         )
         # bytes that are no text in any language have to pass, too
         definers = ("env", "LC_ALL=C", "sed", "--regexp-extended", WITHOUT_DEFINERS)
