@@ -113,6 +113,9 @@ EXPECTED = {
     "instance:resize_flavor": WRITE,
     "instance:resize_volume": WRITE,
     "instance:restart": WRITE,
+    # an administrator has no container of the instance's project
+    "instance:export": WRITE | {"admin": 403},
+    "instance:import": WRITE | {"admin": 403},
     "instance:show": ONE,
     "instance:ssl_show": ONE,
     "instance:ssl_update": WRITE,
@@ -200,6 +203,12 @@ BODIES: dict[str, typing.Any] = {
     "instance:guest_log_action": {"name": "general"},
     "instance:module_apply": {"modules": [{"id": MODULE}]},
     "instance:restart": {"restart": {}},
+    "instance:import": {
+        "import": {"container": "c", "name": "n", "database": "another"}
+    },
+    "instance:export": {
+        "export": {"container": "c", "name": "n", "databases": [{"name": "shop"}]}
+    },
     "instance:ssl_update": {"ssl": {"disable": True}},
     "instance:resize_volume": {"resize": {"volume": {"size": 4}}},
     "instance:resize_flavor": {"resize": {"flavorRef": "2"}},

@@ -14,10 +14,17 @@ import shutil
 import tempfile
 import typing
 
+from tests.chaos import lent
 from trove.cloud.memory.keymanager import KeyManager
 from trove.db.keybook import KeyBook
 from trove.rpc import sealing
-from trove.rpc.messages import BackupOrder, RestoreOrder, Sealed
+from trove.rpc.messages import (
+    BackupOrder,
+    ExportOrder,
+    ImportOrder,
+    RestoreOrder,
+    Sealed,
+)
 from trove.storage import archives, manifest
 from trove.storage.keys import Derived, Keyring
 from trove.storage.managed import ManagedKeys
@@ -180,19 +187,16 @@ class Savers:
             self._begun(job, arguments["order"])
         elif method == "restore":
             self._asked(job, arguments["order"])
+        elif method == "export":
+            self._exporting(job, arguments["order"])
+        elif method == "load_dump":
+            self._loading(job, arguments["order"])
         return method == "allow"
-
-    def _first(self, sealed: str) -> dict[int, Signed]:
-        """All that an order grants."""
-        found: dict[int, Signed] = {}
-        for each in sealing.unseal(self._private, sealed)["grants"]:
-            found |= _requests(each)
-        return found
 
     def _begun(self, job: str, order: BackupOrder) -> None:
         if job in self.said:
             return
-        requests = self._first(order.sealed)
+        requests = lent.first(self._private, order.sealed)
         for number, data in enumerate(PARTS):
             if self.lies != "no part" or number:
                 _put(requests[number], data)
@@ -201,7 +205,7 @@ class Savers:
     def _asked(self, job: str, order: RestoreOrder) -> None:
         if job in self.said:
             return
-        requests = self._first(order.sealed)
+        requests = lent.first(self._private, order.sealed)
         expected: list[str] = []
         for number, link in enumerate(order.links):
             data = carry.get(requests[LIST + number], link.size, 9, files=True)
@@ -216,13 +220,44 @@ class Savers:
                 expected += [part.sha256 for part in one.parts]
         self.said[job] = {"attempt": 1, "want": 0, "expected": expected}
 
+    def _exporting(self, job: str, order: ExportOrder) -> None:
+        if job not in self.said:
+            self._export(job, lent.first(self._private, order.sealed), 0)
+
+    def _loading(self, job: str, order: ImportOrder) -> None:
+        if job in self.said or order.back:
+            return
+        requests = lent.first(self._private, order.sealed)
+        found = carry.get(requests[0], order.size, 9, files=True)
+        assert found == lent.LOADED_DATA, "another dump"
+        self.said[job] = {"attempt": 1, "carried": 0, "want": 0}
+
+    def _export(self, job: str, requests: dict[int, Signed], first: int) -> None:
+        """What is granted now is brought: one database, or in the end the list."""
+        if first == LIST:
+            _put(requests[LIST], lent.listed())
+            self.said[job] = {"attempt": 1}
+            return
+        for number, data in enumerate(lent.PARTS):
+            if self.lies != "no part" or number:
+                _put(requests[first + number], data)
+        want = lent.WANTS[first // lent.EACH]
+        self.said[job] = {"attempt": 1, "carried": 10, "want": want}
+
     def _allowed(self, job: str, sealed: Sealed) -> None:
         if not self.goes_on(job):
             return
         secret = sealing.unseal(self._private, sealed.text)
         if secret.get("over"):
             return
-        requests = _requests(secret)
+        requests = lent.requests(secret)
+        if job.endswith("/export"):
+            self._export(job, requests, self.said[job]["want"])
+            return
+        if job.endswith("/load_dump"):
+            assert list(requests) == [0]
+            self.said[job] = {"attempt": 1}
+            return
         if LIST in requests:
             parts = [Part.of(data) for data in PARTS]
             if self.lies != "no list":
@@ -234,13 +269,6 @@ class Savers:
                 found = Part.of(data.read_bytes()).sha256
                 assert found == sha256, "T24: other data than were saved"
             self.said[job] = {}
-
-
-def _requests(grant: dict[str, typing.Any]) -> dict[int, Signed]:
-    return {
-        grant["first"] + at: Signed(url, headers)
-        for at, (url, headers) in enumerate(grant["requests"])
-    }
 
 
 def _put(signed: Signed, data: bytes) -> None:

@@ -164,6 +164,46 @@ def delete_while_backing_up(world: World) -> None:
     world.when("guest.back_up", world.delete)
 
 
+def export(world: World) -> None:
+    _quietly_created(world)
+    world.export()
+
+
+def export_in_vain(world: World) -> None:
+    """The engine's tool does not end well."""
+    export(world)
+    world.guests.cannot = ("/export",)
+
+
+def export_of_a_liar(world: World) -> None:
+    """The guest says that all is there, and one part is not."""
+    export(world)
+    world.guests.savers.lies = "no part"
+
+
+def delete_while_exporting(world: World) -> None:
+    """The delete comes when the guest has its job already, and wins."""
+    export(world)
+    world.when("guest.export", world.delete)
+
+
+def load_dump(world: World) -> None:
+    _quietly_created(world)
+    world.load_dump()
+
+
+def load_dump_in_vain(world: World) -> None:
+    """The engine's client does not take it: the guest is asked to take it away."""
+    load_dump(world)
+    world.guests.cannot = ("/load_dump",)
+
+
+def delete_while_loading_a_dump(world: World) -> None:
+    """The delete comes when the guest has its job already, and wins."""
+    load_dump(world)
+    world.when("guest.load_dump", world.delete)
+
+
 def delete_a_backup(world: World) -> None:
     """With the one that stands on it."""
     full = _quietly_backed_up(world)
@@ -707,6 +747,13 @@ FLOWS = {
         restore_to_a_moment_in_vain,
         delete_while_restoring_to_a_moment,
         restore_beyond_the_log,
+        export,
+        export_in_vain,
+        export_of_a_liar,
+        delete_while_exporting,
+        load_dump,
+        load_dump_in_vain,
+        delete_while_loading_a_dump,
     )
 }
 """What was accepted, in whatever state; then the taskmanagers run."""

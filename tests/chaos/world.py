@@ -17,6 +17,7 @@ import uuid
 import sqlalchemy as sa
 from sqlalchemy import orm
 
+from tests.chaos import lent as exported
 from tests.chaos.store import SECRETS, Savers, Store
 from trove import errors
 from trove.cloud import protocol
@@ -465,6 +466,7 @@ class World:
         around = Surroundings(
             *(self.database, self.cloud, self.users, self.guests, SETTINGS),
             self.store,
+            lambda place, before: exported.Borrowed(self, place, before),
         )
         engine = Engine(
             claims,
@@ -638,6 +640,21 @@ class World:
     def discard(self) -> None:
         """An accepted end of a copy of the data."""
         self._ask(operations.DISCARD, Task.UPDATING, {"copy": "old-failed"})
+
+    def export(self) -> None:
+        """An accepted export of two databases."""
+        place = dataclasses.asdict(exported.PLACE)
+        names = exported.NAMES
+        input = operations.Export(names.name, names.databases, place).to_dict()
+        self._ask(operations.EXPORT, Task.BACKING_UP, input)
+
+    def load_dump(self) -> None:
+        """An accepted import."""
+        place = dataclasses.asdict(exported.PLACE)
+        name, data = exported.LOADED, exported.LOADED_DATA
+        self.store.put_back(self.store.taken() | {exported.FOLDER + name: data})
+        input = operations.Import(name, len(data), "shop", place).to_dict()
+        self._ask(operations.IMPORT, Task.UPDATING, input)
 
     def back_up(
         self, parent: str | None = None, delete: DeleteInstance | None = None
@@ -1011,10 +1028,11 @@ class World:
     def _check_backups(self, tx: orm.Session) -> int:
         """How many there are: of each that is COMPLETED all is in the store (INV-10),
         and of no other anything."""
+        kind = sa.select(Operation.state).where(Operation.kind == operations.EXPORT)
+        done = "done" in list(tx.scalars(kind))
+        taken = exported.check(self.store.taken(), done)
         there = {
-            name: data
-            for name, data in self.store.taken().items()
-            if not name.startswith(SECRETS)
+            name: data for name, data in taken.items() if not name.startswith(SECRETS)
         }
         known = set(tx.scalars(sa.select(BackupKey.id)))
         assert self.store.secrets() == known, "INV-2: a key that is nobody's"

@@ -79,10 +79,14 @@ class Running:
 
     def database(self, name: str) -> str:
         """Its name, if there is one of that name."""
-        self._check_database(name)
-        if not self.guest.has_database(name):
+        if not self.has_database(name):
             raise errors.DatabaseNotFound(database=name)
         return name
+
+    def has_database(self, name: str) -> bool:
+        """Whether there is one of that name, which it may have."""
+        self._check_database(name)
+        return bool(self.guest.has_database(name))
 
     def create_databases(self, databases: typing.Sequence[NewDatabase]) -> None:
         """All of them, or none; none at all is no question."""

@@ -195,7 +195,9 @@ def surroundings(conf: "cfg.ConfigOpts", store: "Database") -> "Surroundings":
     from trove.rpc.guest import Guest
     from trove.rpc.interface import Proxy
     from trove.rpc.signing import Signer
+    from trove.storage.lent import Lent
 
+    verify = False if conf.cloud.insecure else conf.cloud.cafile or True
     guests, key = transport.guests(conf), conf.taskmanager.signing_key
     signer = Signer.load(pathlib.Path(key)) if key else None
     return Surroundings(
@@ -214,6 +216,7 @@ def surroundings(conf: "cfg.ConfigOpts", store: "Database") -> "Surroundings":
             backup_pace=conf.backup.rate << 20 or None,
         ),
         backupstorage.opened(conf, store),
+        lambda place, before: Lent(place, before, verify),
     )
 
 

@@ -13,6 +13,8 @@ import contextlib
 import dataclasses
 import typing
 
+from trove.datastores.dumping import Dumps
+
 if typing.TYPE_CHECKING:
     from trove.datastores.archives import Archive
 
@@ -370,6 +372,9 @@ class Engine(typing.Protocol):
 
     def archive(self) -> "Archive":
         """How its log is kept and played; ``errors.NotSupported`` if it cannot be."""
+
+    def dumps(self) -> Dumps:
+        """How its databases are said; ``errors.NotSupported`` if they cannot be."""
 
     def stop(self) -> None:
         """Stops it in good order; bounded."""

@@ -10,6 +10,7 @@ import contextlib
 import typing
 
 from trove import errors
+from trove.datastores.dumping import Dumps
 from trove.datastores.layers import Layers, Settings
 from trove.datastores.places import Places
 from trove.datastores.protocol import (
@@ -251,6 +252,10 @@ class Server(abc.ABC):
     def archive(self) -> "Archive":
         """How its transaction log is kept and played."""
         raise errors.NotSupported(datastore="This engine", what="a log to be kept")
+
+    def dumps(self) -> Dumps:
+        """How its databases are said."""
+        raise errors.NotSupported(datastore="This engine", what="a dump")
 
     def load(self, directory: str) -> None:
         """Has a new data directory have all that an older version unloaded."""

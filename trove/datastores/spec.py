@@ -25,6 +25,8 @@ class Can:
     replicate: bool = False
     back_up: bool = False
     back_up_incrementally: bool = False
+    dump: bool = False
+    """To have a database brought out in a form that its users' own tools read."""
     restore_to_time: bool = False
     restore_within_a_second: bool = False
     """To a moment within a second; else to whole ones."""
@@ -214,6 +216,8 @@ class Datastore:
     carries: bool = False
     """Whether its engine takes over the data of any older one, by a copy of all that
     the old one says (``Engine.unload`` and ``load``), where not as they are."""
+    dumped: str = ""
+    """What the names of its dumps end with (``.sql.zst``)."""
     default_fstype: str = "xfs"
     character_sets: frozenset[str] = frozenset()
     """Empty: whatever the engine itself accepts."""

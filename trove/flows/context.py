@@ -16,6 +16,7 @@ from trove.db.session import Database
 from trove.db.tables import DatastoreVersion, Instance, Operation
 from trove.model import naming
 from trove.storage.backups import Storage
+from trove.storage.lent import Borrow, Lent
 from trove.workflow.claims import Claim
 from trove.workflow.flow import Wait
 from trove.workflow.ledger import Ledger, MayHaveLanded
@@ -83,6 +84,8 @@ class Surroundings:
     settings: Settings
     storage: Storage | None = None
     """Where backups are, if an operator has said."""
+    borrow: Borrow = Lent
+    """Opens a container that its project lent."""
 
 
 class StepContext:
@@ -176,6 +179,11 @@ class StepContext:
 
     def key(self, role: str, attempt: int = 0) -> str:
         return naming.key(self.object_id, role, attempt)
+
+    @property
+    def borrow(self) -> Borrow:
+        """Opens a container that its project lent."""
+        return self._around.borrow
 
     def guest(self) -> typing.Any:
         """The instance's agent: a proxy of ``rpc.guest.Guest``."""

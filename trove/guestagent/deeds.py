@@ -12,7 +12,7 @@ import typing
 
 from trove import errors
 from trove.datastores.protocol import Account, Database, Health, Sizing
-from trove.guestagent import carried, encryption, identity, saving
+from trove.guestagent import carried, dumping, encryption, identity, saving
 from trove.guestagent.desk import (
     Desk,
     Result,
@@ -286,6 +286,8 @@ DEEDS: dict[str, Deed] = {
     "back_up": Deed(saving.back_up, 40 * 60 * 60),
     "restore": Deed(saving.restore, 40 * 60 * 60),
     "check_data": Deed(saving.check, 13 * 60 * 60),
+    "export": Deed(dumping.export, 40 * 60 * 60),
+    "load_dump": Deed(dumping.load, 40 * 60 * 60),
     "apply_module": Deed(apply_module, 15 * 60),
     "remove_module": Deed(remove_module, 15 * 60),
 }

@@ -39,7 +39,9 @@ JUDGED = ("prepare", "take_up")
 SERVING = (
     "back_up",
     "configure",
+    "export",
     "grow_file_system",
+    "load_dump",
     "renew_certificate",
     "change_tls",
     "forget_data",

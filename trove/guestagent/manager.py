@@ -20,7 +20,9 @@ from trove.rpc.messages import (
     BackupOrder,
     CopyShown,
     DatabaseOrder,
+    ExportOrder,
     Group,
+    ImportOrder,
     JobReport,
     LogShown,
     ModuleOrder,
@@ -125,6 +127,14 @@ class Manager:
     def check_data(self, context: Context, job: str) -> None:
         """Read all data, and say whether they are as they must be."""
         self._submit(job, "check_data", {})
+
+    def export(self, context: Context, job: str, order: ExportOrder) -> None:
+        """Bring a dump; what is granted stays sealed on disk."""
+        self._submit(job, "export", {"order": codec.encode(order), "job": job})
+
+    def load_dump(self, context: Context, job: str, order: ImportOrder) -> None:
+        """Load a dump; what is granted stays sealed on disk."""
+        self._submit(job, "load_dump", {"order": codec.encode(order), "job": job})
 
     def allow(self, context: Context, job: str, sealed: Sealed) -> None:
         """Requests for a job that goes on; for another they are nothing."""

@@ -80,14 +80,14 @@ def back_up(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
 
     order: BackupOrder = codec.decode(BackupOrder, arguments["order"], "order")
     must_be_prepared(desk)
-    _serving(desk)
-    secret = _unsealer(desk)(order.sealed)
+    serving(desk)
+    secret = unsealer(desk)(order.sealed)
     key = bytes.fromhex(str(secret["key"]))
     since = None if order.since is None else Mark(order.since, 0)
-    told, job = Told(desk, _used(desk.guest.data)), str(arguments["job"])
+    told, job = Told(desk, used(desk.guest.data)), str(arguments["job"])
     with (
         _working(desk, "backup") as work,
-        _granted(desk, job, secret, told) as at,
+        granted(desk, job, secret, told) as at,
     ):
         tool = desk.engine.backups()
         about = order.backup.encode()
@@ -125,11 +125,11 @@ def restore(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
         desk.host.remove(data)
     elif desk.host.exists(data):
         return {}
-    secret = _unsealer(desk)(order.sealed)
+    secret = unsealer(desk)(order.sealed)
     told, job = Told(desk, 0), str(arguments["job"])
     with (
         _working(desk, "restore") as work,
-        _granted(desk, job, secret, told) as at,
+        granted(desk, job, secret, told) as at,
     ):
         fetched = Fetched(at, told)
         links = _links(order.links, secret, fetched)
@@ -145,7 +145,7 @@ def restore(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
 def check(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
     """All of a database that serves is as it must be, by its engine's own checker."""
     must_be_prepared(desk)
-    _serving(desk)
+    serving(desk)
     desk.engine.backups().check()
     return {}
 
@@ -226,7 +226,7 @@ class Fetched:
         return data
 
 
-def _serving(desk: Desk) -> None:
+def serving(desk: Desk) -> None:
     """The database runs, also when its machine has just been started."""
     mounted(desk)
     if not desk.course.run:
@@ -248,24 +248,24 @@ def _working(desk: Desk, name: str) -> typing.Iterator[str]:
 
 
 @contextlib.contextmanager
-def _granted(
+def granted(
     desk: Desk, job: str, secret: dict[str, typing.Any], told: Told
 ) -> typing.Iterator[Grants]:
     """What the job may carry by; of its order, if this is its first attempt."""
     path = desk.places.jobs / f"{ledger.file_name(job)}.grant"
     own = [grants.Grant.of(dict(each)) for each in secret["grants"]]
-    made = Grants(path, _unsealer(desk), told.wants, attempt=desk.attempt, own=own)
+    made = Grants(path, unsealer(desk), told.wants, attempt=desk.attempt, own=own)
     try:
         yield made
     finally:
         made.close()
 
 
-def _unsealer(desk: Desk) -> typing.Callable[[str], dict[str, typing.Any]]:
+def unsealer(desk: Desk) -> typing.Callable[[str], dict[str, typing.Any]]:
     return accounts.unsealer(lambda: identity.load(desk.places).private_key)
 
 
-def _used(path: str) -> int:
+def used(path: str) -> int:
     """Bytes on the file system of the data."""
     found = os.statvfs(path)
     return (found.f_blocks - found.f_bfree) * found.f_frsize

@@ -39,6 +39,8 @@ DELETE_BACKUP = "backup.delete"
 VERIFY = "instance.verify"
 """An instance of our own, made of a backup and thrown away: ``CreateInstance`` says of
 which."""
+EXPORT = "instance.export"
+IMPORT = "instance.import"
 
 DEADLINES = {
     CREATE: 75 * 60.0,
@@ -63,6 +65,8 @@ DEADLINES = {
     BACK_UP: 48 * 3600.0,
     DELETE_BACKUP: 24 * 3600.0,
     VERIFY: 56 * 3600.0,
+    EXPORT: 48 * 3600.0,
+    IMPORT: 48 * 3600.0,
 }
 """Seconds that each kind may take before it is undone, or raises an alarm."""
 RESTORES = 40 * 3600.0
@@ -373,6 +377,45 @@ class DeleteBackup:
     def from_dict(cls, data: dict[str, typing.Any]) -> "DeleteBackup":
         """The reverse of ``to_dict``."""
         return cls(tuple(data["backups"]))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Export:
+    """The dump that ``instance.export`` brings, and the container that was lent for it:
+    ``storage.lent.Place``, whose key is good for that container."""
+
+    name: str
+    databases: tuple[str, ...]
+    place: dict[str, str] = dataclasses.field(repr=False)
+
+    def to_dict(self) -> dict[str, typing.Any]:
+        """Plain JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, typing.Any]) -> "Export":
+        """The reverse of ``to_dict``."""
+        return cls(data["name"], tuple(data["databases"]), data["place"])
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Import:
+    """The dump that ``instance.import`` loads into a database that is not there yet:
+    an object of so many bytes, in a container that was lent as for an export."""
+
+    name: str
+    size: int
+    database: str
+    place: dict[str, str] = dataclasses.field(repr=False)
+
+    def to_dict(self) -> dict[str, typing.Any]:
+        """Plain JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, typing.Any]) -> "Import":
+        """The reverse of ``to_dict``."""
+        return cls(**data)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -16,7 +16,9 @@ from trove.rpc.messages import (
     BackupOrder,
     CopyShown,
     DatabaseOrder,
+    ExportOrder,
     Group,
+    ImportOrder,
     JobReport,
     LogShown,
     ModuleOrder,
@@ -89,6 +91,16 @@ class Guest(Interface):
     @cast(since="1.10")
     def check_data(self, job: str) -> None:
         """All that is served is as it must be, by the engine's own checker."""
+
+    @cast(since="1.10")
+    def export(self, job: str, order: ExportOrder) -> None:
+        """A dump of databases, in parts, by granted requests; ``{"attempt"}`` when all
+        is there. While it goes on its result is that of ``back_up``."""
+
+    @cast(since="1.10")
+    def load_dump(self, job: str, order: ImportOrder) -> None:
+        """A new database with all of a dump, or none; by granted requests, as
+        ``restore``."""
 
     @cast(since="1.9")
     def allow(self, job: str, sealed: Sealed) -> None:

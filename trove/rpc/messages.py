@@ -250,6 +250,36 @@ class ArchiveReport:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class ExportOrder:
+    """A dump of these databases that a guest brings, as ``name``; ``ending`` is what
+    its objects' names end with.
+
+    ``sealed`` is ``rpc.sealing.seal`` of ``{"grants"}``: the first of what
+    ``Guest.allow`` brings.
+    """
+
+    name: str
+    databases: tuple[str, ...]
+    ending: str
+    sealed: str = dataclasses.field(default="", repr=False, metadata={"max": 1048576})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ImportOrder:
+    """A dump of so many bytes that a guest loads into a new database; ``back``: it is
+    taken away, if it is one of an import.
+
+    ``sealed`` is ``rpc.sealing.seal`` of ``{"grants"}``: the first of what
+    ``Guest.allow`` brings.
+    """
+
+    database: str
+    size: int = 0
+    back: bool = False
+    sealed: str = dataclasses.field(default="", repr=False, metadata={"max": 1048576})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class UserShown:
     """A user as a guest finds it in its engine."""
 

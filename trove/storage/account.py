@@ -19,6 +19,8 @@ KEY = "X-Container-Meta-Temp-URL-Key"
 """Swift shows it to its owner only. There may be a second one (``...-Key-2``), by which
 an operator replaces the first while URLs of it are still about."""
 PAGE = 1000
+BLOCK = 1 << 16
+"""Bytes of an answer that are read at once."""
 
 
 class Token(typing.Protocol):
@@ -159,7 +161,8 @@ class Account:
     def _send(
         self, request: requests.PreparedRequest, token: str, stream: bool
     ) -> requests.Response:
-        request.headers["X-Auth-Token"] = token
+        if token:  # else the path itself says what it is allowed by
+            request.headers["X-Auth-Token"] = token
         return self._session.send(
             request, timeout=TIMEOUT, allow_redirects=False, stream=stream
         )
@@ -168,6 +171,19 @@ class Account:
 def passes(status: int) -> bool:
     """Whether a store that answers so may answer otherwise a little later."""
     return status in (408, 429) or status >= 500
+
+
+def body(said: requests.Response, name: str, most: int) -> bytes:
+    """All of an object that is answered; ``errors.Upstream`` where it is larger."""
+    found = bytearray()
+    try:
+        for block in said.iter_content(BLOCK):
+            found += block
+            if len(found) > most:
+                raise errors.Upstream(why=f"{name} is larger than {most} B")
+    except (requests.RequestException, OSError) as error:
+        raise errors.Unavailable(what="The object store") from error
+    return bytes(found)
 
 
 def below(container: str, name: str) -> str:

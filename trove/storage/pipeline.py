@@ -55,9 +55,29 @@ def send(
     ``told`` hears how many bytes were brought so far. Raises what ``put`` raises; what
     was brought until then is of no use.
     """
+    read = _Counted(source)
+    return _sent(read, frames.sealed(read, key, about), put, told)
+
+
+def bring(
+    source: Source,
+    put: Put,
+    told: typing.Callable[[int], None] = lambda size: None,
+) -> Sent:
+    """As ``send``, but the parts one after the other are what the source had."""
+    read = _Counted(source)
+    return _sent(read, read, put, told)
+
+
+def _sent(
+    read: "_Counted",
+    stream: typing.Iterable[bytes],
+    put: Put,
+    told: typing.Callable[[int], None],
+) -> Sent:
     parts: list[Part] = []
-    read, done = _Counted(source), 0
-    for part in _brought(_filled(frames.sealed(read, key, about)), put):
+    done = 0
+    for part in _brought(_filled(stream), put):
         parts.append(part)
         done += part.size
         told(done)
@@ -71,15 +91,20 @@ def receive(
 
     It is all of it only when this ends.
     """
-    return frames.opened(_fetched(parts, get), key, about)
+
+    def part(number: int, size: int) -> bytes:
+        return _part(get, number, parts[number])
+
+    sizes = [each.size for each in parts]
+    return frames.opened(fetch(sizes, part), key, about)
 
 
-def _fetched(parts: typing.Sequence[Part], get: Get) -> typing.Iterator[bytes]:
-    """Each part as it was, in their order."""
+def fetch(sizes: typing.Iterable[int], get: Get) -> typing.Iterator[bytes]:
+    """Parts of so many bytes, in their order, as ``get`` has them."""
     with _Ahead() as ahead:
-        for number, part in enumerate(parts):
+        for number, size in enumerate(sizes):
             yield from ahead.room()
-            ahead.begin(_part, get, number, part)
+            ahead.begin(get, number, size)
         yield from ahead.rest()
 
 

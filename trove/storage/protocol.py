@@ -3,6 +3,8 @@
 
 import typing
 
+from trove.storage.lent import Place
+
 
 class ObjectStore(typing.Protocol):
     """One project's objects, with the rights of whoever asks.
@@ -23,6 +25,23 @@ class ObjectStore(typing.Protocol):
 
     def delete(self, container: str, prefixes: typing.Iterable[str]) -> None:
         """All that begins with one of these is gone; nothing there is fine."""
+        ...
+
+    def lend(self, container: str) -> Place:
+        """The container is there; what others write, read and delete in it by."""
+        ...
+
+    def holds(self, container: str, prefix: str) -> bool:
+        """Whether anything that is not empty begins with this."""
+        ...
+
+    def size(self, container: str, name: str) -> int | None:
+        """The bytes of an object; None where there is none."""
+        ...
+
+    def link(self, container: str, name: str, prefix: str) -> None:
+        """An object that is all that begins with this, one after the other, now and
+        later: in the order of the names."""
         ...
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ import typing
 import urllib.parse
 
 from trove.storage import account
+from trove.storage.lent import Place
 
 
 class Swift:
@@ -44,3 +45,27 @@ class Swift:
     def delete(self, container: str, prefixes: typing.Iterable[str]) -> None:
         """All that begins with one of these; nothing there is fine."""
         self._account.delete(container, prefixes)
+
+    def lend(self, container: str) -> Place:
+        """The container is there, and the key is what it is lent by."""
+        key = self._account.key(container)
+        return Place(self._account.endpoint, container, key, self._guests)
+
+    def holds(self, container: str, prefix: str) -> bool:
+        """Whether anything that is not empty begins with this."""
+        return any(one.size for one in self._account.listed(container, prefix))
+
+    def size(self, container: str, name: str) -> int | None:
+        """The bytes of an object, whatever it is made of."""
+        path = account.below(container, name)
+        said = self._account.ask("HEAD", path, ok=(200, 404))
+        return None if said.status_code == 404 else int(said.headers["Content-Length"])
+
+    def link(self, container: str, name: str, prefix: str) -> None:
+        """A dynamic large object: nothing itself, it names what it is of."""
+        headers = {
+            "X-Object-Manifest": urllib.parse.quote(f"{container}/{prefix}"),
+            "Content-Type": "application/octet-stream",
+        }
+        path = account.below(container, name)
+        self._account.ask("PUT", path, headers=headers, ok=(201,))

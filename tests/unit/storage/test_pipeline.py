@@ -57,6 +57,17 @@ def received(parts, store):
 
 @settings(deadline=None)
 @given(st.binary(max_size=5 * PART))
+def test_what_is_brought_is_what_the_source_had(data):
+    store = Store()
+    made = pipeline.bring(io.BytesIO(data), store.put)
+    brought = [store.parts[n] for n in sorted(store.parts)]
+    assert b"".join(brought) == data and made.size == len(data)
+    assert made.parts == tuple(map(Part.of, brought))
+    assert all(len(part) == PART for part in brought[:-1])
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=5 * PART))
 def test_what_was_sent_is_received(data):
     store = Store()
     done = sent(data, store)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The client of Swift, against the one-machine cloud's."""
 
+import contextlib
 import http.server
 import socket
 import struct
@@ -14,7 +15,9 @@ from tests.objectstore import serving
 from trove import errors
 from trove.guestagent import upload
 from trove.storage import account
+from trove.storage.lent import Lent
 from trove.storage.swift import Swift
+from trove.storage.vault import carry
 
 
 @pytest.fixture
@@ -196,3 +199,14 @@ def test_every_call_meets_every_fault(bad, verb, fault):
     bad.verb = "PUT"
     with pytest.raises(errors.Upstream):
         upload.put(target, "1", b"text")
+
+
+def test_a_link_is_what_is_brought_below_it(store, mine):
+    place = mine.lend("c")
+    mine.link("c", "n/a b.dump", "n/parts/0 ü/")
+    assert not mine.holds("c", "n/")  # what is empty is nothing
+    with contextlib.closing(Lent(place)) as there:
+        for number, data in enumerate((b"one, ", b"another")):
+            carry.put(there.writes(f"n/parts/0 ü/{number}", 60), data, 9)
+        assert there.get("n/a b.dump", 99) == b"one, another"
+    assert mine.holds("c", "n/") and not mine.holds("c", "m/")

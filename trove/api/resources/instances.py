@@ -11,6 +11,7 @@ from trove.actions import (
     changes,
     configurations,
     deletion,
+    dumps,
     instances,
     nics,
     upgrades,
@@ -62,6 +63,28 @@ RESIZE: Plain = {
             "properties": {"size": schemas.VOLUME_SIZE},
         },
         "flavorRef": schemas.FLAVOR,
+    },
+}
+
+EXPORT: Plain = {
+    "type": "object",
+    "required": ["container", "name"],
+    "additionalProperties": False,
+    "properties": {
+        "container": {"type": "string", "minLength": 1, "maxLength": 255},
+        "name": {"type": "string", "minLength": 1, "maxLength": 255},
+        "databases": {**schemas.REFERENCES, "minItems": 1},
+    },
+}
+
+IMPORT: Plain = {
+    "type": "object",
+    "required": ["container", "name", "database"],
+    "additionalProperties": False,
+    "properties": {
+        "container": {"type": "string", "minLength": 1, "maxLength": 255},
+        "name": {"type": "string", "minLength": 1, "maxLength": 1024},
+        "database": schemas.ACCOUNT_NAME,
     },
 }
 
@@ -176,6 +199,35 @@ def reset_status(ask: Ask) -> None:
     instances.reset_status(ask.services, ask.context, ask.ids["id"], ask.project)
 
 
+def export(ask: Ask) -> None:
+    """Dumps of some of its databases, or of all, in the caller's own container."""
+    said = ask.body["export"]
+    named = said.get("databases")
+    databases = None if named is None else tuple(each["name"] for each in named)
+    dumps.export(
+        ask.services,
+        ask.context,
+        ask.ids["id"],
+        ask.project,
+        dumps.Order(said["container"], said["name"], databases),
+        ask.object_store,
+        token(ask),
+    )
+
+
+def load(ask: Ask) -> None:
+    """A dump in the caller's own container becomes a new database."""
+    dumps.load(
+        ask.services,
+        ask.context,
+        ask.ids["id"],
+        ask.project,
+        dumps.Loading(**ask.body["import"]),
+        ask.object_store,
+        token(ask),
+    )
+
+
 def _known(ask: Ask) -> str:
     return instances.known(ask.services, ask.ids["id"], ask.project)
 
@@ -200,6 +252,8 @@ ACTIONS: dict[str, Action | tuple[Action, ...]] = {
         Action(resize_volume, "instance:resize_volume", RESIZE, when="volume"),
         Action(resize_flavor, "instance:resize_flavor", RESIZE, when="flavorRef"),
     ),
+    "export": Action(export, "instance:export", EXPORT),
+    "import": Action(load, "instance:import", IMPORT),
     "promote_to_replica_source": Action(
         _later("Promoting a replica"), "instance:promote_to_replica_source", EMPTY
     ),
@@ -304,7 +358,7 @@ RESOURCES = (
                 "{id}/action",
                 ACTIONS,
                 dry=True,
-                said="Restart, resize, promote, eject or reset an instance.",
+                said="Restart, resize, export, import, promote, eject or reset one.",
             ),
         ),
     ),

@@ -10,6 +10,7 @@ import dataclasses
 import typing
 
 from trove import errors
+from trove.datastores.classic.names import loader
 from trove.datastores.classic.sql import (
     Talk,
     escaped,
@@ -130,7 +131,7 @@ class Accounts:
         statement = (
             f"SELECT User, Host FROM {self._dialect.table} "  # noqa: S608 - quoted
             f"WHERE {_tenants(self._plain('User'), self._naming.reserved_users)} "
-            f"AND {self._dialect.people}"
+            f"{self._no_prefix('User')}AND {self._dialect.people}"
             f"{_after(self._who, after)} ORDER BY {self._who} LIMIT {int(limit)}"
         )
         found = [(str(user), str(host)) for user, host in talk.rows(statement, LOOK)]
@@ -163,7 +164,8 @@ class Accounts:
     # -- changing -------------------------------------------------------------------
 
     def delete_database(self, talk: Talk, name: str) -> None:
-        """The grants on it go, too: the engine would keep them for a new one.
+        """The grants on it go, too: the engine would keep them for a new one. So does
+        the account that a dump was loaded into it by.
 
         Grants that were left behind when this ended too soon are found again.
         """
@@ -173,8 +175,10 @@ class Accounts:
             raise errors.DatabaseNotFound(database=name)
         if there:
             talk.rows(f"DROP DATABASE {identifier(name)}", WITHIN)
+        talk.rows(f"DROP USER IF EXISTS {quoted(loader(name), 'localhost')}", WITHIN)
         for holder in holders:
-            self._revoke(talk, quoted(*holder), name)
+            if holder != (loader(name), "localhost"):
+                self._revoke(talk, quoted(*holder), name)
 
     def change_account(self, talk: Talk, name: str, host: str, change: Change) -> None:
         """The password first: should the rest fail, the account is as it was called."""
@@ -236,11 +240,11 @@ class Accounts:
     def _grant(self, talk: Talk, who: str, names: typing.Iterable[str]) -> None:
         for name in names:
             talk.rows(
-                f"GRANT ALL PRIVILEGES ON {self._written(name)}.* TO {who}", WITHIN
+                f"GRANT ALL PRIVILEGES ON {self.written(name)}.* TO {who}", WITHIN
             )
 
     def _revoke(self, talk: Talk, who: str, name: str) -> None:
-        statement = f"REVOKE ALL PRIVILEGES ON {self._written(name)}.* FROM {who}"
+        statement = f"REVOKE ALL PRIVILEGES ON {self.written(name)}.* FROM {who}"
         talk.rows(statement, WITHIN)
 
     def _holders(self, talk: Talk, database: str) -> list[tuple[str, str]]:
@@ -269,7 +273,15 @@ class Accounts:
     def _plain(self, column: str) -> str:
         return f"CONVERT({column} USING utf8mb4) COLLATE {self._dialect.collation}"
 
-    def _written(self, database: str) -> str:
+    def _no_prefix(self, column: str) -> str:
+        """A condition: the name does not begin as one of the service's."""
+        begun = self._naming.reserved_user_prefixes
+        return "".join(
+            f"AND LOWER({self._plain(column)}) NOT LIKE {literal(escaped(each) + '%')} "
+            for each in begun
+        )
+
+    def written(self, database: str) -> str:
         """A database's name in a grant."""
         return identifier(escaped(database) if self._dialect.patterns else database)
 

@@ -3,6 +3,7 @@
 
 from trove.datastores.classic.names import (
     CHARACTER_SETS,
+    LOADER_PREFIX,
     RAW_DIRECTORY,
     RESERVED_DATABASES,
 )
@@ -36,6 +37,7 @@ NAMING = Naming(
         "os_admin root mysql mariadb.sys public trove_admin trove_backup trove_monitor "
         "trove_replication".split()
     ),
+    reserved_user_prefixes=(LOADER_PREFIX,),
     reserved_databases=RESERVED_DATABASES,
     reserved_database_prefixes=(RAW_DIRECTORY,),
     hosts=True,
@@ -50,7 +52,8 @@ DATASTORE = Datastore(
     port=3306,
     user="mysql",
     data="/srv/mariadb",
-    can=Can(back_up=True, back_up_incrementally=True, restore_to_time=True),
+    can=Can(back_up=True, back_up_incrementally=True, restore_to_time=True, dump=True),
+    dumped=".sql.zst",
     naming=NAMING,
     agent="trove.datastores.mariadb.agent",
     parameters=parameters(__package__),

@@ -20,7 +20,11 @@ CHARACTER_SETS = (
 )
 
 LOADER = "trove_loader"
-"""The role that loads a copy of the data into a new version, while that lasts."""
+"""The role that loads a copy of the data into a new version, or a dump, while that
+lasts."""
+
+DUMPER = "trove_backup"
+"""The role that reads a database while it is dumped."""
 
 NAMING = Naming(
     # A longer name would be cut by the engine, and be another's.
@@ -28,7 +32,7 @@ NAMING = Naming(
     max_database=63,
     reserved_users=frozenset(
         "os_admin postgres root public none current_role current_user session_user "
-        f"trove_admin trove_backup {LOADER} trove_monitor trove_replication".split()
+        f"trove_admin {DUMPER} {LOADER} trove_monitor trove_replication".split()
     ),
     reserved_user_prefixes=("pg_",),
     reserved_databases=frozenset(
@@ -49,7 +53,9 @@ DATASTORE = Datastore(
         restore_to_time=True,
         restore_within_a_second=True,
         restore_to_point=True,
+        dump=True,
     ),
+    dumped=".dump",
     naming=NAMING,
     agent="trove.datastores.postgresql.agent",
     parameters=parameters(__package__),

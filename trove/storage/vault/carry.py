@@ -63,14 +63,15 @@ def get(
     cafile: str | None = None,
     files: bool = False,
 ) -> bytes:
-    """All of an object of ``size`` bytes; one of another size is ``errors.Upstream``.
+    """All of an object of ``size`` bytes, or of a range of it, if the request says one;
+    another number of bytes is ``errors.Upstream``.
 
     ``errors.NotFound`` when there is none; everything else as ``put``.
     """
     if files and signed.url.startswith("file:"):
         return _sized(_read(signed.url, size + 1), size)
     with _asked("GET", signed, timeout, cafile) as said:
-        if said.status != 200:
+        if said.status != (206 if "Range" in signed.headers else 200):
             raise _refusal(said.status)
         if said.length not in (size, None):
             raise _another(size)

@@ -14,14 +14,11 @@ import hashlib
 import typing
 import urllib.parse
 
-import requests
-
 from trove import errors
 from trove.storage import account
 from trove.storage.vault import names
 from trove.storage.vault.protocol import Before, Signed, Stored, nothing
 
-BLOCK = 1 << 16
 STAYS = {"X-Remove-Delete-At": "x"}
 
 
@@ -78,20 +75,11 @@ class Swift:
 
     def get(self, name: str, most: int) -> bytes:
         """All of an object, of which no more is read than ``most``."""
-        found = bytearray()
-        with self._account.ask("GET", self._path(name), ok=(200, 404), stream=True) as (
-            said
-        ):
+        path = self._path(name)
+        with self._account.ask("GET", path, ok=(200, 404), stream=True) as said:
             if said.status_code == 404:
                 raise errors.NotFound(what="Object", id=name)
-            try:
-                for block in said.iter_content(BLOCK):
-                    found += block
-                    if len(found) > most:
-                        raise errors.Upstream(why=f"{name} is larger than {most} B")
-            except (requests.RequestException, OSError) as error:
-                raise errors.Unavailable(what="The object store") from error
-        return bytes(found)
+            return account.body(said, name, most)
 
     def listed(self, prefix: str) -> typing.Iterator[Stored]:
         """What begins with this; the MD5 is a plain object's ETag."""

@@ -6,6 +6,7 @@ data directory, and ``orders.json``: ``{"die_in": method, "fail_in": method, "bl
 method}``, by which the test has the toy behave badly in a child it cannot reach.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -225,6 +226,36 @@ class Engine:
 
     def archive(self):
         return Archive(self, self._data)
+
+    def dumps(self):
+        return self
+
+    @contextlib.contextmanager
+    def saying(self, database):
+        self._enter("saying")
+        if not self.has_database(database):
+            raise errors.DatabaseNotFound(database=database)
+        yield (Stage(("cat", "--", str(self._database(database)))),)
+
+    @contextlib.contextmanager
+    def taking(self, database, begin):
+        """It takes what ``dd`` takes, and nothing that begins with REFUSED."""
+        self._enter("taking")
+        if begin.startswith(b"REFUSED"):
+            raise errors.Invalid(why="that is no dump of a toy's")
+        there = self._database(database)
+        yield (Stage(("dd", "status=none", f"of={there}")),)
+        self._enter("taken")
+
+    def has_database(self, name):
+        return self._database(name).exists()
+
+    def delete_database(self, name):
+        self._enter("delete_database")
+        self._database(name).unlink()
+
+    def _database(self, name):
+        return self._data / "databases" / urllib.parse.quote(name, safe="")
 
     def unload(self, directory):
         self._enter("unload")

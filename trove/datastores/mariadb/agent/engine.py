@@ -2,6 +2,7 @@
 """MariaDB in a guest: made secure before it ever listens, run under systemd."""
 
 from trove.datastores.classic.engine import Classic, Own
+from trove.datastores.dumping import Dumps
 from trove.datastores.mariadb.agent import config, rules
 from trove.datastores.mariadb.agent.accounts import ACCOUNTS, ROOT, SESSIONS
 from trove.datastores.mariadb.agent.health import Probe
@@ -69,6 +70,12 @@ class MariaDB(Classic):
         from trove.datastores.mariadb.agent import backups  # when there is one to make
 
         return backups.Tool(self._host, self._places)
+
+    def dumps(self) -> Dumps:
+        """By its own dump, in SQL."""
+        from trove.datastores.mariadb.agent import dumps  # when there is one to make
+
+        return dumps.tool(self._host, self._places)
 
     def upgrade(self) -> None:
         """Its system tables as this version has them; nothing if they are."""

@@ -5,6 +5,7 @@ import json
 
 from trove import errors
 from trove.datastores.classic.engine import WITHIN, Classic, Own
+from trove.datastores.dumping import Dumps
 from trove.datastores.mysql.agent import apparmor, config, rules
 from trove.datastores.mysql.agent.accounts import ACCOUNTS, ROOT, SESSIONS
 from trove.datastores.mysql.agent.health import Probe
@@ -69,6 +70,12 @@ class MySQL(Classic):
         from trove.datastores.mysql.agent import backups  # when there is one to make
 
         return backups.Tool(self._host, self._places)
+
+    def dumps(self) -> Dumps:
+        """By its own dump, in SQL."""
+        from trove.datastores.mysql.agent import dumps  # when there is one to make
+
+        return dumps.tool(self._host, self._places)
 
     def upgrade(self) -> None:
         """The server does it when it starts, and notes that it did; or it starts again.

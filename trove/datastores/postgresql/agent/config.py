@@ -4,6 +4,7 @@
 from trove import errors
 from trove.datastores.layers import Grammar, Settings
 from trove.datastores.places import Places
+from trove.datastores.postgresql.spec import DUMPER, LOADER
 from trove.datastores.protocol import BASIC, MTLS, Sizing
 
 GRAMMAR = Grammar(
@@ -18,8 +19,14 @@ GRAMMAR = Grammar(
 PAGES = 128
 """Pages of 8 KiB in a MiB."""
 
-WHO_WE_ARE = "trove root postgres\ntrove postgres postgres\n"
-"""pg_ident.conf: the agent is root and comes as the superuser, by the socket."""
+WHO_WE_ARE = f"""\
+trove root postgres
+trove postgres postgres
+trove postgres {DUMPER}
+trove postgres {LOADER}
+"""
+"""pg_ident.conf: the agent is root and comes as the superuser, by the socket; what
+dumps or loads a database comes as a role of less."""
 
 
 def who_may_enter(mode: str) -> str:
@@ -31,6 +38,7 @@ def who_may_enter(mode: str) -> str:
     proof = "scram-sha-256" + (" clientcert=verify-ca" if mode == MTLS else "")
     return f"""\
 local all,replication postgres peer map=trove
+local all {DUMPER},{LOADER} peer map=trove
 {by} all postgres all reject
 {by} all all all {proof}
 """

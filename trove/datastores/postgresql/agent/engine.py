@@ -10,6 +10,7 @@ from psycopg import sql
 
 from trove import errors
 from trove.datastores import rules as shared
+from trove.datastores.dumping import Dumps
 from trove.datastores.layers import GROUP, Layers, Settings
 from trove.datastores.postgresql.agent import config, rules, variables
 from trove.datastores.postgresql.agent.health import Probe
@@ -172,6 +173,12 @@ class PostgreSQL(Server):
         # beside what is logged: what is switched while it runs, over a configuration
         self._layers.note_logs({"max_slot_wal_keep_size": f"{size}MB"})
         self._read_files()
+
+    def dumps(self) -> Dumps:
+        """By pg_dump, in its own form."""
+        from trove.datastores.postgresql.agent import dumps  # when there is one to make
+
+        return dumps.Tool(self._host, self._places, self._port)
 
     def logs(self) -> dict[str, Source]:
         """The server's one log; ``general`` also has each statement, when it is on."""

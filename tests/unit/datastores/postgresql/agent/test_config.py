@@ -77,4 +77,7 @@ def test_who_may_enter_follows_the_mode():
     assert "\nhostssl all all all scram-sha-256\n" in enforced
     assert "\nhostssl all all all scram-sha-256 clientcert=verify-ca\n" in mtls
     for text in (basic, enforced, mtls):
-        assert text.splitlines()[1].endswith(" all postgres all reject")
+        assert (
+            text.splitlines()[1] == "local all trove_backup,trove_loader peer map=trove"
+        )
+        assert text.splitlines()[2].endswith(" all postgres all reject")

@@ -53,7 +53,10 @@ def test_the_guard_outlives_a_configuration(host, postgresql):
 def test_nobody_enters_without_tls_and_a_password(host, postgresql):
     postgresql.configure(host.sizing, host.tls, {}, 1)
     rules = host.files["/etc/trove-postgresql/pg_hba.conf"].splitlines()
-    assert rules[0] == "local all,replication postgres peer map=trove"
-    for rule in rules[1:]:
+    assert rules[:2] == [
+        "local all,replication postgres peer map=trove",
+        "local all trove_backup,trove_loader peer map=trove",
+    ]
+    for rule in rules[2:]:
         assert rule.startswith("hostssl")
         assert rule.endswith(("scram-sha-256", "reject"))
