@@ -130,6 +130,7 @@ OURS = [
     ("GET", "root"),
     ("GET", "events"),
     ("GET", "backups"),
+    ("GET", "archives"),
     ("GET", "backup_policy"),
     ("PUT", "backup_policy"),
     ("POST", "ssl"),

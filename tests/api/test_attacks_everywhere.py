@@ -270,7 +270,7 @@ def _spoilt(world: World) -> dict[str, str]:
     assert world.ask("POST", f"instances/{id}/modules", body).status_int == 200
     world.finish(id)
     world.applied(id, module, SAID)
-    backup = world.backup(id)
+    backup, gone = world.backup(id), world.recycled()
     accounts = world.desks.accounts[id]
     accounts.create_databases([engines.Database(WRITTEN)])
     accounts.create_accounts([engines.Account(WRITTEN, "%", (WRITTEN,), "p")])
@@ -279,7 +279,7 @@ def _spoilt(world: World) -> dict[str, str]:
             (Instance, ("name", "fault")),
             (Configuration, ("name", "description")),
             (Module, ("name", "description")),
-            (Backup, ("name", "description", "location", "fault")),
+            (Backup, ("name", "description", "location", "fault", "verify_fault")),
         ):
             tx.execute(sa.update(table).values(dict.fromkeys(names, SAID)))
     world.change(id, fault_at=world.clock)
@@ -288,6 +288,7 @@ def _spoilt(world: World) -> dict[str, str]:
         "configurations": group,
         "modules": module,
         "backups": backup,
+        "recycled-instances": gone,
         "operations": world.operations(id)[0].id,
     }
 
@@ -323,5 +324,7 @@ def test_no_view_lets_a_text_be_more_than_text(world: World) -> None:
         "GET modules/{id}/instances",
         "GET backups",
         "GET backups/{id}",
+        "GET recycled-instances",
+        "GET recycled-instances/{id}",
         "GET mgmt/instances",
     } <= shown

@@ -12,6 +12,7 @@ from trove.datastores import protocol as engines
 from trove.db.queries import instances
 from trove.db.tables import Operation
 from trove.model import operations
+from trove.model.dumps import Export, Import
 from trove.model.states import OperationState, Task
 from trove.storage import dumps
 from trove.storage.lent import Lent, Place
@@ -66,7 +67,7 @@ class Exports:
                 sa.select(Operation).where(Operation.kind == KIND, live)
             )
             assert instances.load(tx, self.id).task == Task.BACKING_UP
-            return operations.Export.from_dict(row.input)
+            return Export.from_dict(row.input)
 
     def loading(self):
         """The input of the one import that goes on."""
@@ -74,7 +75,7 @@ class Exports:
             kind = Operation.kind == operations.IMPORT
             (row,) = tx.scalars(sa.select(Operation).where(kind))
             assert instances.load(tx, self.id).task == Task.UPDATING
-            return operations.Import.from_dict(row.input)
+            return Import.from_dict(row.input)
 
     def nothing_begun(self):
         with self.world.database.reading() as tx:

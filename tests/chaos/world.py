@@ -58,6 +58,7 @@ from trove.flows import FLOWS
 from trove.flows.context import Settings, StepContext, Surroundings, passing
 from trove.model import naming, operations
 from trove.model.backups import BackupState
+from trove.model.dumps import Export, Import
 from trove.model.operations import CreateInstance, DeleteInstance, NewUser
 from trove.model.quotas import BACKUPS, cost_of_instance
 from trove.model.states import LIVE, JobState, Modular, Service, Task
@@ -645,7 +646,7 @@ class World:
         """An accepted export of two databases."""
         place = dataclasses.asdict(exported.PLACE)
         names = exported.NAMES
-        input = operations.Export(names.name, names.databases, place).to_dict()
+        input = Export(names.name, names.databases, place).to_dict()
         self._ask(operations.EXPORT, Task.BACKING_UP, input)
 
     def load_dump(self) -> None:
@@ -653,7 +654,7 @@ class World:
         place = dataclasses.asdict(exported.PLACE)
         name, data = exported.LOADED, exported.LOADED_DATA
         self.store.put_back(self.store.taken() | {exported.FOLDER + name: data})
-        input = operations.Import(name, len(data), "shop", place).to_dict()
+        input = Import(name, len(data), "shop", place).to_dict()
         self._ask(operations.IMPORT, Task.UPDATING, input)
 
     def back_up(

@@ -75,11 +75,12 @@ def delete(
             return None
         if not missed and _is_to_be_saved(seen, how):
             return _save(services, tx, context, seen, how), id
-        if missed:
+        queued = _queue(tx, context, seen.instance, live, how)
+        if queued is not None and missed:
             about = {"why": missed}
             kind = "instance.final_backup_missed"
             journal.event(tx, id, kind, about, context.request_id)
-        return _queue(tx, context, seen.instance, live, how)
+        return queued
 
     try:
         begin.begin(services, context, context.project or "", None, work)
@@ -161,10 +162,13 @@ def _queue(
     row: Instance,
     live: Operation | None,
     how: How,
-) -> tuple[str, str]:
-    """The delete, behind what it has stopped."""
+) -> tuple[str, str] | None:
+    """The delete, behind what it has stopped; None: another one is there already."""
     stopped = live is not None and journal.cancel(tx, live.id)
     behind = live.id if live is not None and stopped else None
+    # looked at again now that what is live is held: of two at once, one is second
+    if behind is not None and journal.queued(tx, behind) is not None:
+        return None
     input = DeleteInstance(_cost(row), _keep(row, how))
     instances.move(tx, row.id, Task.DELETING)
     if row.deletion_protection:  # as it is by now: it may have come between

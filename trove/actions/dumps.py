@@ -24,6 +24,7 @@ from trove.context import Context
 from trove.datastores.spec import Datastore
 from trove.db.queries import instances
 from trove.model import operations
+from trove.model.dumps import Export, Import
 from trove.model.states import Task
 from trove.storage import dumps
 from trove.storage.lent import Place
@@ -77,7 +78,7 @@ def export(
     chosen = _chosen(services, running, order)
     wanted = dumps.Names(order.name, chosen, running.datastore.dumped)
     place = _lent(services, order, wanted, store)
-    input = operations.Export(order.name, chosen, dataclasses.asdict(place)).to_dict()
+    input = Export(order.name, chosen, dataclasses.asdict(place)).to_dict()
 
     kind = operations.EXPORT
     _begin(services, context, id, project, Task.BACKING_UP, kind, input, token)
@@ -103,7 +104,7 @@ def load(
         raise errors.Clash(what="Database", id=order.database)
     size, place = _found(services, order, store)
     plain = dataclasses.asdict(place)
-    input = operations.Import(order.name, size, order.database, plain).to_dict()
+    input = Import(order.name, size, order.database, plain).to_dict()
     kind = operations.IMPORT
     _begin(services, context, id, project, Task.UPDATING, kind, input, token)
 

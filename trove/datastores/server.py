@@ -17,7 +17,6 @@ from trove.datastores.protocol import (
     ENFORCED,
     MODES,
     MTLS,
-    Backups,
     Description,
     Health,
     Host,
@@ -26,6 +25,7 @@ from trove.datastores.protocol import (
     Tls,
 )
 from trove.datastores.pulse import Pulse
+from trove.datastores.saving import Backups
 from trove.datastores.unit import Unit, scrub
 
 if typing.TYPE_CHECKING:

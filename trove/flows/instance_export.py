@@ -19,6 +19,7 @@ from trove.flows import dumpjobs, granting, guestjobs
 from trove.flows.context import StepContext
 from trove.flows.granting import Wish
 from trove.model import operations
+from trove.model.dumps import Export
 from trove.model.states import Task
 from trove.rpc import sealing
 from trove.rpc.messages import ExportOrder
@@ -143,8 +144,8 @@ def _sign(names: dumps.Names, there: Container) -> granting.Sign:
     return sign
 
 
-def _asked(ctx: StepContext) -> operations.Export:
-    return operations.Export.from_dict(ctx.operation.input or {})
+def _asked(ctx: StepContext) -> Export:
+    return Export.from_dict(ctx.operation.input or {})
 
 
 def _names(ctx: StepContext) -> dumps.Names:

@@ -14,6 +14,7 @@ from trove.flows import dumpjobs, granting, guestjobs
 from trove.flows.context import StepContext
 from trove.flows.granting import Wish
 from trove.model import operations
+from trove.model.dumps import Import
 from trove.model.states import Task
 from trove.rpc import sealing
 from trove.rpc.messages import ImportOrder
@@ -86,8 +87,8 @@ def _signing(ctx: StepContext) -> typing.Callable[[Container], granting.Sign]:
     return signing
 
 
-def _asked(ctx: StepContext) -> operations.Import:
-    return operations.Import.from_dict(ctx.operation.input or {})
+def _asked(ctx: StepContext) -> Import:
+    return Import.from_dict(ctx.operation.input or {})
 
 
 FLOW = Flow(

@@ -8,7 +8,8 @@ in its memory. Nothing is on a disk in between.
 import dataclasses
 import typing
 
-from trove.datastores.protocol import Backups, Host, Mark, Stage
+from trove.datastores.protocol import Host, Stage
+from trove.datastores.saving import Backups, Mark
 from trove.storage import pipeline
 from trove.storage.manifest import Part
 

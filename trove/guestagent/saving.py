@@ -12,7 +12,7 @@ import threading
 import typing
 
 from trove import errors
-from trove.datastores.protocol import Mark
+from trove.datastores.saving import Mark
 from trove.guestagent import accounts, grants, identity, ledger
 from trove.guestagent.desk import (
     Desk,

@@ -22,7 +22,7 @@ import pytest
 from tests.contract.datastore.conftest import Lab, laboratory
 from trove import errors
 from trove.datastores import registry
-from trove.datastores.protocol import Mark
+from trove.datastores.saving import Mark
 from trove.guestagent import backups
 from trove.model.states import Service
 from trove.storage.frames import Broken

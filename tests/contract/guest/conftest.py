@@ -119,6 +119,9 @@ class TinyConductor:
     def job_changed(self, context, job):
         raise AssertionError("the agent says it with its reports")
 
+    def archived(self, context, report):
+        raise AssertionError("nothing was ordered")
+
     def enrol(self, context, enrolment):
         instance = naming.guest_of(context.broker_user)
         certificate, _serial, _expires = self._node.authority.issue_for_guest(

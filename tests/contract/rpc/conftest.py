@@ -82,6 +82,9 @@ class Reports:
     def job_changed(self, context, job):
         self._hear(context, job)
 
+    def archived(self, context, report):
+        self._hear(context, report)
+
     def enrol(self, context, enrolment):
         instance = instance_of(context.broker_user)
         assert instance is not None

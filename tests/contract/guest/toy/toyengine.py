@@ -16,7 +16,8 @@ import urllib.parse
 
 from trove import errors
 from trove.datastores.archives import LogFile, in_a_row
-from trove.datastores.protocol import Health, Mark, Source, Stage
+from trove.datastores.protocol import Health, Source, Stage
+from trove.datastores.saving import Mark
 
 
 class Tool:

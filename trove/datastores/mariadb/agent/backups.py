@@ -12,7 +12,8 @@ from trove import errors
 from trove.datastores.classic import archive, checking
 from trove.datastores.classic.places import Places
 from trove.datastores.mariadb.spec import DATASTORE
-from trove.datastores.protocol import Host, Mark, Stage
+from trove.datastores.protocol import Host, Stage
+from trove.datastores.saving import Mark
 from trove.datastores.unit import scrub, taken
 
 PROGRAM = "mariadb-backup"

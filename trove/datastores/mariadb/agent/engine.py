@@ -10,7 +10,7 @@ from trove.datastores.mariadb.agent.places import places
 from trove.datastores.mariadb.agent.sql import Talk
 from trove.datastores.mariadb.agent.variables import Variables
 from trove.datastores.mariadb.spec import DATASTORE
-from trove.datastores.protocol import Backups
+from trove.datastores.saving import Backups
 
 UNIT = "mariadb.service"
 PROGRAM = "/usr/sbin/mariadbd"

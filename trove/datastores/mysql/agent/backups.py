@@ -20,7 +20,8 @@ from trove.datastores.mysql.agent.accounts import SESSIONS
 from trove.datastores.mysql.agent.places import HISTORY
 from trove.datastores.mysql.agent.sql import Talk
 from trove.datastores.mysql.spec import DATASTORE
-from trove.datastores.protocol import Host, Mark, Stage
+from trove.datastores.protocol import Host, Stage
+from trove.datastores.saving import Mark
 from trove.datastores.unit import scrub, taken
 
 CHECKER, READER = "innochecksum", "mysqlcheck"

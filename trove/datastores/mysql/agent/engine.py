@@ -13,7 +13,7 @@ from trove.datastores.mysql.agent.places import HISTORY, places
 from trove.datastores.mysql.agent.sql import Talk
 from trove.datastores.mysql.agent.variables import Variables
 from trove.datastores.mysql.spec import DATASTORE
-from trove.datastores.protocol import Backups
+from trove.datastores.saving import Backups
 
 UNIT = "mysql.service"
 PROGRAM = "/usr/sbin/mysqld"

@@ -20,7 +20,8 @@ from trove.datastores.postgresql.agent.archive import where
 from trove.datastores.postgresql.agent.places import programs
 from trove.datastores.postgresql.agent.sql import talk
 from trove.datastores.postgresql.spec import DATASTORE
-from trove.datastores.protocol import Host, Mark, Stage
+from trove.datastores.protocol import Host, Stage
+from trove.datastores.saving import Mark
 from trove.datastores.unit import scrub
 
 VERIFY = 6 * 3600.0

@@ -18,15 +18,9 @@ from trove.datastores.postgresql.agent.places import SERVED, major, places, prog
 from trove.datastores.postgresql.agent.sql import Talk, fill, talk
 from trove.datastores.postgresql.agent.tenants import Tenants
 from trove.datastores.postgresql.spec import DATASTORE
-from trove.datastores.protocol import (
-    Backups,
-    Description,
-    Host,
-    Sizing,
-    Source,
-    Tls,
-)
+from trove.datastores.protocol import Description, Host, Sizing, Source, Tls
 from trove.datastores.pulse import Pulse
+from trove.datastores.saving import Backups
 from trove.datastores.server import Server
 from trove.datastores.unit import STOP_TIMEOUT, Unit
 

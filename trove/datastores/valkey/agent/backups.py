@@ -14,7 +14,8 @@ import time
 import typing
 
 from trove import errors
-from trove.datastores.protocol import Host, Mark, Stage
+from trove.datastores.protocol import Host, Stage
+from trove.datastores.saving import Mark
 from trove.datastores.unit import scrub, taken
 from trove.datastores.valkey.agent.config import APPENDED
 from trove.datastores.valkey.agent.health import facts

@@ -8,16 +8,9 @@ import secrets
 from trove import errors
 from trove.datastores import rules as shared
 from trove.datastores.layers import Layers, Settings
-from trove.datastores.protocol import (
-    BASIC,
-    Backups,
-    Description,
-    Host,
-    Sizing,
-    Source,
-    Tls,
-)
+from trove.datastores.protocol import BASIC, Description, Host, Sizing, Source, Tls
 from trove.datastores.pulse import Pulse
+from trove.datastores.saving import Backups
 from trove.datastores.server import Server
 from trove.datastores.unit import Unit
 from trove.datastores.valkey.agent import config, rights, rules, settings

@@ -7,7 +7,8 @@ import pytest
 from trove import errors
 from trove.datastores.mysql.agent import backups
 from trove.datastores.mysql.agent.places import places
-from trove.datastores.protocol import Mark, Ran
+from trove.datastores.protocol import Ran
+from trove.datastores.saving import Mark
 
 COPY = "/work/copy"
 NAME = "33e60b26-ebf7-11f1-a41e-02fc00000001:1-316"

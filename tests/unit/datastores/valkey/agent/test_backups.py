@@ -6,7 +6,8 @@ import contextlib
 import pytest
 
 from trove import errors
-from trove.datastores.protocol import Mark, Ran
+from trove.datastores.protocol import Ran
+from trove.datastores.saving import Mark
 from trove.datastores.valkey.agent import backups
 from trove.datastores.valkey.agent.places import places
 
