@@ -113,6 +113,7 @@ def _gone(ctx: StepContext, tx: orm.Session) -> None:
     row = instances.get(tx, ctx.object_id)
     if row is not None:
         instance_delete.bury(tx, row)
+        row.volume_id = None
 
 
 def _asked(ctx: StepContext) -> str:

@@ -104,7 +104,7 @@ def bury(tx: orm.Session, row: Instance) -> None:
         cost = costs.cost_of_instance(row.ram, row.volume_size)
         quotas.give_back(tx, row.project, cost)
     row.deleted_at = row.updated = now(tx)
-    row.server_id = row.volume_id = row.addresses = row.port_id = None
+    row.server_id = row.addresses = row.port_id = None
     for table in (Guest, GuestReport):
         gone = tx.get(table, row.id)
         if gone is not None:
