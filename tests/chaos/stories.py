@@ -758,6 +758,34 @@ FLOWS = {
 }
 """What was accepted, in whatever state; then the taskmanagers run."""
 
+BESIDE = frozenset(
+    story.__name__
+    for story in (
+        delete_after_a_last_backup_to_the_bin,
+        delete_after_a_last_backup_in_vain,
+        delete_after_a_last_backup_to_the_bin_in_vain,
+        delete_while_a_last_backup_is_made,
+        undelete_on_a_port,
+        undelete_what_was_growing,
+        undelete_in_vain,
+        undelete_again,
+        delete_to_the_bin_while_undeleting,
+        delete_while_undeleting,
+        back_up_with_a_key_manager,
+        verify_in_vain,
+        verify_what_is_sick,
+        delete_while_verifying,
+        restore_to_a_moment_in_vain,
+        delete_while_restoring_to_a_moment,
+        export_in_vain,
+        delete_while_exporting,
+        load_dump_in_vain,
+        delete_while_loading_a_dump,
+    )
+)
+"""Stories that make the calls of another one, which meets every fault at each of them.
+These meet every crash, and the faults with ``--long``."""
+
 ERRORS = (
     ("passing", False),
     ("unknown", True),
