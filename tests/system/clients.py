@@ -135,11 +135,19 @@ def connection(deployment: Deployment, cloud: str, name: str) -> typing.Any:
 def library(deployment: Deployment, cloud: str = "demo") -> typing.Any:
     """python-troveclient."""
     made = connection(deployment, cloud, LIBRARY)
-    return troveclient.Client(
+    client = troveclient.Client(
         session=made.session,
         service_type="database",
         region_name=made.config.get_region_name(),
     )
+    _patient(client.client)
+    return client
+
+
+def _patient(adapter: typing.Any) -> None:
+    """The tests before may have used up the project's rate: it is asked again."""
+    adapter.retriable_status_codes = [413]
+    adapter.status_code_retries = 8
 
 
 class Proxy:
@@ -147,9 +155,7 @@ class Proxy:
 
     def __init__(self, deployment: Deployment, cloud: str = "demo") -> None:
         self.proxy = connection(deployment, cloud, SDK).database
-        # the tests before may have used up the project's rate: it is asked again
-        self.proxy.retriable_status_codes = [413]
-        self.proxy.status_code_retries = 8
+        _patient(self.proxy)
         self.called: set[str] = set()
 
     def __getattr__(self, name: str) -> typing.Any:
