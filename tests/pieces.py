@@ -42,10 +42,14 @@ EACH = (
     "api/test_attacks_everywhere.py",
     "api/test_languages.py",
     "system/test_backups.py",
+    "system/test_dumps.py",
+    "system/test_point_in_time.py",
     "system/test_recycled.py",
     "system/test_releases.py",
+    "system/test_ssl.py",
     "system/test_stores.py",
     "system/test_upgrades.py",
+    "system/test_verifications.py",
 )
 """Of these too: none shares anything with another of its file, and all of a file, for
 each route or each version of an engine, take minutes."""
