@@ -25,6 +25,8 @@ CHECKPOINTS = ("mariadb_backup_checkpoints", "xtrabackup_checkpoints")
 FACTS = ("mariadb_backup_info", "xtrabackup_info")
 """What it writes down of a backup; the names of before 11.1 come second."""
 LINE = re.compile(r"^(\w+) *= *(.*)$", re.MULTILINE)
+LOOK = 100
+"""Milliseconds between two looks at the log that is copied beside the files."""
 MEMORY = "64M"
 """What preparing may take for pages."""
 
@@ -46,6 +48,8 @@ class Tool:
             f"--socket={self._places.socket}",
             f"--target-dir={work}/temporary",
             f"--extra-lsndir={work}/mark",
+            # at the end nobody commits until it has looked at the log once more
+            f"--log-copy-interval={LOOK}",
         ]
         if since is not None:
             argv.append(f"--incremental-lsn={int(since.words['lsn'])}")
