@@ -124,6 +124,7 @@ class State:
     said: dict[str, dict[str, typing.Any]] = dataclasses.field(default_factory=dict)
     objects: dict[str, bytes] = dataclasses.field(default_factory=dict)
     instance: str = ""
+    lies: str = ""
 
     def key(self) -> bytes:
         """The same for states that nobody could tell apart by what comes next."""
@@ -140,6 +141,7 @@ class State:
                 self.keeps_sizes,
                 self.said,
                 sorted(self.objects),
+                self.lies,
             )
         )
         names: dict[str, str] = {}
@@ -239,6 +241,7 @@ def take(world: World, later: float = 0.0) -> State:
         dict(world.guests.savers.said),
         world.store.taken(),
         world.instance,
+        world.guests.savers.lies,
     )
 
 
@@ -276,6 +279,7 @@ def put_back(world: World, state: State) -> None:
     world.guests.unknown = state.unknown
     world.cloud.world.keeps_sizes = state.keeps_sizes
     world.guests.savers.said = dict(state.said)
+    world.guests.savers.lies = state.lies
     world.store.put_back(state.objects)
     world.instance = state.instance
     raw = world.database.engine.raw_connection()

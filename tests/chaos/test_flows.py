@@ -83,15 +83,21 @@ def test_every_kind_of_operation_is_played() -> None:
 
 
 def test_a_walk_ends_where_a_story_played_from_its_birth_ends() -> None:
-    """What the walk takes for the same is the same: a sample, played both ways."""
-    chance = random.Random(2)
+    """What the walk takes for the same is the same: a sample, played both ways.
+
+    Where it lost its way it takes nothing for the same, and plays from the birth.
+    """
+    chance, known = random.Random(2), 0
     for flow, fault in chance.sample(CASES, 24):
         bomb = chance.randrange(1, quiet(flow)[0] + 1)
         world = World(fault, bomb)
         FLOWS[flow](world)
         world.run()
         last = states.take(world).key()
-        assert walk().end_of(Story(flow, fault, (bomb,))) == last, (flow, fault, bomb)
+        end = walk().end_of(Story(flow, fault, (bomb,)))
+        assert end in (last, b""), (flow, fault, bomb)
+        known += end == last
+    assert known >= 20
 
 
 def without_undo(name: str) -> dict[str, Flow]:
