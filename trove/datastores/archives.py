@@ -105,3 +105,14 @@ def in_a_row(files: typing.Iterable[LogFile], after: int) -> list[LogFile]:
         if one.place != expected:
             raise Lost(why=f"number {expected} is not there, but {one.place} is")
     return found
+
+
+def whole(files: typing.Iterable[LogFile], after: int, current: int) -> list[LogFile]:
+    """All that come after a place and before the one that is written at the moment;
+    ``Lost`` where one of them is not there."""
+    if current <= after:
+        raise Lost(why=f"it goes on with number {current} after {after}")
+    found = in_a_row(files, after)
+    if len(found) < current - 1 - after:
+        raise Lost(why=f"number {after + len(found) + 1} is not there")
+    return found

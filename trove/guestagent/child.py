@@ -143,14 +143,20 @@ def carry_out(places: Places, host: Host, name: str) -> None:
             saying.result = deed.do(desk, job.arguments)
 
 
-def main(words: typing.Sequence[str] | None = None) -> int:
-    """The process."""
+def alone() -> None:
+    """A process of its own: what it writes is root's alone to read, what it says is on
+    its standard error."""
     os.umask(0o077)
     logging.basicConfig(
         stream=sys.stderr,
         level=logging.INFO,
         format="%(levelname)s %(name)s %(message)s",
     )
+
+
+def main(words: typing.Sequence[str] | None = None) -> int:
+    """The process."""
+    alone()
     state_directory, etc, name = words if words is not None else sys.argv[1:]
     if pathlib.PurePath(name).name != name:
         raise state.StateError(path=name, why="it is no name of a file")

@@ -22,7 +22,7 @@ from trove.datastores.archives import Archive, LogFile, Lost
 from trove.guestagent import accounts, grants, identity, state
 from trove.guestagent.archives import Progress, Shelf
 from trove.guestagent.backups import ENDS, PRESS
-from trove.guestagent.child import at_most, only_one
+from trove.guestagent.child import alone, at_most, only_one
 from trove.guestagent.desk import load_engine
 from trove.guestagent.host import Host
 from trove.guestagent.places import Places
@@ -253,12 +253,7 @@ class Wanted:
 
 def main(words: typing.Sequence[str] | None = None) -> int:
     """The process."""
-    os.umask(0o077)
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.INFO,
-        format="%(levelname)s %(name)s %(message)s",
-    )
+    alone()
     state_directory, etc = words if words is not None else sys.argv[1:]
     try:
         carry_out(

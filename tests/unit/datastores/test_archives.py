@@ -3,7 +3,7 @@
 
 import pytest
 
-from trove.datastores.archives import LogFile, Lost, in_a_row
+from trove.datastores.archives import LogFile, Lost, in_a_row, whole
 
 
 def files(*places):
@@ -19,3 +19,11 @@ def test_what_comes_after_a_place_is_in_its_order():
 def test_one_that_is_not_there_is_lost(there):
     with pytest.raises(Lost, match="is not there"):
         in_a_row(files(*there), after=3)
+
+
+def test_all_that_was_ended_is_there():
+    assert whole(files(2, 3, 4), after=2, current=5) == files(3, 4)
+    assert whole(files(2), after=2, current=3) == []
+    for there, current in (((3,), 5), ((), 4), ((2, 3), 2)):
+        with pytest.raises(Lost):
+            whole(files(*there), after=2, current=current)

@@ -12,7 +12,7 @@ import time
 import typing
 
 from trove.datastores.archives import Archive as Protocol
-from trove.datastores.archives import Log, LogFile, Lost, Target, in_a_row
+from trove.datastores.archives import Log, LogFile, Lost, Target, whole
 from trove.datastores.classic.places import Places
 from trove.datastores.classic.sql import Talk, literal
 from trove.datastores.protocol import Host, Stage
@@ -79,13 +79,8 @@ class Archive(Protocol):
 
     def ready(self, after: int) -> list[LogFile]:
         """All but the last."""
-        *whole, current = self._files()
-        if current.place <= after:
-            raise Lost(why=f"it goes on with number {current.place} after {after}")
-        ready = in_a_row(whole, after)
-        if len(ready) < current.place - 1 - after:
-            raise Lost(why=f"number {after + len(ready) + 1} is not there")
-        return ready
+        *ended, current = self._files()
+        return whole(ended, after, current.place)
 
     def stages(self, files: typing.Sequence[LogFile]) -> tuple[Stage, ...]:
         """A tar of the files."""

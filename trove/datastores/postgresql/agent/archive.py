@@ -10,7 +10,7 @@ import contextlib
 import typing
 
 from trove.datastores.archives import Log as Brought
-from trove.datastores.archives import LogFile, Lost, Target, in_a_row
+from trove.datastores.archives import LogFile, Lost, Target, whole
 from trove.datastores.places import Places
 from trove.datastores.postgresql.agent.sql import Talk, talk
 from trove.datastores.postgresql.spec import DATASTORE
@@ -107,12 +107,7 @@ class Archive:
                 for name, size in line.rows(FILES, LOOK)
                 if (number := here.number(name)) is not None and number < here.current
             ]
-        if here.current <= after:
-            raise Lost(why=f"it goes on with number {here.current} after {after}")
-        ready = in_a_row(found, after)
-        if len(ready) < here.current - 1 - after:
-            raise Lost(why=f"number {after + len(ready) + 1} is not there")
-        return ready
+        return whole(found, after, here.current)
 
     def stages(self, files: typing.Sequence[LogFile]) -> tuple[Stage, ...]:
         """A tar of the segments."""
