@@ -11,33 +11,13 @@ from trove.flows.context import StepContext
 from trove.model.states import JobState
 from trove.storage.lent import Container, Place
 
-SILENT, UNTAKEN = 15 * 60.0, 10 * 60.0
-"""Seconds without a word of the guest, and without its taking the order."""
-
 Signing = typing.Callable[[Container], granting.Sign]
-
-
-class TooOld(errors.Upstream):
-    """The guest's agent knows of no dumps."""
-
-    sentence = (
-        "The guest takes no order for {what}: its agent is of an older release. "
-        "Upgrade the instance to the newest image of its version, and try again."
-    )
-
-
-class Silent(errors.Upstream):
-    """Nothing is heard of the guest."""
-
-    sentence = "The guest has said nothing for {minutes} minutes."
 
 
 def refuse_silent(ctx: StepContext, method: str, what: str) -> None:
     """Raises for a guest that is waited for in vain."""
-    if guestjobs.untaken(ctx, method, UNTAKEN):
-        raise TooOld(what=what)
-    if guestjobs.unheard(ctx, SILENT):
-        raise Silent(minutes=int(SILENT / 60))
+    guestjobs.refuse_old(ctx, method, what)
+    guestjobs.refuse_silent(ctx)
 
 
 def allow(

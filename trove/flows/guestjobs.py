@@ -42,6 +42,19 @@ class JobFailed(errors.Upstream):
         super().__init__(f"The guest could not {method.replace('_', ' ')}: {fault}")
 
 
+UNTAKEN = 10 * 60.0
+"""Seconds after which an order that no agent took is one that it does not know."""
+
+
+class TooOld(errors.Upstream):
+    """The guest's agent is of a release before such orders."""
+
+    sentence = (
+        "The guest takes no order for {what}: its agent is of an older release. "
+        "Upgrade the instance to the newest image of its version, and try again."
+    )
+
+
 class Silent(errors.Upstream):
     """Nothing is heard of the guest."""
 
@@ -98,6 +111,12 @@ def unheard(ctx: StepContext, patience: float) -> bool:
     with ctx.claim.database.reading() as tx:
         last = tx.scalar(begun)
     return last is not None and ctx.claim.now() - last > patience
+
+
+def refuse_old(ctx: StepContext, method: str, what: str) -> None:
+    """Raises ``TooOld`` when the guest does not know of such a job."""
+    if untaken(ctx, method, UNTAKEN):
+        raise TooOld(what=what)
 
 
 def refuse_silent(ctx: StepContext) -> None:

@@ -37,21 +37,10 @@ LOG = logging.getLogger(__name__)
 PATIENT = 5
 """How often a store that is away is asked to take back what is of no use: for about
 half a minute."""
-UNTAKEN = 10 * 60.0
-"""Seconds after which an agent that takes no such order is one of an older release."""
 WORDS, LONGEST = 32, 1024
 """How many words of an engine's are kept, and the characters of one."""
 LARGEST = 2**53
 """Bytes: more is no size."""
-
-
-class TooOld(errors.Upstream):
-    """The guest's agent knows of no backups."""
-
-    sentence = (
-        "The guest takes no order for a backup: its agent is of an older release. "
-        "Upgrade the instance to the newest image of its version, and try again."
-    )
 
 
 class NotWhole(errors.Upstream):
@@ -182,8 +171,7 @@ def _asked(ctx: StepContext) -> operations.BackUp:
 
 
 def _refuse_silent(ctx: StepContext) -> None:
-    if guestjobs.untaken(ctx, "back_up", UNTAKEN):
-        raise TooOld()
+    guestjobs.refuse_old(ctx, "back_up", "a backup")
     guestjobs.refuse_silent(ctx)
 
 
