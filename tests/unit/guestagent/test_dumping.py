@@ -49,6 +49,7 @@ class Control:
         self._places, self._there = places, there
         self.said, self.serial, self.wanted = [], 1, []
         self.over = False
+        self.turn = threading.Lock()
 
     def sealed(self, secret):
         return sealing.seal(identity.load(self._places).public_key, secret)
@@ -63,14 +64,17 @@ class Control:
 
     def hears(self, facts):
         self.said.append(facts)
-        if "want" in facts and facts["want"] not in self.wanted:
+        if "want" in facts:
             self.wanted.append(facts["want"])
             threading.Thread(target=self._allow, args=(facts,)).start()
 
     def _allow(self, facts):
-        count = 1 if facts["want"] == LIST else 4
-        given = self.sealed(self.grant(facts["want"], count, facts["attempt"]))
-        grants.give(self._places.jobs / f"{ledger.file_name(JOB)}.grant", given)
+        with self.turn:
+            if facts is not self.said[-1]:
+                return  # it wants something else by now
+            count = 1 if facts["want"] == LIST else 4
+            given = self.sealed(self.grant(facts["want"], count, facts["attempt"]))
+            grants.give(self._places.jobs / f"{ledger.file_name(JOB)}.grant", given)
 
 
 @pytest.fixture

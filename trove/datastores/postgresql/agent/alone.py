@@ -13,7 +13,7 @@ from psycopg import conninfo
 
 from trove import errors
 from trove.datastores.places import Places
-from trove.datastores.postgresql.agent.places import SERVED, programs
+from trove.datastores.postgresql.agent.places import SERVED, TURNED_AWAY, programs
 from trove.datastores.postgresql.agent.sql import Talk, talk
 from trove.datastores.postgresql.spec import DATASTORE, LOADER
 from trove.datastores.protocol import Host
@@ -107,9 +107,8 @@ def alone(
 
     ``config``: its file, where that is not the served one's.
     """
-    unit = Unit(
-        host, UNIT, host.path(f"/etc/systemd/system/{UNIT}"), r"\b(FATAL|PANIC):"
-    )
+    path = host.path(f"/etc/systemd/system/{UNIT}")
+    unit = Unit(host, UNIT, path, rf"\b(FATAL|PANIC):{TURNED_AWAY}")
     unit.stop()  # one that an earlier try has left
     directory = host.path(f"/run/{NAME}")
     settings = f"{places.settings}/alone"

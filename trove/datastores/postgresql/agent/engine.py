@@ -14,7 +14,13 @@ from trove.datastores.dumping import Dumps
 from trove.datastores.layers import GROUP, Layers, Settings
 from trove.datastores.postgresql.agent import config, rules, variables
 from trove.datastores.postgresql.agent.health import Probe
-from trove.datastores.postgresql.agent.places import SERVED, major, places, programs
+from trove.datastores.postgresql.agent.places import (
+    SERVED,
+    TURNED_AWAY,
+    major,
+    places,
+    programs,
+)
 from trove.datastores.postgresql.agent.sql import Talk, fill, talk
 from trove.datastores.postgresql.agent.tenants import Tenants
 from trove.datastores.postgresql.spec import DATASTORE
@@ -62,7 +68,7 @@ class PostgreSQL(Server):
 
     def __init__(self, host: Host, port: int) -> None:
         self._places = here = places(host)
-        unit = Unit(host, SERVED, here.unit, r"\b(FATAL|PANIC|ERROR):")
+        unit = Unit(host, SERVED, here.unit, rf"\b(FATAL|PANIC|ERROR):{TURNED_AWAY}")
         layers = Layers(host, here.settings, "postgresql.conf", config.GRAMMAR)
         pulse = Pulse(Probe(here.runtime, port), unit)
         super().__init__(host, here, layers, unit, pulse, DATASTORE.user, port)

@@ -10,6 +10,11 @@ SERVED = "trove-postgresql.service"
 INSTALLED = "/usr/lib/postgresql"
 """Debian has each major version's programs in a directory of its own."""
 
+TURNED_AWAY = r"(?!\s+the database system is )"
+"""After the level of a line of its log: none that says what whoever connects is told
+while it starts or stops. Why it does not start is another line (manual, appendix of
+error codes, 57P03)."""
+
 
 def major(host: Host) -> int:
     """The newest version that is installed there."""

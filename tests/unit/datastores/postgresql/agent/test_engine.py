@@ -60,3 +60,15 @@ def test_nobody_enters_without_tls_and_a_password(host, postgresql):
     for rule in rules[2:]:
         assert rule.startswith("hostssl")
         assert rule.endswith(("scram-sha-256", "reject"))
+
+
+def test_why_it_did_not_start_is_not_what_a_client_heard(host, postgresql):
+    """Who connects while it starts, or ends, is turned away by a line of its own."""
+    host.broken = True
+    host.log = (
+        "FATAL:  recovery ended before the target was reached\n"
+        "postgres@postgres FATAL:  the database system is not accepting connections\n"
+        "postgres@postgres FATAL:  the database system is shutting down\n"
+    )
+    with pytest.raises(errors.EngineFailed, match="recovery ended"):
+        postgresql.start()
