@@ -73,7 +73,7 @@ class Play:
             self._line,
             typing.cast(typing.Any, None),
         )
-        self.keeper = Archives(around, world.store, "c")
+        self.keeper = Archives(around, world.store, "c", 30)
         world.fault, world.left = fault, 1
         world.bombs = [] if bomb is None else [bomb]
         world.ticks = 0

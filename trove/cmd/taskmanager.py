@@ -176,7 +176,8 @@ def archives(conf: "cfg.ConfigOpts", around: "Surroundings") -> "list[Part]":
     group = conf.backup
     if around.storage is None:  # no policy can have been enabled
         return []
-    made = Archives(around, around.storage, group.container)
+    every = group.ship_interval
+    made = Archives(around, around.storage, group.container, every)
     cutting = Cutting(around.database, around.storage)
     return [
         Periodic("archives", made.round, group.archive_interval),

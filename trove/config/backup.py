@@ -111,6 +111,15 @@ OPTS = [
         help="How many backups are verified at the same time; the others wait.",
     ),
     cfg.IntOpt(
+        "ship_interval",
+        default=30,
+        min=5,
+        max=45,
+        help="Seconds between two pieces of its transaction log that a guest brings. "
+        "Each costs it a process for a moment and the store an object. With "
+        "'archive_interval' it bounds what can be lost with a server.",
+    ),
+    cfg.IntOpt(
         "archive_interval",
         default=10,
         min=1,

@@ -145,6 +145,10 @@ def _shared(place: Layout) -> Sections:
             # instances of one machine are for trying: who wants it asks for it
             "schedule_by_default": "false",
             "final_by_default": "false",
+            # and who does sees it soon
+            "schedule_interval": 10,
+            "ship_interval": 10,
+            "archive_interval": 3,
         },
         "recycle": {"by_default": "false"},
         "oslo_concurrency": {"lock_path": place.run},

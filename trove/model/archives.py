@@ -10,9 +10,6 @@ import enum
 import math
 import typing
 
-EVERY = 30
-"""Seconds from one segment to the next. With the time that it takes to be brought and
-looked for, what can be restored is never older than a minute (INV-14)."""
 AHEAD = 60.0
 """Seconds by which a guest's clock may be before ours."""
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0

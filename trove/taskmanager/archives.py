@@ -21,7 +21,7 @@ from trove.db.session import now
 from trove.db.tables import Archive, Guest, Instance
 from trove.flows import archiving
 from trove.flows.context import Surroundings
-from trove.model.archives import EVERY, ArchiveState
+from trove.model.archives import ArchiveState
 from trove.rpc import codec, sealing
 from trove.rpc.messages import ArchiveOrder, ArchiveReport
 from trove.storage import frames
@@ -47,11 +47,13 @@ MISSED = 600.0
 
 class Archives:
     """``round`` is called by a periodic part. ``container``: where they go of which
-    nobody has said."""
+    nobody has said. ``every``: seconds from one segment to the next."""
 
-    def __init__(self, around: Surroundings, storage: Storage, container: str) -> None:
+    def __init__(
+        self, around: Surroundings, storage: Storage, container: str, every: int
+    ) -> None:
         self._database, self._guests = around.database, around.guests
-        self._storage, self._container = storage, container
+        self._storage, self._container, self._every = storage, container, every
 
     def round(self) -> None:
         """Looks at those that are due, and begins those that are wanted.
@@ -181,7 +183,7 @@ class Archives:
             "requests": [[signed.url, signed.headers] for signed in requests],
         }
         sealed = sealing.seal(guest.public_key, {"key": key.hex(), "grants": [grants]})
-        order = ArchiveOrder(row.id, EVERY, row.segments, sealed)
+        order = ArchiveOrder(row.id, self._every, row.segments, sealed)
         context = Context(project=row.project)
         self._guests(row.instance_id, context).archive(order=order)
         ends = moment + ordering.SECONDS

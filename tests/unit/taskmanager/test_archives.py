@@ -70,7 +70,7 @@ class House(World):
     @property
     def keeper(self) -> Archives:
         around = types.SimpleNamespace(database=self.database, guests=self._guest)
-        return Archives(typing.cast(typing.Any, around), self.store, "c")
+        return Archives(typing.cast(typing.Any, around), self.store, "c", 25)
 
     def _guest(self, instance: str, context: object) -> Line:
         if self.silent:
@@ -166,7 +166,7 @@ def test_an_instance_whose_policy_wants_it_is_archived(house: House) -> None:
     assert (row.state, row.instance_id) == ("OPEN", house.instance)
     house.looks()
     (order,) = guest.orders
-    assert (order.archive, order.every, order.counted) == (row.id, 30, 0)
+    assert (order.archive, order.every, order.counted) == (row.id, 25, 0)
     assert len(bytes.fromhex(guest.key)) == 32 and guest.key not in repr(order)
     assert sorted(guest.requests) == list(range(ordering.TOGETHER))
     assert guest.requests[0].url.endswith(f"/{row.project}/{row.id}/1/part-0000000")
