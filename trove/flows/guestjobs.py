@@ -13,7 +13,7 @@ from sqlalchemy import orm
 
 from trove import errors
 from trove.db.session import epoch_now
-from trove.db.tables import GuestJob
+from trove.db.tables import Guest, GuestJob, GuestReport
 from trove.flows.context import StepContext
 from trove.model.states import JobState
 from trove.rpc.leaderless import SUSPECTS
@@ -59,6 +59,23 @@ class Silent(errors.Upstream):
     """Nothing is heard of the guest."""
 
     sentence = "The guest has said nothing for {minutes} minutes."
+
+
+def listening(ctx: StepContext) -> dict[str, str] | Wait:
+    """Its key, for secrets to be sealed for it, once it has reported.
+
+    An agent reports when it listens: an order sent right after the enrolment would come
+    before its queue is there.
+    """
+    with ctx.claim.database.reading() as tx:
+        guest = tx.get(Guest, ctx.object_id)
+        heard = tx.get(GuestReport, ctx.object_id) is not None
+    if guest is None or guest.public_key is None:
+        return Wait(10, "the guest has not enrolled yet")
+    if not heard:
+        SUSPECTS.note(ctx.object_id)
+        return Wait(10, "the guest has enrolled and does not listen yet")
+    return {"public_key": guest.public_key}
 
 
 def carry(

@@ -8,12 +8,11 @@ from sqlalchemy import orm
 from trove import errors
 from trove.db.queries import configurations, instances, modules, quotas, root
 from trove.db.session import now
-from trove.db.tables import Guest, GuestReport
+from trove.db.tables import GuestReport
 from trove.flows import guestjobs, instance_modules, kept, lent, restoring, things
 from trove.flows.context import StepContext
 from trove.model import operations, states
 from trove.rpc import sealing
-from trove.rpc.leaderless import SUSPECTS
 from trove.rpc.messages import DatabaseOrder, Plan
 from trove.workflow.flow import Flow, Settle, Step, Wait, minutes
 
@@ -146,20 +145,8 @@ def delete_server(ctx: StepContext) -> Wait | None:
 
 
 def wait_for_guest(ctx: StepContext) -> dict[str, str] | Wait:
-    """Its key, for secrets to be sealed for it, and its first report.
-
-    An agent reports when it listens: an order sent right after the enrolment would come
-    before its queue is there.
-    """
-    with ctx.claim.database.reading() as tx:
-        guest = tx.get(Guest, ctx.object_id)
-        heard = tx.get(GuestReport, ctx.object_id) is not None
-    if guest is None or guest.public_key is None:
-        return Wait(10, "the guest has not enrolled yet")
-    if not heard:
-        SUSPECTS.note(ctx.object_id)
-        return Wait(10, "the guest has enrolled and does not listen yet")
-    return {"public_key": guest.public_key}
+    """It has enrolled, and listens."""
+    return guestjobs.listening(ctx)
 
 
 def restore_data(ctx: StepContext) -> dict[str, typing.Any] | Wait:

@@ -10,7 +10,7 @@ import typing
 
 from trove import errors
 from trove.cloud.protocol import Server
-from trove.flows import ends, guestjobs
+from trove.flows import ends, guestjobs, things
 from trove.flows.context import StepContext
 from trove.model import operations
 from trove.model.states import Task
@@ -81,13 +81,7 @@ def start_database(ctx: StepContext) -> Done:
 
 def confirm_host(ctx: StepContext) -> Done:
     """There is no way back from here on."""
-    found = _server(ctx)
-    if found.status == "VERIFY_RESIZE":
-        ctx.claim.guard(ctx.settings.call_timeout)
-        ctx.cloud.compute.confirm(found.id)
-    elif not found.moving:
-        return {"server": found.id}
-    return Wait(1, f"server {found.id} is {found.status}")
+    return things.confirmed(ctx, _server(ctx))
 
 
 def settle(ctx: StepContext) -> Settle:

@@ -33,7 +33,6 @@ from trove.flows import (
 )
 from trove.flows.context import StepContext
 from trove.model import operations, states
-from trove.rpc.leaderless import SUSPECTS
 from trove.rpc.messages import Plan
 from trove.workflow.flow import Flow, Settle, Step, Wait, minutes
 
@@ -134,7 +133,7 @@ def _returned(ctx: StepContext) -> Done:
     before, bootstrap = ctx.output(note_server)["image"], asked(ctx).returning
     done = _rebuilt(ctx, "back", before, bootstrap)
     if not isinstance(done, Wait):
-        done = _guest(ctx)
+        done = guestjobs.listening(ctx)
     if not isinstance(done, Wait):
         plan = _plan(ctx, back=True)
         done = guestjobs.carry(ctx, "prepare", turn="back", plan=plan)
@@ -148,7 +147,7 @@ def _returned(ctx: StepContext) -> Done:
 
 def wait_for_guest(ctx: StepContext) -> Done:
     """It has enrolled, and listens."""
-    return _guest(ctx)
+    return guestjobs.listening(ctx)
 
 
 def load_data(ctx: StepContext) -> Done:
@@ -296,19 +295,6 @@ def _applied(ctx: StepContext, turn: str) -> instance_modules.Said | Wait:
         had = modules.of_instance(tx, ctx.object_id, hidden=True)
     ids = [one.shown.row.id for one in had]
     return instance_modules.applied(ctx, ids, turn)
-
-
-def _guest(ctx: StepContext) -> Done:
-    """Its key, once it listens."""
-    with ctx.claim.database.reading() as tx:
-        guest = tx.get(Guest, ctx.object_id)
-        heard = tx.get(GuestReport, ctx.object_id) is not None
-    if guest is None or guest.public_key is None:
-        return Wait(10, "the guest has not enrolled yet")
-    if not heard:
-        SUSPECTS.note(ctx.object_id)
-        return Wait(10, "the guest has enrolled and does not listen yet")
-    return {"public_key": guest.public_key}
 
 
 def _plan(ctx: StepContext, back: bool) -> Plan:

@@ -15,7 +15,7 @@ from trove.cloud.protocol import Server
 from trove.db.queries import instances, quotas
 from trove.db.session import now
 from trove.db.tables import Instance
-from trove.flows import guestjobs, instance_configure
+from trove.flows import guestjobs, instance_configure, things
 from trove.flows.context import StepContext
 from trove.model import operations, states
 from trove.model.quotas import RAM
@@ -114,13 +114,7 @@ def start_database(ctx: StepContext) -> dict[str, str] | Wait:
 
 def confirm_size(ctx: StepContext) -> dict[str, str] | Wait:
     """There is no way back from here on."""
-    found = _server(ctx)
-    if found.status == "VERIFY_RESIZE":
-        ctx.claim.guard(ctx.settings.call_timeout)
-        ctx.cloud.compute.confirm(found.id)
-    elif not found.moving:
-        return {"server": found.id}
-    return Wait(1, f"server {found.id} is {found.status}")
+    return things.confirmed(ctx, _server(ctx))
 
 
 def settle(ctx: StepContext) -> Settle:

@@ -11,7 +11,7 @@ import typing
 
 from trove import errors
 from trove.cloud import public
-from trove.cloud.protocol import Boot, FloatingIP, Group, Refused, Rule
+from trove.cloud.protocol import Boot, FloatingIP, Group, Refused, Rule, Server
 from trove.db.tables import Instance
 from trove.flows import lent, userdata
 from trove.flows.context import StepContext
@@ -317,6 +317,16 @@ def no_server(ctx: StepContext) -> Wait | None:
         if wait is not None:
             return wait
     return None
+
+
+def confirmed(ctx: StepContext, found: Server) -> dict[str, str] | Wait:
+    """It stays on the host, or of the size, that it was moved to; no way back."""
+    if found.status == "VERIFY_RESIZE":
+        ctx.claim.guard(ctx.settings.call_timeout)
+        ctx.cloud.compute.confirm(found.id)
+    elif not found.moving:
+        return {"server": found.id}
+    return Wait(1, f"server {found.id} is {found.status}")
 
 
 def _given_up(ctx: StepContext, key: str) -> bool:
