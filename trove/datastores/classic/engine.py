@@ -37,6 +37,7 @@ from trove.datastores.unit import Unit
 
 if typing.TYPE_CHECKING:
     from trove.datastores.archives import Archive
+    from trove.datastores.classic.archive import Server as Logged
 
 WITHIN = 10.0
 """Seconds for a conversation, and for a statement that is the engine's own deed."""
@@ -147,15 +148,18 @@ class Classic(Server):
         """The binary log, which the server keeps until it was brought."""
         from trove.datastores.classic import archive  # when it is brought
 
+        return archive.Archive(self._logged())
+
+    def _logged(self) -> "Logged":
+        from trove.datastores.classic import archive
+
         own, plays = self.own, importlib.import_module(self.own.plays)
         player = archive.Own(
             *(own.datastore.user, own.program, plays.ALONE, plays.APPLIER, own.talk)
         )
-        return archive.Archive(
-            archive.Server(
-                *(self._host, self._places, player, self._unit),
-                *(self._talk, self._keep_binlogs),
-            )
+        return archive.Server(
+            *(self._host, self._places, player, self._unit),
+            *(self._talk, self._keep_binlogs),
         )
 
     def _keep_binlogs(self, seconds: int) -> None:

@@ -30,6 +30,11 @@ class Places(shared.Places):
         return f"{self.volume}/log"
 
     @property
+    def wanted(self) -> str:
+        """From which file of the binary log on an increment will want it."""
+        return f"{self.volume}/wanted.json"
+
+    @property
     def socket(self) -> str:
         """Where it answers on this machine."""
         return f"{self.runtime}/mysqld.sock"
