@@ -25,12 +25,13 @@ from tests.contract.datastore.test_backups import (
     restored,
     said,
     save,
+    stored,
     volume,
     working,
 )
 from trove import errors
 from trove.datastores.archives import Lost, Short
-from trove.datastores.classic import binlog
+from trove.datastores.classic import binlog, replay
 from trove.datastores.protocol import Account
 from trove.datastores.saving import Mark, NoIncrement
 from trove.guestagent import backups
@@ -242,6 +243,30 @@ def three(source: Lab) -> list[Link]:
         fill(source, (9 + number) * 10**7)
         links.append(save(source, links[-1].mark, compared=False))
     return links
+
+
+def test_a_restore_that_was_killed_while_it_played_is_begun_anew(
+    source: Lab, three: list[Link]
+) -> None:
+    """The server that played goes on, with data that are gone by then."""
+    with bare(KIND) as (lab, work):
+        tool = lab.engine.backups()
+        for number, link in enumerate(three[:2]):
+            stages = (backups.UNPRESS, *tool.taking(work, number))
+            with lab.machine.writing(*stages, within=60) as sink:
+                for piece in opened(link):
+                    sink.write(piece)
+        relay = f"{work}/relay"
+        lab.machine.make_directory(relay, mode=0o700, owner="mysql")
+        alone = replay._alone(lab.engine._logged(), work, relay)
+        alone.__enter__()
+        for path in (f"{volume(lab)}/data", work):
+            lab.machine.remove(path)
+        lab.machine.make_directory(work, mode=0o700, owner="mysql")
+        chain = [stored(link) for link in three]
+        backups.restore(lab.machine, lab.engine.backups(), work, chain)
+        lab.engine.start()
+        assert look(lab) == look(source)
 
 
 def last_file(work: str, link: int) -> pathlib.Path:

@@ -209,6 +209,7 @@ def _alone(server: Server, work: str, relay: str) -> typing.Iterator[Talk]:
         name=name, program=own.program, settings=places.settings, said=" ".join(said)
     )
     served = f"Conflicts={server.unit.name}\n"
+    unit.stop()  # of a job that died: it has data that are gone by now
     unit.install("A server for the agent alone", places, own.user, lines, served)
     unit.start()
     try:

@@ -86,6 +86,20 @@ def test_a_whole_file_is_one_also_while_it_is_written(written):
     row = summed(QUERY, 1, b"row" * binlog.PIECE)  # larger than what is read at once
     binlog.checked(written(first(), row))
     binlog.checked(written(first(in_use=True), row))
+    rows = summed(QUERY, 1, b"x" * 1000) * (3 * binlog.PIECE // 1000)
+    binlog.checked(written(first(), rows, row, rows))
+
+
+def test_no_event_is_left_out_where_one_piece_ends(written, tmp_path):
+    rows = summed(QUERY, 1, b"x" * 1000) * (3 * binlog.PIECE // 1000)
+    path = written(first(), rows)
+    whole = (tmp_path / "binlog.000001").read_bytes()
+    for number in range(binlog.PIECE - 2000, binlog.PIECE + 2000, 400):
+        data = bytearray(whole)
+        data[number] ^= 1
+        (tmp_path / "binlog.000001").write_bytes(data)
+        with pytest.raises(Lost):
+            binlog.checked(path)
 
 
 @pytest.mark.parametrize("number", [30, 60, 80, 99])
