@@ -132,6 +132,7 @@ def restore(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
     make_volume(desk, plan)
     data, mark = f"{desk.guest.data}/{DATA}", f"{desk.guest.data}/{UNPLAYED}"
     if desk.host.exists(mark):  # what an attempt of before has not played to the end
+        desk.engine.stop()
         desk.host.remove(data)
     elif desk.host.exists(data):
         return {}

@@ -10,12 +10,14 @@ import dataclasses
 import hashlib
 import os
 import pathlib
+import time
 import typing
 
 import pytest
 
 from tests.contract.datastore.conftest import Lab, laboratory
-from tests.contract.datastore.shipping import Shipping
+from tests.contract.datastore.shipping import ARCHIVE, Shipping
+from tests.contract.datastore.shipping import KEY as LOGKEY
 from tests.contract.datastore.test_backups import (
     ABOUT,
     KEY,
@@ -34,7 +36,8 @@ from trove.datastores.archives import Lost, Short
 from trove.datastores.classic import binlog, replay
 from trove.datastores.protocol import Account
 from trove.datastores.saving import Mark, NoIncrement
-from trove.guestagent import backups
+from trove.guestagent import backups, replaying
+from trove.rpc.messages import ReplayOrder
 from trove.storage import pipeline
 from trove.storage.frames import Broken
 
@@ -155,6 +158,36 @@ def test_what_is_archived_stays_for_an_increment(source: Lab) -> None:
     source.engine.archive().let_go()
 
 
+def test_a_moment_after_an_increment_comes_back(source: Lab) -> None:
+    """The log of an archive goes on where the last link of a chain ends."""
+    shipping = Shipping(source)
+    shipping.round()
+    links = [save(source, compared=False)]
+    fill(source, 2 * 10**8)
+    links.append(save(source, links[-1].mark, compared=False))
+    fill(source, 3 * 10**8)
+    expected = goods(source)
+    moment = float(int(time.time()) + 1)
+    while time.time() < moment:
+        time.sleep(0.05)
+    fill(source, 4 * 10**8)
+    assert shipping.round().broken is None
+    words = links[-1].mark.words
+    needed = [one for one in shipping.brought if one.last >= int(words["place"])]
+    numbers = [one.part + n for one in needed for n in range(len(one.parts))]
+    with bare(KIND) as (lab, work):
+        log = replaying.Window(
+            *(lab.machine, f"{work}/log", "mysql", ARCHIVE, needed, LOGKEY),
+            lambda number, size: shipping.data[numbers[number]],
+        )
+        chain = [stored(link) for link in links]
+        order = ReplayOrder(ARCHIVE, 0, "", moment)
+        replaying.restore(lab.machine, lab.engine, work, chain, words, log, order)
+        lab.engine.start()
+        assert goods(lab) == expected
+    source.engine.archive().let_go()
+
+
 def age(lab: Lab) -> None:
     """No file of the log is younger than an hour."""
     for file in pathlib.Path(volume(lab), "binlog").glob("binlog.*"):
@@ -248,7 +281,7 @@ def three(source: Lab) -> list[Link]:
 def test_a_restore_that_was_killed_while_it_played_is_begun_anew(
     source: Lab, three: list[Link]
 ) -> None:
-    """The server that played goes on, with data that are gone by then."""
+    """The server that played goes on, and is ended before its data are taken away."""
     with bare(KIND) as (lab, work):
         tool = lab.engine.backups()
         for number, link in enumerate(three[:2]):
@@ -260,6 +293,7 @@ def test_a_restore_that_was_killed_while_it_played_is_begun_anew(
         lab.machine.make_directory(relay, mode=0o700, owner="mysql")
         alone = replay._alone(lab.engine._logged(), work, relay)
         alone.__enter__()
+        lab.engine.stop()  # as ``guestagent.saving.restore`` does first
         for path in (f"{volume(lab)}/data", work):
             lab.machine.remove(path)
         lab.machine.make_directory(work, mode=0o700, owner="mysql")

@@ -14,7 +14,7 @@ from trove.datastores.classic import config
 from trove.datastores.classic.accounts import Accounts
 from trove.datastores.classic.config import Layering
 from trove.datastores.classic.health import Probe
-from trove.datastores.classic.places import Places
+from trove.datastores.classic.places import ALONE, Places
 from trove.datastores.classic.root import Root, end_sessions
 from trove.datastores.classic.sql import Talk, literal, opened
 from trove.datastores.classic.tenants import Tenants
@@ -33,7 +33,7 @@ from trove.datastores.protocol import (
 from trove.datastores.pulse import Pulse
 from trove.datastores.server import Server
 from trove.datastores.spec import Datastore
-from trove.datastores.unit import Unit
+from trove.datastores.unit import STOP_TIMEOUT, Unit
 
 if typing.TYPE_CHECKING:
     from trove.datastores.archives import Archive
@@ -130,6 +130,13 @@ class Classic(Server):
             host.make_directory(here.settings)
             host.write_file(script, self.own.bootstrap + BEAT)
             self._make(self._maker(fresh, script), bad="[ERROR]")
+
+    def stop(self) -> None:
+        """Also one that plays a log, which a job has left that died: it does not end
+        once its data were taken from under it."""
+        super().stop()
+        alone = f"{ALONE.format(user=self._user)}.service"
+        self._host.service("stop", alone, timeout=STOP_TIMEOUT)
 
     def set_read_only(self, on: bool) -> None:
         """Refuses tenants' writes, also after a restart, or allows them again."""

@@ -3,6 +3,9 @@
 
 from trove.datastores import places as shared
 
+ALONE = "trove-{user}-alone"
+"""The unit of a server for the agent alone, by the user that it runs as."""
+
 
 class Places(shared.Places):
     """What every engine has, and what these have."""

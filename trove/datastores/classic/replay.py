@@ -17,6 +17,7 @@ from trove import errors
 from trove.datastores.archives import PLAY, Log, Short, Target
 from trove.datastores.classic.archive import Server, begins, number
 from trove.datastores.classic.binlog import first_since
+from trove.datastores.classic.places import ALONE
 from trove.datastores.classic.sql import Talk, literal, opened
 from trove.datastores.unit import Unit
 
@@ -198,7 +199,7 @@ def _ended(said: dict[str, typing.Any], running: str, file: str, place: int) -> 
 def _alone(server: Server, work: str, relay: str) -> typing.Iterator[Talk]:
     """Runs it for as long as this lasts."""
     host, places, own = server.host, server.places, server.own
-    name = f"trove-{own.user}-alone"
+    name = ALONE.format(user=own.user)
     path = host.path(f"/etc/systemd/system/{name}.service")
     unit = Unit(host, f"{name}.service", path, r"\[ERROR\] (?!Aborting)")
     unit.stop()  # one that an earlier try has left
@@ -209,7 +210,6 @@ def _alone(server: Server, work: str, relay: str) -> typing.Iterator[Talk]:
         name=name, program=own.program, settings=places.settings, said=" ".join(said)
     )
     served = f"Conflicts={server.unit.name}\n"
-    unit.stop()  # of a job that died: it has data that are gone by now
     unit.install("A server for the agent alone", places, own.user, lines, served)
     unit.start()
     try:
