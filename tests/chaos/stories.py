@@ -158,6 +158,13 @@ def back_up_of_a_liar(world: World) -> None:
     world.guests.savers.lies = "no part"
 
 
+def back_up_without_its_log(world: World) -> None:
+    """The log is gone that the increment would be."""
+    parent = _quietly_backed_up(world)
+    world.back_up(parent)
+    world.guests.savers.lies = "no log"
+
+
 def delete_while_backing_up(world: World) -> None:
     """The delete comes when the guest has its job already, and wins."""
     back_up(world)
@@ -734,6 +741,7 @@ FLOWS = {
         back_up_with_a_key_manager,
         back_up_in_vain,
         back_up_of_a_liar,
+        back_up_without_its_log,
         delete_while_backing_up,
         delete_a_backup,
         restore,

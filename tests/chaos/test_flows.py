@@ -29,9 +29,12 @@ from tests.chaos.stories import (
 from tests.chaos.walk import Story, Walk
 from tests.chaos.world import LENT_ADDRESS, Fault, World
 from trove import flows as product
+from trove.db.queries import backups
 from trove.db.tables import Backup, Event, Instance, Operation, RecycledInstance
 from trove.flows.instance_resize_flavor import GIVEN_UP
+from trove.model import backups as model
 from trove.model import operations
+from trove.model.backups import BackupState, Last
 from trove.model.operations import CREATE, RESIZE_FLAVOR
 from trove.model.states import Task
 from trove.model.verifications import Verification
@@ -291,6 +294,20 @@ def test_what_a_guest_says_is_a_verdict_and_nothing_else(story: typing.Any) -> N
         why = tx.get_one(Backup, world.backup).verify_fault
     assert (why is None) == (VERDICTS[story][1] is None)
     assert why is None or str(VERDICTS[story][1]) in why
+
+
+def test_what_has_no_increments_any_more_is_known_to_have_none() -> None:
+    """The next one is full, whoever asks; who asks for that parent hears why."""
+    world = one("back_up_without_its_log")
+    with world.database.reading() as tx:
+        row = tx.get_one(Backup, world.backup)
+        assert row.state == BackupState.FAILED
+        assert "binlog.000007 is not there" in str(row.fault)
+        parent = str(row.parent_id)
+        links = backups.links(tx, world.instance)
+    assert [link.id for link in links if link.last] == [parent]
+    with pytest.raises(Last, match="must be full"):
+        model.parent(links, parent)
 
 
 def test_a_cloud_without_room_says_nothing_of_a_backup() -> None:

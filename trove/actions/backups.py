@@ -249,8 +249,8 @@ def _parent(
 def _newest(held: list[Backup], row: Instance) -> str | None:
     """The last one that an increment may stand on.
 
-    None when its chain is as long as one may be, or did not restore: an older one would
-    do, and each increment of it would be larger than the one before.
+    None when its chain is as long as one may be, did not restore, or its log is gone:
+    an older one would do, and each increment of it would be larger than the one before.
     """
     links = [backups.link(each) for each in held]
     of_now = {each.id for each in held if each.version_id == row.version_id}
@@ -259,7 +259,7 @@ def _newest(held: list[Backup], row: Instance) -> str | None:
         if link.id in of_now and link.state == BackupState.COMPLETED:
             try:
                 return model.parent(links, link.id).id
-            except (model.TooLong, model.Unsound):
+            except (model.TooLong, model.Unsound, model.Last):
                 return None
             except (model.NotWhole, model.NoChain):
                 continue

@@ -4,6 +4,8 @@
 import dataclasses
 import typing
 
+from trove import errors
+
 if typing.TYPE_CHECKING:
     from trove.datastores.protocol import Stage
 
@@ -19,6 +21,12 @@ class Mark:
     size: int
 
 
+class NoIncrement(errors.EngineFailed):
+    """What has changed since a backup cannot be said any more: a full one is next."""
+
+    sentence = "There is no increment of that backup, a full one is needed: {why}"
+
+
 class Backups(typing.Protocol):
     """How an engine's data are brought out while it serves, and come in again.
 
@@ -28,17 +36,25 @@ class Backups(typing.Protocol):
     """
 
     def stages(self, work: str, since: Mark | None = None) -> "tuple[Stage, ...]":
-        """What says all the data, or what has changed since that mark."""
+        """What says all the data, or what has changed since that mark.
+
+        ``NoIncrement``: that cannot be said.
+        """
 
     def mark(self, work: str) -> Mark:
         """Where those that ended well have ended."""
 
     def taking(self, work: str, number: int) -> "tuple[Stage, ...]":
-        """What takes a link as it was said, into ``work``."""
+        """What takes a link as it was said, into ``work``; those before were taken.
+
+        An engine that plays its increments may do so with the one before, so that no
+        more than one is on the volume: it is configured then, and stopped.
+        """
 
     def together(self, work: str, links: int) -> None:
-        """The links that were taken are the data directory, which there is none of yet;
-        the engine is stopped. What is in them is checked as far as the tool does."""
+        """The links that were taken are the data directory, which ``taking`` may have
+        made of those before; the engine is stopped. What is in them is checked as far
+        as the tool does, and is all that was said."""
 
     def check(self) -> None:
         """Reads all that the engine serves, by its own tool, for hours; what that needs

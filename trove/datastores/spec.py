@@ -25,6 +25,8 @@ class Can:
     replicate: bool = False
     back_up: bool = False
     back_up_incrementally: bool = False
+    play_increments: bool = False
+    """Its increments are its transaction log: agents before 1.11 know of none."""
     dump: bool = False
     """To have a database brought out in a form that its users' own tools read."""
     restore_to_time: bool = False

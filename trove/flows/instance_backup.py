@@ -14,7 +14,8 @@ import typing
 from sqlalchemy import orm
 
 from trove import errors
-from trove.db.queries import backups, root, verifications
+from trove.datastores import registry
+from trove.db.queries import backups, root, schedules, verifications
 from trove.db.session import now
 from trove.db.tables import Backup
 from trove.flows import afterwards, granting, guestjobs
@@ -41,6 +42,12 @@ WORDS, LONGEST = 32, 1024
 """How many words of an engine's are kept, and the characters of one."""
 LARGEST = 2**53
 """Bytes: more is no size."""
+
+
+class NoIncrement(errors.Upstream):
+    """What a backup was to stand on has no increments any more."""
+
+    sentence = "Backup {parent} has no increments any more: {why}"
 
 
 class NotWhole(errors.Upstream):
@@ -82,11 +89,14 @@ def remove_place(ctx: StepContext) -> None:
 def save_data(ctx: StepContext) -> Settle | Wait:
     """The guest has brought everything, by its word."""
     row = backup(ctx)
-    _refuse_silent(ctx)
-    done = guestjobs.carry(ctx, "back_up", late=lambda: {"order": _order(ctx, row)})
+    method = _method(ctx, row)
+    guestjobs.refuse_old(ctx, method, "a backup")
+    guestjobs.refuse_silent(ctx)
+    done = guestjobs.carry(ctx, method, late=lambda: {"order": _order(ctx, row)})
     if isinstance(done, Wait):
-        _allow(ctx, row)
+        _allow(ctx, row, method)
         return done
+    _must_go_on(ctx, row, done)
     said = _said(done)
 
     def work(tx: orm.Session) -> None:
@@ -97,7 +107,7 @@ def save_data(ctx: StepContext) -> Settle | Wait:
 
 def stop_saving(ctx: StepContext) -> None:
     """The guest's job has no use any more. It ends by itself if it does not hear it."""
-    job = guestjobs.job(ctx, "back_up")
+    job = guestjobs.job(ctx, _method(ctx, backup(ctx)))
     if job is not None and job.state not in (JobState.DONE, JobState.FAILED):
         with contextlib.suppress(errors.Unavailable):
             granting.end(ctx, job.id)
@@ -170,9 +180,28 @@ def _asked(ctx: StepContext) -> operations.BackUp:
     return operations.BackUp.from_dict(ctx.operation.input or {})
 
 
-def _refuse_silent(ctx: StepContext) -> None:
-    guestjobs.refuse_old(ctx, "back_up", "a backup")
-    guestjobs.refuse_silent(ctx)
+def _method(ctx: StepContext, row: Backup) -> str:
+    """By which job; one of a log is one that older agents drop."""
+    manager = ctx.version(ctx.instance()).manager
+    log = row.parent_id is not None and registry.get(manager).can.play_increments
+    return "back_up_increment" if log else "back_up"
+
+
+def _must_go_on(ctx: StepContext, row: Backup, done: dict[str, typing.Any]) -> None:
+    """Raises ``NoIncrement`` when the guest can say of that parent no more what came
+    after it; nothing stands on that from then on."""
+    why = done.get("none")
+    if why is None or row.parent_id is None:
+        return
+    parent = row.parent_id
+
+    def work(tx: orm.Session) -> None:
+        backups.end_chain(tx, parent)
+        if row.scheduled:  # a full one, soon
+            schedules.hasten(tx, row.instance_id)
+
+    ctx.write(work)
+    raise NoIncrement(parent=parent, why=str(why)[:LONGEST])
 
 
 def _order(ctx: StepContext, row: Backup) -> BackupOrder:
@@ -191,8 +220,8 @@ def _order(ctx: StepContext, row: Backup) -> BackupOrder:
     return BackupOrder(row.id, since, sealed, ctx.settings.backup_pace)
 
 
-def _allow(ctx: StepContext, row: Backup) -> None:
-    job = guestjobs.job(ctx, "back_up")
+def _allow(ctx: StepContext, row: Backup, method: str) -> None:
+    job = guestjobs.job(ctx, method)
     asked = granting.wish(job)
     if job is None or asked is None:
         return

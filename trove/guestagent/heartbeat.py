@@ -38,6 +38,7 @@ CHECK = 0.5
 JUDGED = ("prepare", "take_up")
 SERVING = (
     "back_up",
+    "back_up_increment",
     "configure",
     "export",
     "grow_file_system",

@@ -120,9 +120,18 @@ class Manager:
         """Bring the data; the key stays sealed on disk."""
         self._submit(job, "back_up", {"order": codec.encode(order), "job": job})
 
+    def back_up_increment(self, context: Context, job: str, order: BackupOrder) -> None:
+        """Bring the log since another backup; the key stays sealed on disk."""
+        told = {"order": codec.encode(order), "job": job}
+        self._submit(job, "back_up_increment", told)
+
     def restore(self, context: Context, job: str, order: RestoreOrder) -> None:
         """Have the data of a backup; the keys stay sealed on disk."""
         self._submit(job, "restore", {"order": codec.encode(order), "job": job})
+
+    def restore_chain(self, context: Context, job: str, order: RestoreOrder) -> None:
+        """Have those of a chain that is played; the keys stay sealed on disk."""
+        self._submit(job, "restore_chain", {"order": codec.encode(order), "job": job})
 
     def check_data(self, context: Context, job: str) -> None:
         """Read all data, and say whether they are as they must be."""

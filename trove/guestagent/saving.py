@@ -12,7 +12,7 @@ import threading
 import typing
 
 from trove import errors
-from trove.datastores.saving import Mark
+from trove.datastores.saving import Mark, NoIncrement
 from trove.guestagent import accounts, grants, identity, ledger
 from trove.guestagent.desk import (
     Desk,
@@ -74,7 +74,17 @@ class Told:
 
 
 def back_up(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
-    """The data of a database that goes on serving, as encrypted parts in a store."""
+    """The data of a database that goes on serving, as encrypted parts in a store.
+
+    Where it is to be an increment of what has none any more, nothing but that is said.
+    """
+    try:
+        return _backed_up(desk, arguments)
+    except NoIncrement as none:
+        return {"attempt": desk.attempt, "none": none.message[:1000]}
+
+
+def _backed_up(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
     from trove.guestagent import backups  # only here: they stay out of the agent
     from trove.storage import manifest
 
@@ -122,6 +132,7 @@ def restore(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
     make_volume(desk, plan)
     data, mark = f"{desk.guest.data}/{DATA}", f"{desk.guest.data}/{UNPLAYED}"
     if desk.host.exists(mark):  # what an attempt of before has not played to the end
+        desk.engine.stop()
         desk.host.remove(data)
     elif desk.host.exists(data):
         return {}
@@ -133,12 +144,15 @@ def restore(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
     ):
         fetched = Fetched(at, told)
         links = _links(order.links, secret, fetched)
+        if len(links) > 1 or order.replay is not None:
+            # what plays a log is a server of this plan
+            desk.host.write_file(mark, f"{job}\n", mode=0o600)
+            configured(desk, order.plan)
         if order.replay is None:
             backups.restore(desk.host, desk.engine.backups(), work, links)
         else:
-            desk.host.write_file(mark, f"{job}\n", mode=0o600)
             _played(desk, order, order.replay, work, links, secret, fetched)
-            desk.host.remove(mark)
+        desk.host.remove(mark)
     return {}
 
 
@@ -162,7 +176,6 @@ def _played(
     """What came after the backup is in the data, as far as it was ordered."""
     from trove.guestagent import replaying
 
-    configured(desk, order.plan)  # what plays it is a server of this plan
     segments = fetched.segments(len(links), replay)
     first = sum(len(link.parts) for link in links)
     log = replaying.Window(

@@ -62,16 +62,27 @@ class Unsound(errors.Conflict):
     )
 
 
+class Last(errors.Conflict):
+    """An increment would have to say what is not there any more."""
+
+    sentence = (
+        "The log that came after backup {id} is gone from its instance: the next "
+        "backup must be full."
+    )
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Link:
     """A backup, as far as a chain knows it. ``ended``: when, in seconds; of its data,
-    not of its bookkeeping. ``unsound``: it did not restore when that was tried."""
+    not of its bookkeeping. ``unsound``: it did not restore when that was tried.
+    ``last``: its instance cannot say any more what came after it."""
 
     id: str
     parent: str | None
     state: BackupState
     ended: float
     unsound: bool = False
+    last: bool = False
 
 
 Chain = tuple[Link, ...]
@@ -103,6 +114,8 @@ def parent(links: typing.Iterable[Link], id: str) -> Link:
     whole = chain(known, id)
     if id in spoilt(known):
         raise Unsound(id=id)
+    if whole[-1].last:
+        raise Last(id=id)
     if len(whole) >= LINKS:
         raise TooLong(id=id, links=len(whole))
     return whole[-1]

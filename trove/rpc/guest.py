@@ -36,7 +36,7 @@ class Guest(Interface):
     """Topic ``guestagent.<instance>``, on the guests' vhost."""
 
     topic = "guestagent"
-    version = "1.10"
+    version = "1.11"
     own_topic = True
 
     @cast(since="1.0")
@@ -84,9 +84,20 @@ class Guest(Interface):
         is granted for.
         """
 
+    @cast(since="1.11")
+    def back_up_increment(self, job: str, order: BackupOrder) -> None:
+        """``back_up`` of an increment that is a piece of the engine's log; agents of
+        before would make none, or a full one. ``{"attempt", "none"}``: why there is no
+        increment of that backup any more."""
+
     @cast(since="1.9")
     def restore(self, job: str, order: RestoreOrder) -> None:
         """A new data directory of that chain; the engine is not started."""
+
+    @cast(since="1.11")
+    def restore_chain(self, job: str, order: RestoreOrder) -> None:
+        """``restore`` of a full one and such increments, which are played; agents of
+        before would take the full one for all of it."""
 
     @cast(since="1.10")
     def check_data(self, job: str) -> None:

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of trove/flows/instance_backup.py: whose word counts, and how far."""
 
+import types
+
 import pytest
 
 from trove.flows import instance_backup
 from trove.flows.instance_backup import NotWhole
+from trove.rpc.guest import Guest
 from trove.storage import manifest
 from trove.storage.backups import Names
 from trove.storage.manifest import Part
@@ -95,3 +98,21 @@ def test_where_its_log_goes_on_is_known_if_the_engine_says_so():
     wrong += [{"place": "-1", "at": "1"}, {"place": str(2**53), "at": "1"}]
     wrong += [{"place": "1", "at": each} for each in ("nan", "inf", "-1", "1e300", "")]
     assert [goes_on(words) for words in wrong] == [{}] * len(wrong)
+
+
+@pytest.mark.parametrize(
+    ("manager", "parent", "method"),
+    [
+        ("mysql", None, "back_up"),
+        ("mysql", "b0", "back_up_increment"),
+        ("mariadb", "b0", "back_up"),
+    ],
+)
+def test_older_agents_drop_an_order_that_they_would_get_wrong(manager, parent, method):
+    """Such an order is not acknowledged, which ``guestjobs.refuse_old`` tells."""
+    version = types.SimpleNamespace(manager=manager)
+    ctx = types.SimpleNamespace(instance=lambda: None, version=lambda of: version)
+    row = types.SimpleNamespace(parent_id=parent)
+    assert instance_backup._method(ctx, row) == method
+    new = method == "back_up_increment"
+    assert (Guest.methods()[method].since == "1.11") == new

@@ -7,6 +7,7 @@ import pytest
 
 from trove import errors
 from trove.flows import restoring
+from trove.rpc.guest import Guest
 from trove.storage import manifest
 from trove.storage.backups import BackupStorage, Names
 from trove.storage.frames import Broken
@@ -97,3 +98,19 @@ def test_a_key_that_was_changed_is_said_before_there_is_a_server(stored):
 def test_where_backups_are_not_set_up_it_says_so(stored):
     with pytest.raises(errors.Unsupported):
         link(None, stored[1])
+
+
+@pytest.mark.parametrize(
+    ("manager", "links", "method"),
+    [
+        ("mysql", 1, "restore"),
+        ("mysql", 2, "restore_chain"),
+        ("mariadb", 2, "restore"),
+    ],
+)
+def test_older_agents_never_take_a_full_backup_for_its_chain(manager, links, method):
+    version = types.SimpleNamespace(manager=manager)
+    ctx = types.SimpleNamespace(instance=lambda: None, version=lambda of: version)
+    assert restoring._method(ctx, [None] * links) == method
+    new = method == "restore_chain"
+    assert (Guest.methods()[method].since == "1.11") == new

@@ -121,6 +121,16 @@ def test_an_attempt_after_another_brings_under_its_own_number(
     assert wanted[0] == 0 and wanted[-1] == LIST
 
 
+def test_what_has_no_increment_is_said_and_nothing_is_brought(
+    desk, toy, control, vault
+):
+    """It is no fault of a job: nothing stands on that backup from then on."""
+    done = saving.back_up(desk, order(control, since={"gone": "yes"}))
+    assert set(done) == {"attempt", "none"} and "its log is gone" in done["none"]
+    assert list(vault.listed("p/b1/1/")) == []
+    assert not (toy.data / "backup").exists()
+
+
 def test_what_is_well_is_checked_and_what_is_sick_is_told(desk, toy):
     assert saving.check(desk, {}) == {}
     (toy.data / "data").mkdir(exist_ok=True)
@@ -203,6 +213,20 @@ def test_a_chain_is_the_data_directory(desk, toy, saved):
     assert not (toy.data / "restore").exists()
     saving.restore(desk, saved)  # again: it is there
     assert (toy.data / "data" / "goods").read_bytes() == b"second"
+
+
+def test_a_chain_that_was_half_played_is_begun_anew(desk, toy, saved):
+    """Data have their name before the last link is in them."""
+    toy.order(fail_in="together")
+    with pytest.raises(errors.EngineFailed):
+        saving.restore(desk, saved)
+    (toy.data / "data/half").write_text("played")
+    toy.obey()
+    assert saving.restore(desk, saved) == {}
+    assert not (toy.data / "data/half").exists()
+    (toy.data / "data/mine").write_text("served")
+    saving.restore(desk, saved)  # again: it is there
+    assert (toy.data / "data/mine").exists()
 
 
 @pytest.mark.parametrize("name", ["p/b0/1/part-0000000", "p/b1/manifest"])

@@ -136,6 +136,15 @@ def test_one_that_did_not_restore_keeps_nothing_away():
     assert backups.over(sick(links, "b", "c"), 100) == []
 
 
+def test_no_increment_stands_on_one_whose_log_is_gone():
+    """What stands on it already restores as before, and has increments of its own."""
+    known = [dataclasses.replace(LINKS[0], last=True), *LINKS[1:]]
+    with pytest.raises(backups.Last, match="must be full"):
+        backups.parent(known, "a")
+    assert backups.parent(known, "a1") == LINKS[1]
+    assert list(map(ids, backups.over(known, 20))) == [["a", "a1", "a2"]]
+
+
 def test_no_increment_stands_on_what_did_not_restore():
     with pytest.raises(backups.Unsound, match="must be full"):
         backups.parent(sick(LINKS, "a1"), "a2")

@@ -236,6 +236,30 @@ def test_after_one_that_failed_another_is_tried_and_it_goes(house: House) -> Non
     assert states == {first.id: BackupState.DELETING, again.id: BackupState.COMPLETED}
 
 
+def test_what_has_no_increments_any_more_is_followed_by_a_full_one(
+    house: House,
+) -> None:
+    """At once, and not at the next turn; a user's choice of that parent is refused."""
+    id = at_two(house)
+    (full,) = house.carried(moment(0, 14))
+    (more,) = house.looks(moment(0, 20))
+    assert more.parent_id == full.id
+    house.clock += 60
+    with house.database.transaction() as tx:
+        backups.end_chain(tx, full.id)
+        queries.hasten(tx, id)
+    house.back_up(more.id, state=BackupState.FAILED, fault="its log is gone")
+    (again,) = house.carried(house.clock + 60)
+    assert again.parent_id is None
+    asked = {"name": "b", "instance": id, "parent_id": full.id}
+    answer = house.ask("POST", "backups", {"backup": asked})
+    assert answer.status_int == 422 and "must be full" in answer.text
+    (next_one,) = house.carried(moment(1, 2))
+    assert next_one.parent_id is None, "a day's first one"
+    (third,) = house.carried(moment(1, 8))
+    assert third.parent_id == next_one.id
+
+
 def test_what_fails_again_and_again_is_tried_at_its_turns(house: House) -> None:
     """While one is made its instance takes no other order."""
     id = at_two(house, increment_every_hours=None)

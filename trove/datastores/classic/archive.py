@@ -2,7 +2,8 @@
 """The binary log as it is brought: whole files, which the server keeps until then.
 
 A file's place is the number in its name. The last of the list is the one that is
-written; ``FLUSH`` ends it. What is counted stays for an hour, for a replica to come.
+written; ``FLUSH`` ends it. What is counted stays for an hour, for a replica to come,
+and as long as the next increment of a backup will want it (``wanting``).
 """
 
 import contextlib
@@ -13,6 +14,7 @@ import typing
 
 from trove.datastores.archives import Archive as Protocol
 from trove.datastores.archives import Log, LogFile, Lost, Target, whole
+from trove.datastores.classic import wanting
 from trove.datastores.classic.places import Places
 from trove.datastores.classic.sql import Talk, literal
 from trove.datastores.protocol import Host, Stage
@@ -90,8 +92,11 @@ class Archive(Protocol):
         return (Stage((*argv, "--", *names), user=server.own.user),)
 
     def release(self, place: int) -> None:
-        """Those go that are older than an hour."""
+        """Those go that are older than an hour, and that no increment will want."""
         files = self._files()
+        wanted = wanting.wanted(self._server.host, self._server.places)
+        if wanted is not None:
+            place = min(place, wanted - 1)
         needed = (f for f in files if f.place > place or self._young(f))
         to = next(needed, files[-1])
         if to != files[0]:
@@ -118,15 +123,20 @@ class Archive(Protocol):
 
     def _files(self) -> list[LogFile]:
         with self._server.talk() as talk:
-            rows = talk.rows(LIST, LOOK)
-        found = [LogFile(number(name), str(name), int(size)) for name, size, *_ in rows]
-        if not found:
-            raise Lost(why="the server has none")
-        return found
+            return listed(talk)
 
     def _young(self, file: LogFile) -> bool:
         path = f"{self._server.places.binlogs}/{file.name}"
         return os.stat(path).st_mtime > time.time() - HOUR
+
+
+def listed(talk: Talk) -> list[LogFile]:
+    """All files that there are; the last one is written at the moment."""
+    rows = talk.rows(LIST, LOOK)
+    found = [LogFile(number(name), str(name), int(size)) for name, size, *_ in rows]
+    if not found:
+        raise Lost(why="the server has none")
+    return found
 
 
 def number(name: str) -> int:

@@ -14,7 +14,7 @@ from trove.datastores.classic import config
 from trove.datastores.classic.accounts import Accounts
 from trove.datastores.classic.config import Layering
 from trove.datastores.classic.health import Probe
-from trove.datastores.classic.places import Places
+from trove.datastores.classic.places import ALONE, Places
 from trove.datastores.classic.root import Root, end_sessions
 from trove.datastores.classic.sql import Talk, literal, opened
 from trove.datastores.classic.tenants import Tenants
@@ -33,10 +33,11 @@ from trove.datastores.protocol import (
 from trove.datastores.pulse import Pulse
 from trove.datastores.server import Server
 from trove.datastores.spec import Datastore
-from trove.datastores.unit import Unit
+from trove.datastores.unit import STOP_TIMEOUT, Unit
 
 if typing.TYPE_CHECKING:
     from trove.datastores.archives import Archive
+    from trove.datastores.classic.archive import Server as Logged
 
 WITHIN = 10.0
 """Seconds for a conversation, and for a statement that is the engine's own deed."""
@@ -130,6 +131,13 @@ class Classic(Server):
             host.write_file(script, self.own.bootstrap + BEAT)
             self._make(self._maker(fresh, script), bad="[ERROR]")
 
+    def stop(self) -> None:
+        """Also one that plays a log, which a job has left that died: it does not end
+        once its data were taken from under it."""
+        super().stop()
+        alone = f"{ALONE.format(user=self._user)}.service"
+        self._host.service("stop", alone, timeout=STOP_TIMEOUT)
+
     def set_read_only(self, on: bool) -> None:
         """Refuses tenants' writes, also after a restart, or allows them again."""
         self._layers.guard({"read_only": True} if on else {})
@@ -147,15 +155,18 @@ class Classic(Server):
         """The binary log, which the server keeps until it was brought."""
         from trove.datastores.classic import archive  # when it is brought
 
+        return archive.Archive(self._logged())
+
+    def _logged(self) -> "Logged":
+        from trove.datastores.classic import archive
+
         own, plays = self.own, importlib.import_module(self.own.plays)
         player = archive.Own(
             *(own.datastore.user, own.program, plays.ALONE, plays.APPLIER, own.talk)
         )
-        return archive.Archive(
-            archive.Server(
-                *(self._host, self._places, player, self._unit),
-                *(self._talk, self._keep_binlogs),
-            )
+        return archive.Server(
+            *(self._host, self._places, player, self._unit),
+            *(self._talk, self._keep_binlogs),
         )
 
     def _keep_binlogs(self, seconds: int) -> None:

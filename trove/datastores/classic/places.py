@@ -3,6 +3,9 @@
 
 from trove.datastores import places as shared
 
+ALONE = "trove-{user}-alone"
+"""The unit of a server for the agent alone, by the user that it runs as."""
+
 
 class Places(shared.Places):
     """What every engine has, and what these have."""
@@ -28,6 +31,11 @@ class Places(shared.Places):
     def logs(self) -> str:
         """What users have written down: on the volume, for the root disk is small."""
         return f"{self.volume}/log"
+
+    @property
+    def wanted(self) -> str:
+        """From which file of the binary log on an increment will want it."""
+        return f"{self.volume}/wanted.json"
 
     @property
     def socket(self) -> str:

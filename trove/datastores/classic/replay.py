@@ -17,6 +17,7 @@ from trove import errors
 from trove.datastores.archives import PLAY, Log, Short, Target
 from trove.datastores.classic.archive import Server, begins, number
 from trove.datastores.classic.binlog import first_since
+from trove.datastores.classic.places import ALONE
 from trove.datastores.classic.sql import Talk, literal, opened
 from trove.datastores.unit import Unit
 
@@ -45,6 +46,9 @@ KillSignal=SIGTERM
 SendSIGKILL=no
 LimitNOFILE=32768
 OOMScoreAdjust=-600"""
+
+
+Look = typing.Callable[[Talk], None]
 
 
 class Applier(typing.NamedTuple):
@@ -90,7 +94,7 @@ def replay(
     while not reached and _filled(server, log):
         part = _measured(server, log, begin, target.until)
         if part.names:
-            _play(server, work, log, part)
+            play(server, work, log.directory, part)
         reached = part.reached
         for name in log.names:
             log.drop(name)
@@ -132,7 +136,22 @@ def _measured(server: Server, log: Log, begin: tuple[int, int], until: float) ->
     return part
 
 
-def _play(server: Server, work: str, log: Log, part: Part) -> None:
+def nothing(_talk: Talk) -> None:
+    """There is nothing to look at."""
+
+
+def play(
+    server: Server,
+    work: str,
+    directory: str,
+    part: Part,
+    before: Look = nothing,
+    after: Look = nothing,
+) -> None:
+    """That part of the files in a directory, which are gone then, is in the data.
+
+    ``before`` and ``after`` look at the server that plays them.
+    """
     if len(part.names) == 1 and part.end <= part.begin:
         return
     relay = f"{work}/relay"
@@ -140,13 +159,15 @@ def _play(server: Server, work: str, log: Log, part: Part) -> None:
     server.host.make_directory(relay, mode=0o700, owner=server.own.user)
     files = [f"{relay}/relay.{n:06}" for n in range(1, len(part.names) + 1)]
     for name, path in zip(part.names, files, strict=True):
-        server.host.rename(f"{log.directory}/{name}", path)
+        server.host.rename(f"{directory}/{name}", path)
     index = "".join(f"{path}\n" for path in files)
     server.host.write_file(
         f"{relay}/relay.index", index, mode=0o600, owner=server.own.user
     )
     with _alone(server, work, relay) as talk:
+        before(talk)
         _applied(server.own.applier, talk, files, part)
+        after(talk)
     server.host.remove(relay)
 
 
@@ -178,7 +199,7 @@ def _ended(said: dict[str, typing.Any], running: str, file: str, place: int) -> 
 def _alone(server: Server, work: str, relay: str) -> typing.Iterator[Talk]:
     """Runs it for as long as this lasts."""
     host, places, own = server.host, server.places, server.own
-    name = f"trove-{own.user}-alone"
+    name = ALONE.format(user=own.user)
     path = host.path(f"/etc/systemd/system/{name}.service")
     unit = Unit(host, f"{name}.service", path, r"\[ERROR\] (?!Aborting)")
     unit.stop()  # one that an earlier try has left

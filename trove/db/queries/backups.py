@@ -19,6 +19,8 @@ from trove.model import backups as model
 from trove.model.backups import BackupState, Link
 from trove.model.states import Task
 
+LAST = "last"
+"""Of what is known ``about`` one: the log is gone that its increment would be."""
 Named = sa.Select[Backup, str | None, str | None]
 
 
@@ -114,7 +116,8 @@ def link(row: Backup) -> Link:
     """A backup, as far as a chain knows it."""
     ended = row.created if row.ended is None else row.ended
     state = BackupState(row.state)
-    return Link(row.id, row.parent_id, state, ended, bool(row.unsound))
+    last = bool((row.about or {}).get(LAST))
+    return Link(row.id, row.parent_id, state, ended, bool(row.unsound), last)
 
 
 def links(tx: orm.Session, instance: str) -> list[Link]:
@@ -201,6 +204,13 @@ def changes(tx: orm.Session, id: str, **columns: typing.Any) -> None:
         .values(updated=now(tx), **columns)
         .execution_options(synchronize_session=False)
     )
+
+
+def end_chain(tx: orm.Session, id: str) -> None:
+    """No increment stands on it from now on."""
+    row = get(tx, id)
+    if row is not None:
+        row.about = {**(row.about or {}), LAST: True}
 
 
 def restoring(tx: orm.Session, ids: typing.Sequence[str]) -> Instance | None:

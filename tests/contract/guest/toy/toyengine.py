@@ -17,16 +17,20 @@ import urllib.parse
 from trove import errors
 from trove.datastores.archives import LogFile, in_a_row
 from trove.datastores.protocol import Health, Source, Stage
-from trove.datastores.saving import Mark
+from trove.datastores.saving import Mark, NoIncrement
 
 
 class Tool:
-    """Saves one file, ``goods``; an increment is the same again."""
+    """Saves one file, ``goods``; an increment is the same again, and there is none of
+    what is ``gone``."""
 
-    def __init__(self, host, data):
+    def __init__(self, engine, host, data):
+        self._enter = engine._enter
         self._host, self._data = host, data
 
     def stages(self, work, since=None):
+        if since is not None and "gone" in since.words:
+            raise NoIncrement(why="its log is gone")
         (pathlib.Path(work) / "since").write_text(repr(since and since.words))
         return (Stage(("cat", str(self._data / "goods"))),)
 
@@ -40,6 +44,7 @@ class Tool:
 
     def together(self, work, links):
         self._host.rename(f"{work}/{links - 1}", str(self._data / "data"))
+        self._enter("together")
 
     def check(self):
         if (self._data / "data" / "sick").exists():
@@ -223,7 +228,7 @@ class Engine:
         self._enter("upgrade")
 
     def backups(self):
-        return Tool(self._host, self._data)
+        return Tool(self, self._host, self._data)
 
     def archive(self):
         return Archive(self, self._data)

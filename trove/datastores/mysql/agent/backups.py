@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Backups of MySQL by its own CLONE: a copy of InnoDB's files as they are at its end.
+What came after it is said as the binary log has it (``increments``).
 
 It comes in by the socket as root, so there is no password. The server makes the copy on
 the volume, while it serves; then a tar of it is what is said. Tables of other engines
@@ -12,15 +13,15 @@ import json
 import time
 
 from trove import errors
-from trove.datastores.classic import archive, checking
-from trove.datastores.classic.places import Places
+from trove.datastores.classic import archive, checking, wanting
 from trove.datastores.classic.root import end_sessions
 from trove.datastores.classic.sql import identifier, literal, opened
+from trove.datastores.mysql.agent import increments
 from trove.datastores.mysql.agent.accounts import SESSIONS
 from trove.datastores.mysql.agent.places import HISTORY
 from trove.datastores.mysql.agent.sql import Talk
 from trove.datastores.mysql.spec import DATASTORE
-from trove.datastores.protocol import Host, Stage
+from trove.datastores.protocol import Stage
 from trove.datastores.saving import Mark
 from trove.datastores.unit import scrub, taken
 
@@ -49,8 +50,6 @@ AND engine NOT IN ('InnoDB', 'MEMORY', 'BLACKHOLE', 'FEDERATED') LIMIT 1"""
 KNOWN = "SELECT 1 FROM information_schema.plugins WHERE plugin_name = 'clone'"
 INSTALL = "INSTALL PLUGIN clone SONAME 'mysql_clone.so'"
 ALLOW_DDL = "SET GLOBAL clone_block_ddl = OFF"
-POSITION = "SHOW BINARY LOG STATUS"
-VERSION = "SELECT @@GLOBAL.version"
 
 PAGES = ("*.ibd", "*.ibu", "ibdata*", "undo_*")
 """The names of files that are pages, each with a checksum."""
@@ -59,14 +58,16 @@ PAGES = ("*.ibd", "*.ibu", "ibdata*", "undo_*")
 class Tool:
     """What it has the server and a few programs do."""
 
-    def __init__(self, host: Host, places: Places) -> None:
-        self._host, self._places = host, places
+    def __init__(self, server: archive.Server) -> None:
+        self._server = server
+        self._host, self._places = server.host, server.places
 
     def stages(self, work: str, since: Mark | None = None) -> tuple[Stage, ...]:
-        """What says the copy, once it is made."""
+        """What says the copy, once it is made; or the log since that mark."""
         if since is not None:
-            what = "an increment of a backup"
-            raise errors.NotSupported(datastore=DATASTORE.name, what=what)
+            files, words = increments.begin(self._server, since)
+            self._note(work, words)
+            return increments.stages(self._server, work, since, files, words)
         there = self._copy(work)
         self._end_copying()
         self._host.remove(there)
@@ -82,14 +83,22 @@ class Tool:
         return (Stage(argv, user=DATASTORE.user),)
 
     def mark(self, work: str) -> Mark:
-        """What was written down before the copy began; it has served, and is gone."""
+        """What was written down before the copy began, which has served, and is gone;
+        or where the log was cut."""
         self._host.remove(self._copy(work))
         words = json.loads(self._host.read_file(f"{work}/mark") or "{}")
         words |= archive.marked(str(words.get("binlog", "")))
+        if "since" not in words:
+            # of an increment it is not known yet whether it becomes a parent: what it
+            # stands on is one, and stays wanted
+            place = int(words["place"])
+            wanting.want(self._host, self._places, place, increment=False)
         return Mark(words, self._size())
 
     def taking(self, work: str, number: int) -> tuple[Stage, ...]:
-        """The files, in a directory of their own."""
+        """The files, in a directory of their own; the link before is in the data."""
+        if number:
+            self._settle(work, number - 1)
         there = f"{work}/{number}"
         self._host.remove(there)
         self._host.make_directory(there, mode=0o700, owner=DATASTORE.user)
@@ -97,11 +106,22 @@ class Tool:
         return (Stage((*argv, "--file=-"), user=DATASTORE.user),)
 
     def together(self, work: str, links: int) -> None:
+        """All links but the last one are in the data by now; so is that."""
+        self._settle(work, links - 1)
+
+    def _settle(self, work: str, number: int) -> None:
+        if not number:
+            self._become(f"{work}/0")
+            return
+        increments.play(self._server, work, number)
+        self._host.run(["sync", "--file-system", self._places.data], timeout=COPY)
+
+    def _become(self, there: str) -> None:
         """Each page is what its checksum says; then they are the data.
 
         The server itself brings them to one moment when it starts.
         """
-        host, there = self._host, f"{work}/0"
+        host = self._host
         names = [word for name in PAGES for word in ("-o", "-name", name)][1:]
         argv = ["find", there, "-type", "f", "(", *names, ")"]
         argv += ["-exec", CHECKER, "{}", "+"]
@@ -128,25 +148,17 @@ class Tool:
             if not talk.rows(KNOWN, LOOK):
                 talk.rows(INSTALL, LOOK)
             talk.rows(ALLOW_DDL, LOOK)
-            self._note(work, talk)
+            self._note(work, increments.position(self._server, talk))
             talk.rows(f"CLONE LOCAL DATA DIRECTORY = {literal(there)}", CLONE)
         # which versions served the data is in a file, which the server has left out
         history = f"{self._places.data}/{HISTORY}"
         if self._host.exists(history):
             self._host.run(["cp", "--", history, there], user=DATASTORE.user)
 
-    def _note(self, work: str, talk: Talk) -> None:
-        """All until here is in the copy; what is written while it is made may be."""
-        ((file, position, _, _, executed),) = talk.rows(POSITION, LOOK)
-        ((version,),) = talk.rows(VERSION, LOOK)
-        words = {
-            "version": str(version).partition("-")[0],
-            "binlog": f"{file}:{position}",
-        }
-        history = "".join(str(executed).split())
-        if len(history) <= LONGEST:  # of many servers; a restored one knows its own
-            words["gtid_executed"] = history
-        self._host.write_file(f"{work}/mark", json.dumps(words), mode=0o600)
+    def _note(self, work: str, words: dict[str, str]) -> None:
+        """A history of many servers is left out: a restored one knows its own."""
+        kept = {name: word for name, word in words.items() if len(word) <= LONGEST}
+        self._host.write_file(f"{work}/mark", json.dumps(kept), mode=0o600)
 
     def _end_copying(self) -> None:
         """No copy is made any more: of an attempt that died, the server goes on."""

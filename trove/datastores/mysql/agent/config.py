@@ -17,15 +17,6 @@ CHUNKS = 64
 """A pool is a multiple of its chunks: in so many, none is rounded far."""
 
 
-def engine_layer(places: Places, port: int) -> Settings:
-    """What we set otherwise than the engine does, and a group may set again."""
-    return config.engine_layer(places, port) | {
-        # Rows are logged, and no statements: with a trigger of a tenant's nothing
-        # happens elsewhere that did not happen here, and it needs no SUPER.
-        "log_bin_trust_function_creators": True,
-    }
-
-
 def flavor_layer(sizing: Sizing) -> Settings:
     """What follows from the flavor's memory and processors."""
     instrumented = sizing.memory >= INSTRUMENTED
@@ -69,5 +60,5 @@ def forced_layer(places: Places, mode: str) -> Settings:
 
 
 LAYERING = config.Layering(
-    SECTION, engine_layer, flavor_layer, service_layer, forced_layer
+    SECTION, config.engine_layer, flavor_layer, service_layer, forced_layer
 )

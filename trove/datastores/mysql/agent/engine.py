@@ -69,7 +69,7 @@ class MySQL(Classic):
         """By its CLONE, which makes a copy of the files while they are written."""
         from trove.datastores.mysql.agent import backups  # when there is one to make
 
-        return backups.Tool(self._host, self._places)
+        return backups.Tool(self._logged())
 
     def dumps(self) -> Dumps:
         """By its own dump, in SQL."""

@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """A copy is begun where there is room for it, and does not stay where it failed."""
 
+import dataclasses
+import hashlib
+
 import pymysql
 import pytest
 
 from trove import errors
-from trove.datastores.mysql.agent import backups
+from trove.datastores.classic import archive, binlog, wanting
+from trove.datastores.mysql.agent import backups, increments
 from trove.datastores.mysql.agent.places import places
 from trove.datastores.protocol import Ran
 from trove.datastores.saving import Mark
 
 COPY = "/work/copy"
+UUID = "33e60b26-ebf7-11f1-a41e-02fc00000001"
 NAME = "33e60b26-ebf7-11f1-a41e-02fc00000001:1-316"
 
 
@@ -34,10 +39,10 @@ class Server:
                 return [(len(self.copying),)]
             case backups.LEFT_OUT:
                 return self.left_out
-            case backups.POSITION:
+            case increments.POSITION:
                 return [("binlog.000002", 157, "", "", self.executed)]
-            case backups.VERSION:
-                return [("9.7.4-2",)]
+            case increments.ABOUT:
+                return [("9.7.4-2", UUID)]
         if statement.startswith("KILL") and not self.deaf:
             self.copying.remove(int(statement.split()[1]))
         if statement.startswith("CLONE") and self.full:
@@ -56,10 +61,13 @@ def server(monkeypatch):
 
 
 @pytest.fixture
-def tool(host, server):
+def tool(host, server, tmp_path):
+    here = dataclasses.replace(places(host), volume=str(tmp_path))
+    (tmp_path / "binlog").mkdir()
+    (tmp_path / "binlog/binlog.000002").write_bytes(binlog.MAGIC)
     host.answers["du"] = Ran(0, f"{10 * 2**20}\t/srv/mysql/data\n", "")
     host.answers["df"] = Ran(0, f"   Avail\n{74 * 2**20}\n", "")
-    return backups.Tool(host, places(host))
+    return backups.Tool(archive.Server(host, here, None, None, None, None))
 
 
 def test_the_copy_is_said_and_gone_when_it_was(host, server, tool):
@@ -71,10 +79,12 @@ def test_the_copy_is_said_and_gone_when_it_was(host, server, tool):
     assert server.said[-1] == f"CLONE LOCAL DATA DIRECTORY = '{COPY}'"
     host.files[COPY] = "of this one"
     words = {"version": "9.7.4", "binlog": "binlog.000002:157", "gtid_executed": NAME}
+    words |= {"place": "2", "server": UUID, "log": hashlib.sha256().hexdigest()}
     mark = tool.mark("/work")
     at = mark.words.pop("at")
-    assert mark == Mark(words | {"place": "2"}, 10 * 2**20) and float(at) > 1.7e9
+    assert mark == Mark(words, 10 * 2**20) and float(at) > 1.7e9
     assert not host.exists(COPY)
+    assert wanting.wanted(host, tool._places) == 2  # its first increment begins there
 
 
 def test_without_room_nothing_is_copied(host, server, tool):
@@ -102,12 +112,8 @@ def test_rows_that_would_be_left_out_are_no_backup(server, tool):
 def test_a_history_of_many_servers_is_no_word(server, tool):
     server.executed = ",\n".join([NAME] * 30)
     tool.stages("/work")
-    assert set(tool.mark("/work").words) == {"version", "binlog", "place", "at"}
-
-
-def test_there_are_no_increments(tool):
-    with pytest.raises(errors.NotSupported):
-        tool.stages("/work", Mark({}, 0))
+    words = {"version", "binlog", "place", "at", "server", "log"}
+    assert set(tool.mark("/work").words) == words
 
 
 def test_a_copy_that_does_not_end_is_not_waited_for_longer(server, tool, monkeypatch):
@@ -123,4 +129,4 @@ def test_sick_pages_are_no_data(host, tool):
     host.answers["find"] = Ran(1, "", "Fail: page:7 invalid")
     with pytest.raises(errors.EngineFailed, match="page:7"):
         tool.together("/work", 1)
-    assert not host.exists("/srv/mysql/data")
+    assert not host.exists(tool._places.data)
