@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a cloud must offer: plain values, and five protocols over them.
+"""What a cloud must offer: plain values, and six protocols over them.
 
 Every maker takes a ``key`` (``model/naming.py``) and marks the thing with it, and
 ``find`` answers *all* things of a key, oldest first, so that the caller can adopt what
@@ -149,6 +149,21 @@ class Volume:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What was on a volume at a moment. ``size`` is that volume's, in GiB.
+
+    ``status`` is one of: creating, available, error, deleting. Its moment is between
+    the order and the time at which it is available.
+    """
+
+    id: str
+    key: str | None
+    status: str
+    size: int
+    volume: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class VolumeType:
     """A kind of volume."""
 
@@ -291,11 +306,15 @@ class Volumes(typing.Protocol):
 
     def owned(self) -> list[Volume]: ...
 
-    def create(self, key: str, size: int, type: str | None = None) -> Volume: ...
+    def create(
+        self, key: str, size: int, type: str | None = None, snapshot: str | None = None
+    ) -> Volume:
+        """An empty one, or one with what is in a snapshot; not smaller than that."""
 
     def show(self, id: str) -> Volume | None: ...
 
-    def delete(self, id: str) -> None: ...
+    def delete(self, id: str) -> None:
+        """``CloudConflict`` for one that there are snapshots of."""
 
     @property
     def grow_in_use(self) -> bool:
@@ -308,6 +327,21 @@ class Volumes(typing.Protocol):
 
     def resume(self, id: str) -> None:
         """Takes that mark away: it is an instance's again. One without is left so."""
+
+
+class Snapshots(typing.Protocol):
+    """Snapshots of volumes (Cinder)."""
+
+    def find(self, key: str) -> list[Snapshot]: ...
+
+    def owned(self) -> list[Snapshot]: ...
+
+    def create(self, key: str, volume: str) -> Snapshot:
+        """Orders one of a volume, which a server may have."""
+
+    def show(self, id: str) -> Snapshot | None: ...
+
+    def delete(self, id: str) -> None: ...
 
 
 class Networking(typing.Protocol):
@@ -391,6 +425,7 @@ class Cloud(typing.Protocol):
     compute: Compute
     server_groups: ServerGroups
     volumes: Volumes
+    snapshots: Snapshots
     network: Networking
     images: Images
 

@@ -25,6 +25,8 @@ class Can:
     replicate: bool = False
     back_up: bool = False
     back_up_incrementally: bool = False
+    snapshot: bool = False
+    """To recover from what a snapshot of its volume has, as from a power cut."""
     dump: bool = False
     """To have a database brought out in a form that its users' own tools read."""
     restore_to_time: bool = False

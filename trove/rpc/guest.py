@@ -36,7 +36,7 @@ class Guest(Interface):
     """Topic ``guestagent.<instance>``, on the guests' vhost."""
 
     topic = "guestagent"
-    version = "1.10"
+    version = "1.11"
     own_topic = True
 
     @cast(since="1.0")
@@ -87,6 +87,20 @@ class Guest(Interface):
     @cast(since="1.9")
     def restore(self, job: str, order: RestoreOrder) -> None:
         """A new data directory of that chain; the engine is not started."""
+
+    @cast(since="1.11")
+    def freeze(self, job: str, seconds: int) -> None:
+        """Nothing is written to the data's volume from the end of this job on, for so
+        many seconds at the most: it thaws by itself then, whoever has died."""
+
+    @cast(since="1.11")
+    def thaw(self, job: str) -> None:
+        """It is written to again; ``{"held": bool}``: whether it was not until now."""
+
+    @cast(since="1.11")
+    def adopt(self, job: str, plan: Plan, source: str) -> None:
+        """The volume is of a snapshot of the instance ``source``: it becomes this
+        guest's, with its data; the engine is not started."""
 
     @cast(since="1.10")
     def check_data(self, job: str) -> None:

@@ -48,7 +48,7 @@ DATASTORE = Datastore(
     port=3306,
     user="mysql",
     data="/srv/mysql",
-    can=Can(back_up=True, restore_to_time=True, dump=True),
+    can=Can(back_up=True, snapshot=True, restore_to_time=True, dump=True),
     dumped=".sql.zst",
     naming=NAMING,
     agent="trove.datastores.mysql.agent",
