@@ -22,17 +22,6 @@ MAKE = {
     "xfs": ("mkfs.xfs", "-q", "-L", "{label}", "-m", "uuid={uuid}", "{device}"),
     "ext4": ("mkfs.ext4", "-q", "-m", "1", "-L", "{label}", "-U", "{uuid}", "{device}"),
 }
-MARK: dict[str, tuple[tuple[tuple[str, ...], tuple[int, ...]], ...]] = {
-    "xfs": (
-        (("xfs_admin", "-U", "{uuid}", "{device}"), (0,)),
-        (("xfs_admin", "-L", "{label}", "{device}"), (0,)),
-    ),
-    "ext4": (
-        (("e2fsck", "-f", "-p", "{device}"), (0, 1)),  # 1: errors were corrected
-        (("tune2fs", "-U", "{uuid}", "-L", "{label}", "{device}"), (0,)),
-    ),
-}
-"""Another id and another label, the label last; and what the programs may end with."""
 FORCE = {"xfs": "-f", "ext4": "-F"}
 
 LATE = 8.0
@@ -164,51 +153,6 @@ class Disks:
             return None
         return Volume(found.uuid, found.label, found.kind, made=True)
 
-    def adopt(
-        self,
-        hint: str,
-        instance: str,
-        source: str,
-        point: str,
-        *,
-        patience: float = 60,
-        late: typing.Callable[[str], object] = lambda why: None,
-        clock: typing.Callable[[], float] = time.monotonic,
-        pause: typing.Callable[[float], None] = time.sleep,
-    ) -> Volume:
-        """The record of what was a volume of ``source`` and is this instance's now.
-
-        Its label is changed last: one that has it already has all. ``point`` is where
-        it is mounted for a moment, for its journal to be played.
-        """
-        ours = label_of(instance)
-        device = self._wait_for(hint, "", Waiting(patience, late, clock, pause))
-        found = self.signature(device)
-        if found.label == ours and found.kind in MAKE:
-            return Volume(found.uuid, ours, found.kind, made=True)
-        if found.kind not in MAKE or found.label != label_of(source):
-            what = f"{found.kind} {found.label}".strip() or "nothing"
-            raise DiskError(device=device, why=f"it carries {what}, not the data")
-        self._settle(device, found.kind, point)
-        made = str(uuid.uuid4())
-        for words, ok in MARK[found.kind]:
-            told = [word.format(label=ours, uuid=made, device=device) for word in words]
-            self._host.run(told, timeout=1800, ok=ok)
-        after = self.signature(device)
-        if (after.uuid, after.label) != (made, ours):
-            raise DiskError(device=device, why="it did not take a name of its own")
-        return Volume(made, ours, found.kind, made=True)
-
-    def _settle(self, device: str, kind: str, point: str) -> None:
-        """Its journal is empty: only then it may be marked."""
-        self.unmount(point)
-        self._host.make_directory(point)
-        # of an XFS the kernel may have one with the same id, in another machine
-        options = "noatime,nodev,nosuid" + (",nouuid" if kind == "xfs" else "")
-        words = ["mount", "-t", kind, "-o", options, "--", device, point]
-        self._host.run(words, timeout=300)
-        self.unmount(point)
-
     def _block_devices(self) -> list[str]:
         with os.scandir(self._dev) as entries:
             paths = sorted(entry.path for entry in entries if not entry.is_symlink())
@@ -237,7 +181,7 @@ class Disks:
         when the device is not there though it should be by now.
         """
         waiting = Waiting(patience, late, clock, pause)
-        device = self._wait_for(hint, volume.uuid, waiting)
+        device = self.wait_for(hint, volume.uuid, waiting)
         found = self.signature(device)
         if found.uuid == volume.uuid and volume.made:
             return device
@@ -259,7 +203,8 @@ class Disks:
         record(dataclasses.replace(volume, made=True))
         return device
 
-    def _wait_for(self, hint: str, fs_uuid: str, waiting: "Waiting") -> str:
+    def wait_for(self, hint: str, fs_uuid: str, waiting: "Waiting") -> str:
+        """The device with that file system (empty: none), or the one of the hint."""
         begun, told = waiting.clock(), False
         missing = DiskError(device=hint or fs_uuid, why="it did not appear")
         while True:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of trove/guestagent/adopting.py: a copy of another's volume, on loop devices."""
+"""Tests of trove/guestagent/adopting.py: a copy of another volume, on loop devices."""
 
 import os
 import shutil
