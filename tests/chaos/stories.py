@@ -194,7 +194,7 @@ def delete_a_snapshot_while_deleting(world: World) -> None:
     """The last one goes while its instance does, which may keep its volume for it."""
     taken = _quietly_taken(world)
     world.delete()
-    world.when("compute.delete", lambda: world.delete_backup(taken))
+    world.when("volumes.retain", lambda: world.delete_backup(taken))
 
 
 def delete_below_a_snapshot(world: World) -> None:

@@ -106,6 +106,7 @@ def test_what_was_committed_comes_back_and_the_volume_stays_until_then(
     assert (backup["storage_driver"], backup["size"]) == ("cinder", 1.0)
     assert writer.longest < BOUND
     print(f"{kind}: held still for {writer.longest:.1f} s at the most")
+    verified(demo, backup["id"])
     volume = deployment.rows("SELECT volume_id FROM instances WHERE id = ?", source)[0][
         0
     ]
@@ -182,6 +183,20 @@ def cinder(deployment: Deployment, volume: str = "none") -> tuple[bool, int]:
     """Whether there is that volume, and how many snapshots there are."""
     with contextlib.closing(deployment.cloud()) as cloud:
         return cloud.volumes.show(volume) is not None, len(cloud.snapshots.owned())
+
+
+def verified(demo: User, id: str) -> None:
+    """It was restored on a server of the service's own, and all of it was read."""
+    answer = demo.ask("POST", f"/backups/{id}/action", {"verify": {}})
+    assert answer.status_code == 202, answer.text
+
+    def over() -> str | None:
+        shown = demo.ask("GET", f"/backups/{id}").json()["backup"]
+        said = shown["verification"]
+        return None if said in ("WAITING", "RUNNING") else f"{said} {shown}"
+
+    said = typing.cast(str, until("it is verified", over, FOREVER, every=1))
+    assert said.startswith("VERIFIED"), said
 
 
 def guarded(deployment: Deployment, id: str) -> bool:
