@@ -6,6 +6,7 @@ import functools
 import typing
 
 from tests.chaos.world import PROJECT, REFUSED, TAKEN, Fault, World
+from trove.model.backups import SNAPSHOT
 from trove.model.operations import DeleteInstance, Replay
 from trove.storage.backups import Names
 from trove.workflow.flow import Flow
@@ -163,6 +164,86 @@ def back_up_without_its_log(world: World) -> None:
     parent = _quietly_backed_up(world)
     world.back_up(parent)
     world.guests.savers.lies = "no log"
+
+
+def snapshot(world: World) -> None:
+    _quietly_created(world)
+    world.back_up(driver=SNAPSHOT)
+
+
+def snapshot_in_vain(world: World) -> None:
+    """The guest cannot hold its volume still."""
+    snapshot(world)
+    world.guests.cannot = ("/freeze",)
+
+
+def snapshot_too_late(world: World) -> None:
+    """The cloud takes longer than the volume is held still."""
+    snapshot(world)
+    world.when("guest.freeze", lambda: world.pass_time(60))
+
+
+def delete_while_taking_a_snapshot(world: World) -> None:
+    """The delete comes when it is ordered, and wins."""
+    snapshot(world)
+    world.when("snapshots.create", world.delete)
+
+
+def delete_a_snapshot(world: World) -> None:
+    """Of an instance that is gone: its volume goes with it."""
+    taken = _quietly_taken(world)
+    with _quietly(world):
+        world.delete()
+    world.delete_backup(taken)
+
+
+def delete_a_snapshot_while_deleting(world: World) -> None:
+    """The last one goes while its instance does, which may keep its volume for it."""
+    taken = _quietly_taken(world)
+    world.delete()
+    world.when("volumes.retain", lambda: world.delete_backup(taken))
+
+
+def delete_below_a_snapshot(world: World) -> None:
+    """Its volume stays."""
+    _quietly_taken(world)
+    world.delete()
+
+
+def reclaim_below_a_snapshot(world: World) -> None:
+    """It is out of the bin, and its volume stays."""
+    _quietly_taken(world)
+    with _quietly(world):
+        world.delete(keep=DAYS)
+    world.reclaim()
+
+
+def restore_a_snapshot(world: World) -> None:
+    """Of an instance that is gone."""
+    taken = _quietly_taken(world)
+    with _quietly(world):
+        world.delete()
+    world.create(restore=taken)
+
+
+def restore_a_snapshot_in_vain(world: World) -> None:
+    """The volume has not what it must."""
+    restore_a_snapshot(world)
+    world.guests.cannot = ("/adopt",)
+
+
+def verify_a_snapshot(world: World) -> None:
+    """Of an instance that is gone."""
+    taken = _quietly_taken(world)
+    with _quietly(world):
+        world.delete()
+    world.verify(taken)
+
+
+def _quietly_taken(world: World) -> str:
+    _quietly_created(world)
+    with _quietly(world):
+        return world.back_up(driver=SNAPSHOT)
 
 
 def delete_while_backing_up(world: World) -> None:
@@ -743,6 +824,17 @@ FLOWS = {
         back_up_of_a_liar,
         back_up_without_its_log,
         delete_while_backing_up,
+        snapshot,
+        snapshot_in_vain,
+        snapshot_too_late,
+        delete_while_taking_a_snapshot,
+        delete_a_snapshot,
+        delete_a_snapshot_while_deleting,
+        delete_below_a_snapshot,
+        reclaim_below_a_snapshot,
+        restore_a_snapshot,
+        restore_a_snapshot_in_vain,
+        verify_a_snapshot,
         delete_a_backup,
         restore,
         restore_in_vain,
@@ -780,6 +872,14 @@ BESIDE = frozenset(
         delete_to_the_bin_while_undeleting,
         delete_while_undeleting,
         back_up_with_a_key_manager,
+        snapshot_in_vain,
+        snapshot_too_late,
+        delete_while_taking_a_snapshot,
+        delete_a_snapshot_while_deleting,
+        delete_below_a_snapshot,
+        reclaim_below_a_snapshot,
+        restore_a_snapshot_in_vain,
+        verify_a_snapshot,
         verify_in_vain,
         verify_what_is_sick,
         delete_while_verifying,

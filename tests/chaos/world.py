@@ -17,7 +17,9 @@ import uuid
 import sqlalchemy as sa
 from sqlalchemy import orm
 
+from tests.chaos import frozen
 from tests.chaos import lent as exported
+from tests.chaos.frozen import Frozen
 from tests.chaos.store import SECRETS, Savers, Store
 from trove import errors
 from trove.cloud import protocol
@@ -34,6 +36,7 @@ from trove.db.queries import (
     modules,
     quotas,
     recycled,
+    snapshots,
     verifications,
 )
 from trove.db.tables import (
@@ -57,7 +60,7 @@ from trove.db.tables import (
 from trove.flows import FLOWS
 from trove.flows.context import Settings, StepContext, Surroundings, passing
 from trove.model import naming, operations
-from trove.model.backups import BackupState
+from trove.model.backups import SNAPSHOT, BackupState
 from trove.model.dumps import Export, Import
 from trove.model.operations import CreateInstance, DeleteInstance, NewUser
 from trove.model.quotas import BACKUPS, cost_of_instance
@@ -210,6 +213,7 @@ class Guests:
         self.unknown: tuple[str, ...] = ()
         """And of those that the agents' release does not have: dropped unanswered."""
         self.savers = Savers(KEYS[0])
+        self.frozen = Frozen(world.cloud.world, self.savers)
 
     def __call__(self, instance: str, context: Context) -> "Caller":
         return Caller(self._world, self, instance)
@@ -218,6 +222,7 @@ class Guests:
         """Every guest whose server is ACTIVE enrols, beats, and repeats its results."""
         world = self._world
         world.cloud.world.pass_time()  # a reboot ends whether anybody looks or not
+        self.frozen.passes(world.moment)
         for server in world.cloud.world.made.values():
             if server.kind != "server" or server.status not in UP or server.passing:
                 continue
@@ -283,6 +288,11 @@ class Caller:
                         continue
                     if job not in jobs and not job.endswith(self._guests.unknown):
                         jobs.append(job)
+                        self._guests.frozen.hears(
+                            *(job, method, self._instance),
+                            arguments.get("seconds", 0),
+                            self._world.moment,
+                        )
             self._world.after(f"guest.{method}")
 
         return cast
@@ -658,7 +668,10 @@ class World:
         self._ask(operations.IMPORT, Task.UPDATING, input)
 
     def back_up(
-        self, parent: str | None = None, delete: DeleteInstance | None = None
+        self,
+        parent: str | None = None,
+        delete: DeleteInstance | None = None,
+        driver: str | None = None,
     ) -> str:
         """An accepted POST /backups; or a DELETE with a last backup before."""
         id = str(uuid.UUID(int=next(self._born) + 2**32))
@@ -675,8 +688,8 @@ class World:
                     parent_id=parent,
                     version_id="v",
                     state=BackupState.NEW,
-                    driver=self.store.driver,
-                    container="c",
+                    driver=driver or self.store.driver,
+                    container="c" if driver is None else "",
                     created=self.moment,
                     updated=self.moment,
                 )
@@ -951,14 +964,21 @@ class World:
             if (row.access or {}).get("is_public"):
                 want.add(("floating_ip", row.id))
             ours = [t for t in self.cloud.things() if t.deployment]
+            want |= self._check_snapshots(tx)
             have = [(t.kind, naming.owner(t.key)) for t in ours]
             if not alive:
                 want = {("volume", row.id)} if kept else set()
+                want |= self._check_snapshots(tx)
             assert sorted(have) == sorted(want), "INV-2, INV-16"
             assert self.users.there == ({row.id} if alive else set()), "INV-16: a user"
             self._check_lent(row, alive)
+            given_up = set(
+                tx.scalars(sa.select(Backup.id).where(Backup.state == "DELETE_FAILED"))
+            )
             for thing in tx.scalars(
-                sa.select(CloudThing).where(CloudThing.state == "created")
+                sa.select(CloudThing).where(
+                    CloudThing.state == "created", CloudThing.owner.not_in(given_up)
+                )
             ):
                 there = {t.id for t in self.cloud.things()} | self.users.there
                 assert thing.external_id in there, "INV-4: owned, but not there"
@@ -988,7 +1008,8 @@ class World:
                 for made in self.cloud.world.made.values()
                 if made.kind == "volume"
             }
-            there = {row.volume_size} if alive or kept else set()
+            stays = alive or kept or self._standing(tx)
+            there = {row.volume_size} if stays else set()
             assert volumes == there, "another size"
             cost = cost_of_instance(row.ram, row.volume_size) if alive else {}
             cost[BACKUPS] = self._check_backups(tx)
@@ -1010,13 +1031,32 @@ class World:
         for server, jobs in self.guests.done.items():
             assert len(jobs) == len(set(jobs)), f"INV-11: twice on {server}"
 
+    def _check_snapshots(self, tx: orm.Session) -> set[tuple[str, str]]:
+        """What is in the cloud because of backups that are snapshots."""
+        statement = sa.select(Backup).where(
+            Backup.driver == SNAPSHOT, Backup.deleted_at.is_(None)
+        )
+        rows = tx.scalars(statement).all()
+        frozen.check(self.cloud.world, rows)
+        made = [thing for thing in self.cloud.things() if thing.kind == "snapshot"]
+        there = {("snapshot", naming.owner(thing.key)) for thing in made}
+        return there | {("volume", id) for id in self._standing(tx)}
+
+    def _standing(self, tx: orm.Session) -> dict[str, str]:
+        """The deleted instances whose volumes stay for snapshots, and the volumes."""
+        gone = tx.scalars(sa.select(Instance).where(Instance.deleted_at.is_not(None)))
+        return {r.id: str(r.volume_id) for r in gone if snapshots.stands(tx, r.id)}
+
     def _check_bin(self, tx: orm.Session, row: Instance) -> bool:
         """Whether it is in the recycle bin: marked there, and the one that it had."""
         entry = recycled.get(tx, row.id)
         assert entry is None or row.deleted_at is not None, "in the bin, and there"
         made = [t for t in self.cloud.world.made.values() if t.kind == "volume"]
         marked = [each.id for each in made if each.retained]
-        ours = [] if entry is None else [row.volume_id]
+        stands = self._standing(tx)
+        ours = list(stands.values())
+        if entry is not None and row.id not in stands:
+            ours.append(str(row.volume_id))
         assert marked == ours, "INV-16: kept, and in no bin"
         kept = sa.select(CloudThing.external_id).where(CloudThing.state == "retained")
         assert list(tx.scalars(kept)) == ours, "INV-4: another is kept"
@@ -1024,7 +1064,7 @@ class World:
         last = tx.execute(ends).all()[-1]
         if entry is not None and tuple(last) == (operations.UNDELETE, "failed"):
             assert entry.fault, "INV-3: no reason"
-        return entry is not None
+        return entry is not None or row.id in stands
 
     def _check_backups(self, tx: orm.Session) -> int:
         """How many there are: of each that is COMPLETED all is in the store (INV-10),
@@ -1041,6 +1081,9 @@ class World:
         for row in found:
             assert row.state in ("COMPLETED", "FAILED", "DELETE_FAILED"), row.state
             assert row.state == "COMPLETED" or row.fault, "INV-3: no reason"
+            if row.driver == SNAPSHOT:
+                self._check_verified(tx, row)
+                continue
             names = Names(row.project, row.id)
             mine = {name for name in there if name.startswith(names.prefix)}
             self._check_verified(tx, row)

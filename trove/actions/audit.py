@@ -19,8 +19,8 @@ from sqlalchemy import orm
 from trove.actions import auditrows, recount
 from trove.cloud.protocol import Cloud
 from trove.db.session import Database, epoch_now
-from trove.db.tables import CloudThing, Event, Instance, Operation
-from trove.model import naming, operations
+from trove.db.tables import Backup, CloudThing, Event, Instance, Operation
+from trove.model import backups, naming, operations
 from trove.model.states import BUSY, LIVE, OperationState, Task, ThingState
 
 UNDO_BUDGET = 3600.0
@@ -130,7 +130,9 @@ def outside(cloud: Cloud | None, broker: Guests | None) -> World:
         things += [
             Outside("volume", v.id, v.key, v.servers) for v in cloud.volumes.owned()
         ]
+        things += [Outside("snapshot", s.id, s.key) for s in cloud.snapshots.owned()]
         kinds |= {"server", "port", "group", "floating_ip", "server_group", "volume"}
+        kinds.add("snapshot")
     if broker is not None:
         users = broker.guests()
         things += [Outside("user", id, naming.key(id, "user")) for id in users]
@@ -242,6 +244,10 @@ def _ledger(tx: orm.Session, world: World) -> Iterator[Violation]:
     owners = {row.owner for row in rows.values()} | {
         naming.owner(thing.key) for thing in world.things if thing.key
     }
+    # a backup is made by its instance's operation
+    held |= set(
+        tx.scalars(sa.select(Backup.id).where(Backup.state.in_(backups.RUNNING)))
+    )
     buried = _buried(tx, owners)
     for thing in world.things:
         owner = naming.owner(thing.key) if thing.key else ""

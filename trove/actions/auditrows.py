@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from trove.db.queries import deeds
+from trove.db.queries import deeds, snapshots
 from trove.db.session import epoch_now
 from trove.db.tables import (
     CloudThing,
@@ -121,7 +121,7 @@ def jobs(tx: orm.Session) -> Iterator[str]:
 
 def leftovers(tx: orm.Session) -> Iterator[str]:
     """INV-16: what a deleted instance was lent, somebody else may use; what is kept of
-    it is in the recycle bin, for its time."""
+    it is in the recycle bin, for its time, or has backups that are snapshots of it."""
     for id, port in tx.execute(
         sa.select(Instance.id, Instance.port_id).where(
             Instance.port_id.is_not(None), Instance.deleted_at.is_not(None)
@@ -133,7 +133,10 @@ def leftovers(tx: orm.Session) -> Iterator[str]:
         yield f"what is kept of instance {id} is kept past its time"
     for id, _ in tx.execute(_recycled(CloudThing.key.is_(None))):
         yield f"instance {id} is in the recycle bin, and its volume is not kept"
-    for id, key in tx.execute(_recycled(RecycledInstance.instance_id.is_(None))):
+    alone = sa.and_(
+        RecycledInstance.instance_id.is_(None), ~snapshots.standing(Instance.id)
+    )
+    for id, key in tx.execute(_recycled(alone)):
         yield f"{key} of deleted instance {id} is kept, and in no recycle bin"
 
 

@@ -28,7 +28,7 @@ from trove.db.tables import Backup, Instance
 from trove.model import backups as model
 from trove.model import operations
 from trove.model import quotas as costs
-from trove.model.backups import BackupState
+from trove.model.backups import SNAPSHOT, BackupState
 from trove.model.operations import DeleteInstance
 from trove.model.states import Task
 from trove.model.verifications import OWNER
@@ -39,7 +39,6 @@ DIGITS = 9
 ONE = {costs.BACKUPS: 1}
 WHICHEVER = "swift"
 """The store that clients say when nobody has asked them for one."""
-SNAPSHOTS = "cinder"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -160,6 +159,8 @@ def start(
     spec = registry.get(typing.cast(Version, seen.version).manager)
     if not spec.can.back_up:
         raise errors.NotSupported(datastore=spec.name, what="backups")
+    if driver == SNAPSHOT:
+        _check_snapshot(spec, row, order)
     refuse_unable(services, seen)
     if backups.running(tx, row.id) is not None:
         raise errors.InstanceBusy(instance=row.id, task="BACKUP")
@@ -176,17 +177,35 @@ def start(
     return made
 
 
+def _check_snapshot(spec: Datastore, row: Instance, order: Order) -> None:
+    """Raises when there can be no such one, or not as it is asked for."""
+    if not spec.can.snapshot:
+        raise errors.NotSupported(datastore=spec.name, what="volume snapshots")
+    if row.volume_size is None:
+        raise errors.Invalid(
+            f"Instance {row.id} has no volume that a snapshot could be taken of."
+        )
+    if order.parent is not None or order.incremental:
+        raise errors.Invalid(
+            "A volume's snapshot is always full: it stands on no other backup."
+        )
+    if order.container is not None:
+        raise errors.Invalid("A volume's snapshot goes into no container.")
+
+
 def _driver(services: Services, asked: str | None) -> str:
     """The store of this deployment; raises for another."""
     driver = services.settings.backup_driver
+    if asked == SNAPSHOT:
+        if not services.settings.snapshots:
+            raise errors.Unsupported(
+                "The operator has set up no snapshots of volumes here: leave the "
+                "storage_driver out."
+            )
+        return SNAPSHOT
     if driver is None:
         raise errors.Unsupported(
             "Backups are not set up here: the operator has named no store for them."
-        )
-    if asked == SNAPSHOTS:
-        raise errors.Unsupported(
-            "Backups are made by the database's own tool, not of a volume's snapshot: "
-            "leave the storage_driver out."
         )
     if asked not in (None, driver, WHICHEVER):
         raise errors.Invalid(f"The storage_driver must be {driver}, or be left out.")
@@ -201,9 +220,12 @@ def _row(
     driver: str,
     parent: str | None,
 ) -> Backup:
-    container = order.container or strategies.container(
-        tx, instance.project, instance.id
-    )
+    container: str | None = ""
+    if driver != SNAPSHOT:
+        container = order.container or strategies.container(
+            tx, instance.project, instance.id
+        )
+        container = container or services.settings.backup_container
     moment = now(tx)
     return Backup(
         id=str(uuid.uuid4()),
@@ -215,7 +237,7 @@ def _row(
         version_id=instance.version_id,
         state=BackupState.NEW,
         driver=driver,
-        container=container or services.settings.backup_container,
+        container=container,
         created=moment,
         updated=moment,
     )
@@ -231,13 +253,17 @@ def _parent(
         if order.parent is None:
             return None
         raise errors.NotSupported(datastore=spec.name, what="incremental backups")
-    held = backups.hold_all(tx, row.id)
+    held = [b for b in backups.hold_all(tx, row.id) if b.driver != SNAPSHOT]
     if order.parent is None:
         # what a user made stays; so would all that stands on it
         return _newest([b for b in held if b.scheduled or not scheduled], row)
     chosen = backups.load(tx, order.parent, row.project)
     if chosen.instance_id != row.id:
         raise errors.Invalid(f"Backup {chosen.id} is of another instance.")
+    if chosen.driver == SNAPSHOT:
+        raise errors.Invalid(
+            f"Backup {chosen.id} is a snapshot of a volume: nothing stands on one."
+        )
     if chosen.version_id != row.version_id:
         raise errors.Invalid(
             f"Backup {chosen.id} is of the version that the instance had before: its "

@@ -14,6 +14,7 @@ from trove.actions.orders import Order
 from trove.db.queries import backups, datastores
 from trove.db.tables import Backup, Datastore, DatastoreVersion
 from trove.model import backups as model
+from trove.model.backups import SNAPSHOT
 
 GIB = 2**30
 
@@ -51,6 +52,10 @@ def hold(tx: orm.Session, order: Order, project: str | None) -> None:
     row = backups.load(tx, _id(order), project)
     hold_chain(tx, row)
     needed = -(-(row.size or 0) // GIB)
+    if row.driver == SNAPSHOT and order.volume_size is None:
+        raise errors.Invalid(
+            f"Backup {row.id} is a snapshot of a volume: it needs a volume."
+        )
     if order.volume_size is not None and order.volume_size < needed:
         raise errors.BackupTooLarge(id=row.id, needed=needed, size=order.volume_size)
 

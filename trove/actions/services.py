@@ -43,6 +43,8 @@ class Settings:
     """The types of modules that guests have drivers for."""
     backup_driver: str | None = None
     """The store of backups; None: none is set up, and none are made."""
+    snapshots: bool = False
+    """Whether a backup may be a snapshot of a volume; that needs no store."""
     backup_container: str = "database_backups"
     """Where backups go that nobody has a word for."""
     schedule_by_default: bool = False

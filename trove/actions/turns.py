@@ -20,6 +20,7 @@ from trove.db.queries import instances, recycled, schedules
 from trove.db.session import now
 from trove.db.tables import Backup, BackupPolicy, Instance
 from trove.model import schedules as model
+from trove.model.backups import SNAPSHOT
 from trove.model.schedules import DAY, Due, Made, Plan
 from trove.workflow import journal
 
@@ -152,7 +153,8 @@ def _kept(tx: orm.Session, ids: list[str]) -> dict[str, Kept]:
 def _over(row: BackupPolicy, kept: Kept, moment: float) -> list[str]:
     """The tops of the trees of backups that nothing needs, oldest first."""
     gone = None if kept.instance is None else kept.instance.deleted_at
-    links = [rows.link(backup) for backup in kept.backups]
+    # a snapshot is on what the volume is on: it stands in for no other backup
+    links = [rows.link(each) for each in kept.backups if each.driver != SNAPSHOT]
     scheduled = {backup.id for backup in kept.backups if backup.scheduled}
     trees = model.over(links, scheduled, moment - row.keep_days * DAY, gone)
     return [tree[0].id for tree in trees]

@@ -35,6 +35,7 @@ def settings(conf: cfg.ConfigOpts) -> Settings:
         exposed_logs=frozenset(group.exposed_logs),
         module_types=frozenset(group.module_types),
         backup_driver=conf.backup.driver or None,
+        snapshots=conf.backup.snapshots,
         backup_container=conf.backup.container,
         schedule_by_default=conf.backup.schedule_by_default,
         final_by_default=conf.backup.final_by_default,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a cloud must offer: plain values, and five protocols over them.
+"""What a cloud must offer: plain values, and six protocols over them.
 
 Every maker takes a ``key`` (``model/naming.py``) and marks the thing with it, and
 ``find`` answers *all* things of a key, oldest first, so that the caller can adopt what
@@ -13,6 +13,11 @@ import ipaddress
 import typing
 
 from trove import errors
+from trove.cloud.blockstorage import Snapshot as Snapshot
+from trove.cloud.blockstorage import Snapshots as Snapshots
+from trove.cloud.blockstorage import Volume as Volume
+from trove.cloud.blockstorage import Volumes as Volumes
+from trove.cloud.blockstorage import VolumeType as VolumeType
 
 
 class Passing(errors.Upstream):
@@ -131,31 +136,6 @@ class FloatingIP:
     key: str | None
     address: str
     port: str | None = None
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Volume:
-    """A block device. ``size`` in GiB.
-
-    ``status`` is one of: creating, available, in-use, extending, error, deleting.
-    """
-
-    id: str
-    key: str | None
-    status: str
-    size: int
-    type: str | None = None
-    servers: tuple[str, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class VolumeType:
-    """A kind of volume."""
-
-    id: str
-    name: str
-    is_public: bool = True
-    description: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -282,34 +262,6 @@ class ServerGroups(typing.Protocol):
         """Its servers stay where they are."""
 
 
-class Volumes(typing.Protocol):
-    """Block storage (Cinder)."""
-
-    def types(self) -> list[VolumeType]: ...
-
-    def find(self, key: str) -> list[Volume]: ...
-
-    def owned(self) -> list[Volume]: ...
-
-    def create(self, key: str, size: int, type: str | None = None) -> Volume: ...
-
-    def show(self, id: str) -> Volume | None: ...
-
-    def delete(self, id: str) -> None: ...
-
-    @property
-    def grow_in_use(self) -> bool:
-        """Whether one that a server has can be extended."""
-
-    def extend(self, id: str, size: int) -> None: ...
-
-    def retain(self, id: str, why: str) -> None:
-        """Marks a volume as kept on purpose, and whose it was."""
-
-    def resume(self, id: str) -> None:
-        """Takes that mark away: it is an instance's again. One without is left so."""
-
-
 class Networking(typing.Protocol):
     """Networks, ports, security groups and floating IPs (Neutron)."""
 
@@ -391,6 +343,7 @@ class Cloud(typing.Protocol):
     compute: Compute
     server_groups: ServerGroups
     volumes: Volumes
+    snapshots: Snapshots
     network: Networking
     images: Images
 

@@ -214,6 +214,7 @@ def surroundings(conf: "cfg.ConfigOpts", store: "Database") -> "Surroundings":
             guests_vhost=rpc.guests_vhost(conf),
             broker_ca=pathlib.Path(conf.rpc.ca_file).read_text(),
             commands_key=signer.public if signer else None,
+            freeze=conf.backup.freeze,
             backup_pace=conf.backup.rate << 20 or None,
         ),
         backupstorage.opened(conf, store),

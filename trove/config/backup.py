@@ -71,6 +71,22 @@ OPTS = [
         "most: the database has the rest of what its disk can do. 0: no bound.",
     ),
     cfg.BoolOpt(
+        "snapshots",
+        default=True,
+        help="Whether users may have a backup be a snapshot of the data's volume, in "
+        "Cinder (storage_driver 'cinder'). It needs no store, and is on what the "
+        "volume is on.",
+    ),
+    cfg.IntOpt(
+        "freeze",
+        default=30,
+        min=5,
+        max=300,
+        help="Seconds for which a data volume is held still for such a snapshot, at "
+        "the most: the database writes nothing meanwhile. The guest thaws it by "
+        "itself then, and the backup has failed.",
+    ),
+    cfg.BoolOpt(
         "schedule_by_default",
         default=True,
         help="Whether a new instance is backed up by itself (each day in full, every "

@@ -56,6 +56,15 @@ class Backups(typing.Protocol):
         made of those before; the engine is stopped. What is in them is checked as far
         as the tool does, and is all that was said."""
 
+    def settle(self) -> None:
+        """Before the volume is frozen for a snapshot: what the engine can bring to the
+        disk now it need not recover later. ``errors.EngineFailed``: something that it
+        serves would not be whole after a power cut."""
+
+    def taken_over(self) -> None:
+        """The data directory was another server's, as a power cut leaves it: what was
+        that server's alone is gone. The engine was not started."""
+
     def check(self) -> None:
         """Reads all that the engine serves, by its own tool, for hours; what that needs
         it may add. ``errors.EngineFailed``: something is not as it must be.

@@ -27,6 +27,8 @@ class Can:
     back_up_incrementally: bool = False
     play_increments: bool = False
     """Its increments are its transaction log: agents before 1.11 know of none."""
+    snapshot: bool = False
+    """To recover from what a snapshot of its volume has, as from a power cut."""
     dump: bool = False
     """To have a database brought out in a form that its users' own tools read."""
     restore_to_time: bool = False

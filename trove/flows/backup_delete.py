@@ -4,25 +4,36 @@
 One whose objects could not all be deleted says so, and can be deleted again.
 """
 
+import sqlalchemy as sa
 from sqlalchemy import orm
 
-from trove.db.queries import backups, quotas
+from trove.db.queries import backups, quotas, snapshots
 from trove.db.session import now
-from trove.flows import granting
+from trove.db.tables import Instance
+from trove.flows import granting, snapshotting
 from trove.flows.context import StepContext
 from trove.model import operations
-from trove.model.backups import BackupState
+from trove.model.backups import SNAPSHOT, BackupState
 from trove.model.quotas import BACKUPS
-from trove.workflow.flow import Flow, Settle, Step
+from trove.workflow import journal
+from trove.workflow.flow import Flow, Settle, Step, Wait
+
+GOING = (operations.DELETE, operations.RECLAIM, operations.UNDELETE)
+"""What decides of a volume that is kept."""
 
 
-def delete_objects(ctx: StepContext) -> Settle:
-    """Nothing of any of them is in the store."""
+def delete_objects(ctx: StepContext) -> Settle | Wait:
+    """Nothing of any of them is in the store; nor, of a snapshot, in the cloud."""
     ids = operations.DeleteBackup.from_dict(ctx.operation.input or {}).backups
     for id in ids:
         with ctx.claim.database.reading() as tx:
             row = backups.get(tx, id)
         if row is None or row.deleted_at is not None:
+            continue
+        if row.driver == SNAPSHOT:
+            wait = snapshotting.absent(ctx, id)
+            if wait is not None:
+                return wait
             continue
         names = granting.names(row)
         with granting.vault(ctx, row) as vault:
@@ -36,6 +47,46 @@ def _gone(ctx: StepContext, tx: orm.Session, ids: tuple[str, ...]) -> None:
     state = BackupState.DELETING
     gone = [backups.move(tx, id, state, [state], deleted_at=moment) for id in ids]
     quotas.give_back(tx, ctx.operation.project, {BACKUPS: sum(gone)})
+
+
+def let_volume_go(ctx: StepContext) -> Settle | Wait:
+    """A deleted instance's volume that was kept for its snapshots goes with the last.
+
+    Who deletes the instance, or empties the bin of it, may have seen one that is gone
+    by now: that is waited for.
+    """
+    ids = operations.DeleteBackup.from_dict(ctx.operation.input or {}).backups
+    with ctx.claim.database.reading() as tx:
+        row = backups.get(tx, ids[-1])
+        if row is None or row.driver != SNAPSHOT:
+            return Settle(lambda tx: None)
+        live = journal.live(tx, operations.INSTANCE, row.instance_id)
+        if live is not None and live.kind in GOING:
+            return Wait(10, f"{live.kind} of instance {row.instance_id}")
+    instance = row.instance_id
+    return Settle(lambda tx: _reclaimed(ctx, tx, instance))
+
+
+def _reclaimed(ctx: StepContext, tx: orm.Session, id: str) -> None:
+    held = sa.select(Instance).where(Instance.id == id).with_for_update()
+    tx.scalars(held).all()
+    instance = snapshots.owed(tx, id)
+    if instance is None or journal.live(tx, operations.INSTANCE, id) is not None:
+        return
+    request, kind = ctx.operation.request_id, operations.RECLAIM
+    opened = journal.open(
+        tx,
+        kind=kind,
+        project=instance.project,
+        object_type=operations.INSTANCE,
+        object_id=id,
+        input=None,
+        deadline=operations.DEADLINES[kind],
+        request_id=request,
+        user=ctx.operation.user,
+    )
+    about = {"operation": opened, "user": ctx.operation.user}
+    journal.event(tx, id, f"{kind}.accepted", about, request)
 
 
 def failed(ctx: StepContext, tx: orm.Session, fault: str) -> None:
@@ -52,7 +103,7 @@ def failed(ctx: StepContext, tx: orm.Session, fault: str) -> None:
 
 FLOW = Flow(
     operations.DELETE_BACKUP,
-    (Step(delete_objects),),
+    (Step(delete_objects), Step(let_volume_go)),
     deadline=operations.DEADLINES[operations.DELETE_BACKUP],
     failed=failed,
 )

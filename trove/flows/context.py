@@ -69,6 +69,8 @@ class Settings:
     device: str = "/dev/vdb"
     commands_key: str | None = None
     """The public key of the commands' signatures."""
+    freeze: int = 30
+    """Seconds for which a volume is held still for its snapshot, at the most."""
     backup_pace: int | None = None
     """Bytes of its data that a guest reads in a second for a backup, at the most."""
 

@@ -18,11 +18,11 @@ from trove.datastores import registry
 from trove.db.queries import backups, root, schedules, verifications
 from trove.db.session import now
 from trove.db.tables import Backup
-from trove.flows import afterwards, granting, guestjobs
+from trove.flows import afterwards, granting, guestjobs, snapshotting
 from trove.flows.context import StepContext
 from trove.flows.granting import Wish
 from trove.model import operations
-from trove.model.backups import RUNNING, BackupState
+from trove.model.backups import RUNNING, SNAPSHOT, BackupState
 from trove.model.states import JobState
 from trove.rpc import sealing
 from trove.rpc.messages import BackupOrder
@@ -57,8 +57,14 @@ class NotWhole(errors.Upstream):
 
 
 def make_place(ctx: StepContext) -> Settle:
-    """The place is there, and the backup's key."""
+    """The place is there, and the backup's key; neither of one that is a snapshot."""
     row = backup(ctx)
+    if row.driver == SNAPSHOT:
+        return Settle(
+            lambda tx: typing.cast(
+                None, backups.move(tx, row.id, BackupState.BUILDING, RUNNING)
+            )
+        )
     with granting.vault(ctx, row) as vault:
         vault.ensure()
     wrapped = granting.storage(ctx).keys.wrap(row.project, os.urandom(frames.KEY))
@@ -77,6 +83,8 @@ def remove_place(ctx: StepContext) -> None:
     what is left goes when the failed backup is deleted.
     """
     row = backup(ctx)
+    if row.driver == SNAPSHOT:
+        return
     try:
         with granting.vault(ctx, row) as vault:
             vault.end(granting.names(row).prefix)
@@ -84,6 +92,11 @@ def remove_place(ctx: StepContext) -> None:
         if ctx.operation.attempts < PATIENT:
             raise
         LOG.warning("backup %s: what was brought stays for now: %s", row.id, away)
+
+
+def is_brought(ctx: StepContext) -> bool:
+    """Whether the guest brings the data."""
+    return not snapshotting.wanted(ctx)
 
 
 def save_data(ctx: StepContext) -> Settle | Wait:
@@ -152,9 +165,11 @@ def count_parts(ctx: StepContext) -> Settle:
 def settle(ctx: StepContext) -> Settle:
     """COMPLETED, and the instance is at rest, or deleted; its policy may have the
     backup verified."""
+    brought = is_brought(ctx)
 
     def work(tx: orm.Session) -> None:
-        verifications.choose(tx, _asked(ctx).backup)
+        if brought:
+            verifications.choose(tx, _asked(ctx).backup)
         backups.move(tx, _asked(ctx).backup, BackupState.COMPLETED, RUNNING)
         afterwards.saved(ctx, tx, _asked(ctx).delete)
 
@@ -300,8 +315,25 @@ FLOW = Flow(
     operations.BACK_UP,
     (
         Step(make_place, undo=remove_place, within=minutes(30)),
-        Step(save_data, undo=stop_saving, within=minutes(40 * 60)),
-        Step(count_parts, within=minutes(6 * 60)),
+        Step(save_data, undo=stop_saving, within=minutes(40 * 60), wanted=is_brought),
+        Step(count_parts, within=minutes(6 * 60), wanted=is_brought),
+        Step(
+            snapshotting.freeze_volume,
+            undo=snapshotting.thaw_again,
+            within=minutes(30),
+            wanted=snapshotting.wanted,
+        ),
+        Step(
+            snapshotting.take_snapshot,
+            undo=snapshotting.remove_snapshot,
+            within=minutes(15),
+            wanted=snapshotting.wanted,
+        ),
+        Step(
+            snapshotting.thaw_volume,
+            within=minutes(15),
+            wanted=snapshotting.wanted,
+        ),
         Step(settle),
     ),
     deadline=operations.DEADLINES[operations.BACK_UP],

@@ -88,8 +88,10 @@ def has_volume(ctx: StepContext) -> bool:
 
 def make_volume(ctx: StepContext) -> Settle | Wait:
     """The one that was kept, of an instance that comes back."""
-    has = order(ctx).kept
-    made = kept.taken_up(ctx) if has else things.volume(ctx, ctx.instance())
+    if order(ctx).kept:
+        made = kept.taken_up(ctx)
+    else:
+        made = things.volume(ctx, ctx.instance(), restoring.snapshot(ctx))
     if isinstance(made, Wait):
         return made
     return Settle(

@@ -68,9 +68,15 @@ def delete_security_group(ctx: StepContext) -> Wait | None:
 
 
 def delete_volume(ctx: StepContext) -> dict[str, typing.Any] | Wait | None:
-    """The data goes with the instance, or is kept for a while: as its user asked."""
+    """The data goes with the instance, or is kept for a while: as its user asked.
+
+    As long as there are backups that are snapshots of it, it is kept for them.
+    """
     if ctx.instance().was_active and asked(ctx).keep:
         return kept.keep(ctx)
+    if kept.stands(ctx):
+        done = kept.keep(ctx)
+        return done if isinstance(done, Wait) else {**done, "stands": True}
     return things.no_volume(ctx, keep=False)
 
 
@@ -83,7 +89,7 @@ def settle(ctx: StepContext) -> Settle:
         row = instances.get(tx, ctx.object_id)
         if row is None or row.deleted_at is not None:
             return
-        if volume is None:
+        if volume is None or left.get("stands"):
             certificates.forget(tx, row.id)
             recycled.forget(tx, row.id)  # a delete came while it came back
         else:

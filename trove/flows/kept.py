@@ -4,6 +4,7 @@
 import typing
 
 from trove.cloud.protocol import Refused
+from trove.db.queries import snapshots
 from trove.db.tables import CloudThing
 from trove.flows import things
 from trove.flows.context import StepContext
@@ -23,6 +24,12 @@ def keep(ctx: StepContext) -> dict[str, typing.Any] | Wait:
     if found is not None and found.status == "extending":
         return ctx.again(f"volume {found.id} is extending")
     return {} if found is None else {"kept": found.id, "size": found.size}
+
+
+def stands(ctx: StepContext) -> bool:
+    """Whether there are backups that are snapshots of it."""
+    with ctx.claim.database.reading() as tx:
+        return snapshots.stands(tx, ctx.object_id)
 
 
 def taken_up(ctx: StepContext) -> str | Wait:

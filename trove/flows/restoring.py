@@ -16,6 +16,7 @@ from trove.db.tables import Archive, Backup
 from trove.flows import granting, guestjobs, replaying
 from trove.flows.context import StepContext
 from trove.model import operations
+from trove.model.backups import SNAPSHOT
 from trove.rpc import sealing
 from trove.rpc.messages import BackupLink, Plan, RestoreOrder
 from trove.storage import manifest
@@ -35,6 +36,12 @@ class TooOld(errors.Upstream):
     )
 
 
+class SnapshotLost(errors.NotFound):
+    """The cloud has it no more."""
+
+    sentence = "The snapshot {id}, which the backup is, is {state}."
+
+
 def wanted(ctx: StepContext) -> bool:
     """Whether the instance is made of a backup."""
     return _asked(ctx) is not None
@@ -44,12 +51,31 @@ def read_backup(ctx: StepContext) -> dict[str, typing.Any]:
     """The chain, each link's manifest as it was written and signed; and the list of
     what is replayed after it."""
     chain = _chain(ctx)
+    if chain[-1].driver == SNAPSHOT:
+        return {"snapshot": _taken(ctx, chain[-1])}
     said: dict[str, typing.Any] = {"links": [_link(ctx, row) for row in chain]}
     wish = _input(ctx).replay
     if wish is not None:
         parts = sum(link["parts"] for link in said["links"])
         said["replay"] = replaying.write(ctx, wish, chain[-1], parts)
     return said
+
+
+def snapshot(ctx: StepContext) -> str | None:
+    """What the volume of a new instance is made of; None: it is an empty one."""
+    if not wanted(ctx):
+        return None
+    found = ctx.output(read_backup).get("snapshot")
+    return None if found is None else str(found)
+
+
+def _taken(ctx: StepContext, row: Backup) -> str:
+    """The snapshot of a backup that is one."""
+    id = str((row.about or {}).get("snapshot"))
+    found = ctx.cloud.snapshots.show(id)
+    if found is None or found.status != "available":
+        raise SnapshotLost(id=id, state="gone" if found is None else found.status)
+    return id
 
 
 def forget_list(ctx: StepContext) -> None:
@@ -81,6 +107,8 @@ def _link(ctx: StepContext, row: Backup) -> dict[str, typing.Any]:
 def restore_data(ctx: StepContext, plan: Plan) -> dict[str, typing.Any] | Wait:
     """The guest has the data of the last link, by its engine's own check."""
     chain = _chain(ctx)
+    if chain[-1].driver == SNAPSHOT:
+        return _adopted(ctx, chain[-1], plan)
     method = _method(ctx, chain)
     refuse_old(ctx, method)
     guestjobs.refuse_silent(ctx)
@@ -105,6 +133,13 @@ def _method(ctx: StepContext, chain: list[Backup]) -> str:
     manager = ctx.version(ctx.instance()).manager
     played = len(chain) > 1 and registry.get(manager).can.play_increments
     return "restore_chain" if played else "restore"
+
+
+def _adopted(ctx: StepContext, row: Backup, plan: Plan) -> dict[str, typing.Any] | Wait:
+    """The volume has the data already: it becomes the new guest's own."""
+    refuse_old(ctx, "adopt")
+    guestjobs.refuse_silent(ctx)
+    return guestjobs.carry(ctx, "adopt", plan=plan, source=row.instance_id)
 
 
 def refuse_old(ctx: StepContext, method: str) -> None:

@@ -207,8 +207,11 @@ def no_floating_ip(ctx: StepContext) -> Wait | None:
 # -- the data volume ---------------------------------------------------------------
 
 
-def volume(ctx: StepContext, instance: Instance) -> str | Wait:
-    """The id of the data volume, available to be attached."""
+def volume(
+    ctx: StepContext, instance: Instance, snapshot: str | None = None
+) -> str | Wait:
+    """The id of the data volume, available to be attached: an empty one, or one with
+    what is in a snapshot."""
     volumes = ctx.cloud.volumes
     size = instance.volume_size or 0
     for attempt in range(TRIES):
@@ -219,7 +222,7 @@ def volume(ctx: StepContext, instance: Instance) -> str | Wait:
             "volume",
             key,
             volumes.find,
-            lambda key: volumes.create(key, size, instance.volume_type),
+            lambda key: volumes.create(key, size, instance.volume_type, snapshot),
             data_bearing=True,
         )
         if isinstance(id, Wait):

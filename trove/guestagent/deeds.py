@@ -12,7 +12,15 @@ import typing
 
 from trove import errors
 from trove.datastores.protocol import Account, Database, Health, Sizing
-from trove.guestagent import carried, dumping, encryption, identity, saving
+from trove.guestagent import (
+    adopting,
+    carried,
+    dumping,
+    encryption,
+    freezing,
+    identity,
+    saving,
+)
 from trove.guestagent.desk import (
     Desk,
     Result,
@@ -287,6 +295,9 @@ DEEDS: dict[str, Deed] = {
     "back_up_increment": Deed(saving.back_up, 40 * 60 * 60),
     "restore": Deed(saving.restore, 40 * 60 * 60),
     "restore_chain": Deed(saving.restore, 40 * 60 * 60),
+    "freeze": Deed(freezing.freeze, 12 * 60),
+    "thaw": Deed(freezing.thaw, 5 * 60),
+    "adopt": Deed(adopting.adopt, 3 * 60 * 60),
     "check_data": Deed(saving.check, 13 * 60 * 60),
     "export": Deed(dumping.export, 40 * 60 * 60),
     "load_dump": Deed(dumping.load, 40 * 60 * 60),

@@ -181,7 +181,7 @@ class Disks:
         when the device is not there though it should be by now.
         """
         waiting = Waiting(patience, late, clock, pause)
-        device = self._wait_for(hint, volume.uuid, waiting)
+        device = self.wait_for(hint, volume.uuid, waiting)
         found = self.signature(device)
         if found.uuid == volume.uuid and volume.made:
             return device
@@ -203,11 +203,13 @@ class Disks:
         record(dataclasses.replace(volume, made=True))
         return device
 
-    def _wait_for(self, hint: str, fs_uuid: str, waiting: "Waiting") -> str:
+    def wait_for(self, hint: str, fs_uuid: str, waiting: "Waiting") -> str:
+        """The device with that file system (empty: none), or the one of the hint."""
         begun, told = waiting.clock(), False
         missing = DiskError(device=hint or fs_uuid, why="it did not appear")
         while True:
-            device = self.find(fs_uuid) or self.candidate(hint)
+            known = self.find(fs_uuid) if fs_uuid else None
+            device = known or self.candidate(hint)
             if device is not None:
                 return device
             waited = waiting.clock() - begun

@@ -133,6 +133,19 @@ class Manager:
         """Have those of a chain that is played; the keys stay sealed on disk."""
         self._submit(job, "restore_chain", {"order": codec.encode(order), "job": job})
 
+    def freeze(self, context: Context, job: str, seconds: int) -> None:
+        """Hold the data's volume still."""
+        self._submit(job, "freeze", {"seconds": seconds})
+
+    def thaw(self, context: Context, job: str) -> None:
+        """Let it be written to again."""
+        self._submit(job, "thaw", {})
+
+    def adopt(self, context: Context, job: str, plan: Plan, source: str) -> None:
+        """Have the volume of another's snapshot."""
+        arguments = {"plan": codec.encode(plan), "source": source}
+        self._submit(job, "adopt", arguments)
+
     def check_data(self, context: Context, job: str) -> None:
         """Read all data, and say whether they are as they must be."""
         self._submit(job, "check_data", {})

@@ -13,7 +13,7 @@ import threading
 import typing
 
 from trove import errors
-from trove.localcloud import servers, things
+from trove.localcloud import servers, snapshots, things
 
 LOG = logging.getLogger(__name__)
 
@@ -114,6 +114,7 @@ class Keeper:
                 for volume in tx.all(things.Volume)
                 if volume.status in PENDING
             ]
+            keys += [(things.Snapshot, id) for id in snapshots.pending(tx)]
             busy = {id for kind, id in keys if kind is things.Server}
             keys += [
                 (things.Attachment, each.id)
@@ -185,6 +186,8 @@ class Keeper:
                 self._server(id)
             elif kind is things.Volume:
                 self._volume(id)
+            elif kind is things.Snapshot:
+                snapshots.carry(self._store, self._shop.disks, id)
             else:
                 self._attachment(id)
         except TROUBLE as trouble:
@@ -281,6 +284,8 @@ class Keeper:
         after = "available"
         try:
             if status == "creating":
+                if volume.snapshot:
+                    disks.fill(id, volume.snapshot)
                 disks.create(id, volume.size)
             elif status == "extending":
                 disks.grow(id, volume.size)

@@ -150,6 +150,20 @@ class Volume(Thing):
     metadata: dict[str, str] = dataclasses.field(default_factory=dict)
     image: str | None = None
     """That it was made of, as a server's root."""
+    snapshot: str | None = None
+    """That it was made of."""
+
+
+@dataclasses.dataclass(slots=True)
+class Snapshot(Thing):
+    """What was on a volume at a moment; ``size`` and ``status`` as a volume's."""
+
+    volume: str
+    size: int
+    status: str
+    description: str = ""
+    user: str = ""
+    metadata: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(slots=True)

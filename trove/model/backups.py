@@ -31,6 +31,10 @@ RUNNING = (BackupState.NEW, BackupState.BUILDING, BackupState.SAVING)
 WHOLE = (BackupState.COMPLETED, BackupState.RESTORED)
 """Of one that restores."""
 
+SNAPSHOT = "cinder"
+"""The driver of one that is a snapshot of its instance's volume. It stands on nothing
+and nothing on it; and it is on what the volume is on, so it replaces no other."""
+
 LINKS = 30
 """The most that a chain may have: each is a step of a restore."""
 

@@ -99,6 +99,19 @@ class Guest(Interface):
         """``restore`` of a full one and such increments, which are played; agents of
         before would take the full one for all of it."""
 
+    def freeze(self, job: str, seconds: int) -> None:
+        """Nothing is written to the data's volume from the end of this job on, for so
+        many seconds at the most: it thaws by itself then, whoever has died."""
+
+    @cast(since="1.11")
+    def thaw(self, job: str) -> None:
+        """It is written to again; ``{"held": bool}``: whether it was not until now."""
+
+    @cast(since="1.11")
+    def adopt(self, job: str, plan: Plan, source: str) -> None:
+        """The volume is of a snapshot of the instance ``source``: it becomes this
+        guest's, with its data; the engine is not started."""
+
     @cast(since="1.10")
     def check_data(self, job: str) -> None:
         """All that is served is as it must be, by the engine's own checker."""

@@ -17,8 +17,8 @@ import sqlalchemy as sa
 from trove import errors
 from trove.cloud.protocol import Cloud
 from trove.db.session import Database
-from trove.db.tables import CloudThing, Instance, Operation
-from trove.model import naming
+from trove.db.tables import Backup, CloudThing, Instance, Operation
+from trove.model import backups, naming
 from trove.model.states import ThingState
 
 LOG = logging.getLogger(__name__)
@@ -64,6 +64,9 @@ class Reaper:
                 )
                 if lock
             }
+            # a backup is made by its instance's operation
+            made = sa.select(Backup.id).where(Backup.state.in_(backups.RUNNING))
+            held |= set(tx.scalars(made))
         for kind, id, key in listed:
             why = _nobodys(rows.get(key or ""), id, key, held)
             if why is not None:
@@ -99,6 +102,7 @@ class Reaper:
             *(("floating_ip", f.id, f.key) for f in cloud.network.owned_floating_ips()),
             *(("port", p.id, p.key) for p in cloud.network.owned_ports()),
             *(("group", g.id, g.key) for g in cloud.network.owned_groups()),
+            *(("snapshot", s.id, s.key) for s in cloud.snapshots.owned()),
             *(("volume", v.id, v.key) for v in cloud.volumes.owned()),
         ]
 
@@ -109,6 +113,7 @@ class Reaper:
             "floating_ip": self._cloud.network.delete_floating_ip,
             "port": self._cloud.network.delete_port,
             "group": self._cloud.network.delete_group,
+            "snapshot": self._cloud.snapshots.delete,
         }[thing.kind]
         delete(thing.id)
 

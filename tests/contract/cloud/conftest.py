@@ -322,7 +322,11 @@ def clear(bench, clouds):
 
 
 def no_volume(cloud):
-    """Asks for the end of every volume that can end; True when there is none."""
+    """Asks for the end of every volume that can end, and of their snapshots before;
+    True when there is none."""
+    for snapshot in cloud.snapshots.owned():
+        with contextlib.suppress(protocol.CloudConflict):
+            cloud.snapshots.delete(snapshot.id)
     volumes = cloud.volumes.owned()
     for volume in volumes:
         # a server that was ended while it was built may have left its volume in use

@@ -8,7 +8,7 @@ from trove.cloud.memory import MemoryCloud, Pace
 from trove.cloud.protocol import Boot
 from trove.db.queries import quotas
 from trove.db.queries import recycled as bin
-from trove.db.tables import CloudThing, Event, Instance, Operation
+from trove.db.tables import Backup, CloudThing, Event, Instance, Operation
 from trove.model import naming
 from trove.model.states import OperationState, Task, ThingState
 
@@ -391,3 +391,63 @@ def test_what_was_only_passing_is_not_told(world):
         world.clock.now += 600
 
     assert audit.audit(world.database, world.cloud, world.users, sleep=meanwhile) == []
+
+
+# -- snapshots ---------------------------------------------------------------------
+
+
+def taken(world, state="COMPLETED") -> str:
+    """A backup that is a snapshot of the world's volume; the snapshot's id."""
+    made = world.cloud.snapshots.create("b.snapshot", world.volume)
+    world.clock.now += 600
+    about = {"project": "demo", "name": "n", "instance_id": world.id}
+    about |= {"version_id": "v", "driver": "cinder", "container": ""}
+    with world.database.transaction() as tx:
+        tx.add(Backup(id="b", state=state, created=1.0, updated=1.0, **about))
+        quotas.reserve(tx, "demo", {"backups": 1}, {"backups": -1})
+        quotas.settle(tx, "demo", {"backups": 1})
+    return made.id
+
+
+def test_a_snapshot_is_its_backups(world):
+    made = taken(world)
+    assert world.audit() == [
+        f"INV-2: snapshot {made} (b.snapshot) is not in the ledger"
+    ]
+    world.write("snapshot", made, key="b.snapshot")
+    assert world.audit() == []
+    world.cloud.snapshots.delete(made)
+    assert world.audit() == [
+        f"INV-4: snapshot {made} (b.snapshot) is not there any more"
+    ]
+
+
+def test_one_that_is_being_taken_is_its_instances_operations(world):
+    taken(world, state="BUILDING")
+    world.write("snapshot", None, key="b.snapshot", state=ThingState.INTENT)
+    assert world.audit() == []
+
+
+def test_a_volume_that_is_kept_for_snapshots_is_in_no_bin(world):
+    """Without one of them it is kept for nobody (INV-16)."""
+    made = taken(world)
+    world.write("snapshot", made, key="b.snapshot")
+    world.cloud.compute.delete(world.server)
+    world.clock.now += 600
+    world.cloud.network.delete_port(world.port)
+    for group in world.cloud.network.owned_groups():
+        world.cloud.network.delete_group(group.id)
+    world.users.there.clear()
+    for role in ("server", "port", "group", "user"):
+        world.change(CloudThing, world.key(role), state=ThingState.GONE)
+    world.change(CloudThing, world.key("volume"), state=ThingState.RETAINED)
+    world.change(Instance, world.id, deleted_at=2.0)
+    with world.database.transaction() as tx:
+        quotas.give_back(tx, "demo", COST)
+    assert world.audit() == []
+    world.cloud.snapshots.delete(made)
+    world.change(CloudThing, "b.snapshot", state=ThingState.GONE)
+    assert world.audit() == [
+        f"INV-16: {world.key('volume')} of deleted instance {world.id} is kept, and in "
+        "no recycle bin"
+    ]

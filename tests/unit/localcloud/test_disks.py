@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
-from trove.localcloud import disks
+from trove.localcloud import disks, programs
 
 LISTED = """\
 /dev/loop3 {0}/v1.img
@@ -73,3 +73,45 @@ def test_a_device_in_use_is_kept_and_said_so(ours, host, tmp_path):
 def test_releasing_what_has_no_device_is_done(ours, host):
     ours.release("v1")
     assert not [line for line in host.lines() if "losetup -d" in line]
+
+
+@pytest.fixture
+def copying(tmp_path):
+    """Disks whose copies are made."""
+    return disks.Disks(tmp_path / "volumes", programs.Host())
+
+
+def put(path, data):
+    with path.open("r+b") as stream:
+        stream.write(data)
+
+
+def test_a_snapshot_has_what_was_there_and_a_volume_of_it_too(copying):
+    copying.create("v1", 1)
+    put(copying.path("v1"), b"then")
+    copying.take("v1", "s1")
+    put(copying.path("v1"), b"now!")
+    copying.fill("v2", "s1")
+    copying.create("v2", 2)
+    with copying.path("v2").open("rb") as stream:
+        assert stream.read(4) == b"then"
+    status = copying.path("v2").stat()
+    assert (status.st_size, status.st_mode & 0o777) == (2 << 30, 0o600)
+    assert status.st_blocks * 512 < 1 << 20
+    put(copying.path("v2"), b"mine")
+    copying.fill("v2", "s1")  # it is there: nothing of it is lost
+    with copying.path("v2").open("rb") as stream:
+        assert stream.read(4) == b"mine"
+    copying.forget("s1")
+    copying.forget("s1")
+    assert not copying.snapshot("s1").exists()
+    assert copying.volumes() == {"v1", "v2"}
+
+
+def test_a_copy_that_was_cut_short_is_none(copying, host, tmp_path):
+    copying.create("v1", 1)
+    broken = disks.Disks(tmp_path / "volumes", host)
+    host.failures.add("cp")
+    with pytest.raises(programs.ProgramFailed):
+        broken.take("v1", "s1")
+    assert not copying.snapshot("s1").exists()

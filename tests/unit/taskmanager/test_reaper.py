@@ -2,7 +2,7 @@
 """The reaper deletes what is nobody's, and never what may hold data (T09, INV-2)."""
 
 from trove.cloud.memory import MemoryCloud
-from trove.db.tables import CloudThing, Instance, Operation
+from trove.db.tables import Backup, CloudThing, Instance, Operation
 from trove.taskmanager.reaper import Reaper
 
 
@@ -121,3 +121,34 @@ def test_the_broker_user_of_a_deleted_instance_goes(house):
     )
     reap(house)
     assert house.users.there == {"alive", "unknown"}
+
+
+def test_a_snapshot_that_is_a_twin_goes_and_the_backups_own_stays(house):
+    """What it is of is a volume's, which is never deleted: no data goes with it."""
+    volume = house.cloud.volumes.create("i.volume", 1)
+    take = house.cloud.snapshots.create
+    mine, twin = take("b.snapshot", volume.id), take("b.snapshot", volume.id)
+    stranger = take("x.snapshot", volume.id)
+    house.add(
+        thing("i.volume", "created", volume.id, "volume"),
+        thing("b.snapshot", "created", mine.id, "snapshot"),
+    )
+    found = {each.id: each.quarantine for each in reap(house)}
+    assert found == {twin.id: False, stranger.id: True}
+    left = {each.id for each in house.cloud.snapshots.owned()}
+    assert left == {mine.id, stranger.id}
+
+
+def test_a_snapshot_that_is_being_taken_is_left(house):
+    """Its operation is one of its instance's."""
+    volume = house.cloud.volumes.create("i.volume", 1)
+    making = house.cloud.snapshots.create("b.snapshot", volume.id)
+    about = {"project": "p", "name": "n", "instance_id": "i", "version_id": "v"}
+    about |= {"driver": "cinder", "container": "", "created": 0, "updated": 0}
+    house.add(
+        thing("i.volume", "created", volume.id, "volume"),
+        thing("b.snapshot", "intent", kind="snapshot"),
+        Backup(id="b", state="BUILDING", **about),
+    )
+    assert reap(house) == []
+    assert [each.id for each in house.cloud.snapshots.owned()] == [making.id]

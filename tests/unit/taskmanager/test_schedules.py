@@ -17,7 +17,7 @@ from trove.db.queries import backups, instances, quotas, recycled
 from trove.db.queries import schedules as queries
 from trove.db.tables import Backup, BackupPolicy
 from trove.model import operations
-from trove.model.backups import BackupState
+from trove.model.backups import SNAPSHOT, BackupState
 from trove.model.schedules import AFTER_FAULT, AGAIN, DAY, HOUR
 from trove.model.states import Task
 from trove.taskmanager.schedules import Schedules
@@ -391,6 +391,20 @@ def test_what_a_user_made_stays_with_its_chain(house: House) -> None:
         house.carried(moment(day, 2))
     left = {row.id for row in kept(house)}
     assert {full.id, mine, by_hand} < left and len(left) == 3 + 4
+
+
+def test_a_volumes_snapshot_stands_in_for_no_other(house: House) -> None:
+    """It is on what the volume is on: the last one in the store stays."""
+    id = days_of(house, 1)
+    (full,) = house.backups()
+    house.clock += 60
+    house.hears()
+    mine = house.backup(id)
+    with house.database.transaction() as tx:
+        backups.changes(tx, mine, driver=SNAPSHOT)
+    house.put(id, enabled=False)
+    house.clock += 30 * DAY
+    assert {row.id for row in kept(house)} == {full.id, mine}
 
 
 def test_what_a_restore_is_made_of_waits(house: House) -> None:

@@ -176,7 +176,8 @@ RESOURCES = (
                 "",
                 create,
                 "backup:create",
-                said="Make a backup of an instance, a full one or an increment.",
+                said="Make a backup of an instance: a full one, an increment, or a "
+                "snapshot of its volume.",
                 body=CREATE,
                 view=view,
                 who=MEMBER,

@@ -15,6 +15,7 @@ from trove.cloud.memory.compute import Compute
 from trove.cloud.memory.images import Images
 from trove.cloud.memory.network import Network
 from trove.cloud.memory.servergroups import ServerGroups
+from trove.cloud.memory.snapshots import Snapshots
 from trove.cloud.memory.volumes import Volumes
 from trove.cloud.memory.world import (
     After,
@@ -49,6 +50,7 @@ class MemoryCloud(View):
         self.compute: protocol.Compute = Compute(self)
         self.server_groups: protocol.ServerGroups = ServerGroups(self)
         self.volumes: protocol.Volumes = Volumes(self)
+        self.snapshots: protocol.Snapshots = Snapshots(self)
         self.network: protocol.Networking = Network(self)
         self.images: protocol.Images = Images(self)
 

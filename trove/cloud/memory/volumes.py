@@ -37,10 +37,14 @@ class Volumes(Part):
         return [seen(t) for t in self._mine("volume")]
 
     @call
-    def create(self, key: str, size: int, type: str | None = None) -> protocol.Volume:
+    def create(
+        self, key: str, size: int, type: str | None = None, snapshot: str | None = None
+    ) -> protocol.Volume:
         if size < 1:
             raise protocol.Refused(f"a volume of {size} GiB", status=400)
         volume = self._new("volume", key)
+        if snapshot is not None:
+            self._filled(volume, size, snapshot)
         volume.size, volume.type = size, type
         volume.passing, volume.until = "creating", volume.made + self.world.pace.create
         self.world.add(volume)
@@ -62,7 +66,16 @@ class Volumes(Part):
             if self.world.get("server", volume.reserved) is None:
                 volume.reserved = ""
             raise protocol.CloudConflict(f"volume {id} is {status}")
+        if any(t.volume == id for t in self.world.made.values()):
+            raise protocol.CloudConflict(f"volume {id} has snapshots")
         self.world.leave(volume)
+
+    def _filled(self, volume: Made, size: int, snapshot: str) -> None:
+        source = self.world.must("snapshot", snapshot)
+        if source.passing or source.status or size < source.size:
+            why = f"snapshot {snapshot} is not to be had, or larger than {size} GiB"
+            raise protocol.Refused(why, status=400)
+        volume.holds = source.holds
 
     @property
     def grow_in_use(self) -> bool:

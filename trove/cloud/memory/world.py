@@ -95,6 +95,10 @@ class Made:
     size: int = 0
     target: int = 0
     type: str | None = None
+    volume: str = ""
+    """What a snapshot is of; ``holds``: what a volume was made of, or a snapshot has:
+    the moment of its volume that it was."""
+    holds: str = ""
     network: str = ""
     port: str | None = None
     """Where a floating IP leads to."""

@@ -10,6 +10,7 @@ from trove.cloud.openstack.images import Images
 from trove.cloud.openstack.network import Network
 from trove.cloud.openstack.servergroups import ServerGroups
 from trove.cloud.openstack.session import Access, Settings
+from trove.cloud.openstack.snapshots import Snapshots
 from trove.cloud.openstack.volumes import Volumes
 
 
@@ -22,6 +23,7 @@ class OpenstackCloud:
         self.compute: protocol.Compute = Compute(access)
         self.server_groups: protocol.ServerGroups = ServerGroups(access)
         self.volumes: protocol.Volumes = Volumes(access)
+        self.snapshots: protocol.Snapshots = Snapshots(access)
         self.network: protocol.Networking = Network(access)
         self.images: protocol.Images = Images(access)
 

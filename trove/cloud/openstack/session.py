@@ -133,7 +133,7 @@ class Clients:
                 service_type="block-storage",
                 **self._where,
             ),
-            ("volumes",),
+            ("volumes", "volume_snapshots"),
         )
 
     @functools.cached_property

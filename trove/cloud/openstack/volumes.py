@@ -56,12 +56,18 @@ class Volumes:
         """Every volume of this deployment, retained ones too."""
         return self._marked({DEPLOYMENT: self._access.settings.deployment})
 
-    def create(self, key: str, size: int, type: str | None = None) -> protocol.Volume:
-        """Orders an empty volume."""
+    def create(
+        self, key: str, size: int, type: str | None = None, snapshot: str | None = None
+    ) -> protocol.Volume:
+        """Orders an empty volume, or one with what is in a snapshot."""
         marks = {KEY: key, DEPLOYMENT: self._access.settings.deployment}
         with self._access.using("volumes.create", making=True) as clients:
             made = clients.cinder.volumes.create(
-                size, name=key, volume_type=type, metadata=marks
+                size,
+                name=key,
+                volume_type=type,
+                metadata=marks,
+                snapshot_id=snapshot,
             )
             return _seen(made.to_dict())
 

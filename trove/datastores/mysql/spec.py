@@ -54,6 +54,7 @@ DATASTORE = Datastore(
         play_increments=True,
         restore_to_time=True,
         dump=True,
+        snapshot=True,
     ),
     dumped=".sql.zst",
     naming=NAMING,

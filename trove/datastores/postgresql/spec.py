@@ -50,6 +50,7 @@ DATASTORE = Datastore(
     data="/srv/postgresql",
     can=Can(
         back_up=True,
+        snapshot=True,
         restore_to_time=True,
         restore_within_a_second=True,
         restore_to_point=True,

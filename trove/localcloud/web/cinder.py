@@ -7,7 +7,12 @@ import uuid
 
 from trove.localcloud import store as stores
 from trove.localcloud import things
-from trove.localcloud.web import calls, cinder_attachments, nova_boot
+from trove.localcloud.web import (
+    calls,
+    cinder_attachments,
+    cinder_snapshots,
+    nova_boot,
+)
 
 View = dict[str, typing.Any]
 TYPE = "local"
@@ -59,7 +64,7 @@ def _view(
         "multiattach": False,
         "replication_status": None,
         "consistencygroup_id": None,
-        "snapshot_id": None,
+        "snapshot_id": row.snapshot,
         "source_volid": None,
         "user_id": row.user,
         "links": _links(call, row.id),
@@ -174,7 +179,10 @@ def create(call: calls.Call) -> calls.Answer:
     zone = body.get("availability_zone") or call.cloud.settings.zone
     if zone != call.cloud.settings.zone:
         raise calls.Fault(400, f"Availability zone '{zone}' is invalid.")
+    size, snapshot = _size(body.get("size")), body.get("snapshot_id")
     with call.cloud.store.transaction() as tx:
+        if snapshot is not None:
+            cinder_snapshots.check_source(call, tx, str(snapshot), size)
         now = tx.now()
         row = things.Volume(
             id=str(uuid.uuid4()),
@@ -182,12 +190,13 @@ def create(call: calls.Call) -> calls.Answer:
             name=str(body.get("name") or ""),
             created=now,
             updated=now,
-            size=_size(body.get("size")),
+            size=size,
             status="creating",
             description=str(body.get("description") or ""),
             zone=zone,
             user=call.user,
             metadata=nova_boot.checked_metadata(body.get("metadata")),
+            snapshot=None if snapshot is None else str(snapshot),
         )
         tx.put(row)
     call.cloud.keeper.wake(things.Volume, row.id)
@@ -217,7 +226,8 @@ def _delete(call: calls.Call, id: str, states: tuple[str, ...]) -> None:
         row = _get(call, tx, id)
         if row.status == "deleting":
             return
-        if row.status not in states or tx.get(things.Attachment, id):
+        held = tx.get(things.Attachment, id) or cinder_snapshots.any_of(tx, id)
+        if row.status not in states or held:
             raise calls.Fault(
                 400,
                 "Invalid volume: Volume status must be available or error or "
@@ -366,4 +376,5 @@ ROUTES = (
     calls.route("GET", f"{_top}/limits", limits),
     calls.route("GET", f"{_top}/os-availability-zone", zones),
     *cinder_attachments.ROUTES,
+    *cinder_snapshots.ROUTES,
 )

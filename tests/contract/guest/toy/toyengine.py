@@ -46,6 +46,13 @@ class Tool:
         self._host.rename(f"{work}/{links - 1}", str(self._data / "data"))
         self._enter("together")
 
+    def settle(self):
+        if (self._data / "data" / "torn").exists():
+            raise errors.EngineFailed(why="goods does not survive a power cut")
+
+    def taken_over(self):
+        (self._data / "data" / "pid").unlink(missing_ok=True)
+
     def check(self):
         if (self._data / "data" / "sick").exists():
             raise errors.EngineFailed(why="toy-check: goods is corrupt")

@@ -49,3 +49,12 @@ def test_all_is_well_with_notes_and_warnings(host):
 def test_what_is_not_well_is_told(host, ran, says):
     with pytest.raises(errors.EngineFailed, match=says):
         check(host, ran)
+
+
+def test_what_does_not_survive_a_power_cut_is_named(talk):
+    checking.crash_safe(talk, ("InnoDB", "Aria"))
+    (asked,) = talk.said
+    assert "NOT IN ('Aria', 'BLACKHOLE', 'FEDERATED', 'InnoDB', 'MEMORY'" in asked
+    talk.known = [("shop", "goods", "MyISAM")]
+    with pytest.raises(errors.EngineFailed, match=r"shop\.goods .* MyISAM"):
+        checking.crash_safe(talk, ("InnoDB",))

@@ -11,6 +11,8 @@ import re
 from trove import errors
 from trove.datastores.classic import archive, checking
 from trove.datastores.classic.places import Places
+from trove.datastores.classic.sql import opened
+from trove.datastores.mariadb.agent.sql import Talk
 from trove.datastores.mariadb.spec import DATASTORE
 from trove.datastores.protocol import Host, Stage
 from trove.datastores.saving import Mark
@@ -85,6 +87,14 @@ class Tool:
         host.run(["chown", "--recursive", owner, f"{work}/0"], timeout=COPY)
         host.run(["sync", "--file-system", f"{work}/0"], timeout=COPY)
         host.rename(f"{work}/0", here.data)
+
+    def settle(self) -> None:
+        """Its own tables are of Aria, which has a log, as one has that says so."""
+        with opened(Talk, self._places.socket, checking.LOOK) as talk:
+            checking.crash_safe(talk, ("InnoDB", "Aria"))
+
+    def taken_over(self) -> None:
+        """Nothing in there is one server's alone."""
 
     def check(self) -> None:
         """Each page and each index of every table."""

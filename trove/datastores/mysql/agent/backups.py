@@ -131,6 +131,15 @@ class Tool:
         host.run(["sync", "--file-system", there], timeout=COPY)
         host.rename(there, self._places.data)
 
+    def settle(self) -> None:
+        """All of its own is InnoDB's."""
+        with opened(Talk, self._places.socket, LOOK) as talk:
+            checking.crash_safe(talk, ("InnoDB",))
+
+    def taken_over(self) -> None:
+        """It is a server of its own."""
+        self._host.remove(f"{self._places.data}/auto.cnf")
+
     def check(self) -> None:
         """Each index of every table, beside the checksums of pages."""
         checking.check(self._host, self._places, READER)

@@ -29,6 +29,8 @@ VERIFY = 6 * 3600.0
 CHECK = 12 * 3600.0
 """Seconds in which every table and every index is read."""
 COPY = 1800.0
+SETTLE = 300.0
+"""Seconds in which a checkpoint is over."""
 
 
 class Tool:
@@ -102,6 +104,19 @@ class Tool:
             raise errors.EngineFailed(why=f"pg_verifybackup: {scrub(ran.stderr)}")
         host.run(["sync", "--file-system", there], timeout=COPY)
         host.rename(there, self._places.data)
+
+    def settle(self) -> None:
+        """A checkpoint: of the log before it nothing has to be played."""
+        with talk(self._places.runtime, self._port) as conversation:
+            conversation.rows("CHECKPOINT", SETTLE)
+
+    def taken_over(self) -> None:
+        """Another's process is none of this machine's, and nobody comes for what his
+        slots would hold of the log."""
+        host, data = self._host, self._places.data
+        host.remove(f"{data}/postmaster.pid")
+        host.remove(f"{data}/pg_replslot")
+        host.make_directory(f"{data}/pg_replslot", mode=0o700, owner=DATASTORE.user)
 
     def check(self) -> None:
         """Each row that can be read, and that each is in every index of its table.

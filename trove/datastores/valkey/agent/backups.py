@@ -98,6 +98,14 @@ class Tool:
         host.run(["sync", "--file-system", made], timeout=COPY)
         host.rename(made, here.data)
 
+    def settle(self) -> None:
+        """Of a volume's snapshot nothing is known here."""
+        raise errors.NotSupported(datastore=DATASTORE.name, what="volume snapshots")
+
+    def taken_over(self) -> None:
+        """As ``settle``."""
+        self.settle()
+
     def check(self) -> None:
         """The file that the keys were read from, and one that all are written to."""
         here = self._places
