@@ -4,8 +4,19 @@
 import dataclasses
 import typing
 
+from trove import errors
+
 if typing.TYPE_CHECKING:
     from trove.datastores.protocol import Stage
+
+
+class NoGround(errors.Conflict):
+    """The engine cannot say what has changed since that mark, whoever asks."""
+
+    sentence = (
+        "There is no increment of the backup that it would stand on: {why}. The next "
+        "one must be full."
+    )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -28,7 +39,8 @@ class Backups(typing.Protocol):
     """
 
     def stages(self, work: str, since: Mark | None = None) -> "tuple[Stage, ...]":
-        """What says all the data, or what has changed since that mark."""
+        """What says all the data, or what has changed since that mark; ``NoGround`` if
+        it is found, before any of it is said, that it cannot."""
 
     def mark(self, work: str) -> Mark:
         """Where those that ended well have ended."""

@@ -25,6 +25,10 @@ class Can:
     replicate: bool = False
     back_up: bool = False
     back_up_incrementally: bool = False
+    """From some version on (``Datastore.chains``)."""
+    chain_apart: bool = False
+    """Its chains are restored by agents of RPC 1.11 and later: an agent of before knows
+    none of them, and takes the first link for all."""
     dump: bool = False
     """To have a database brought out in a form that its users' own tools read."""
     restore_to_time: bool = False
@@ -218,6 +222,11 @@ class Datastore:
     the old one says (``Engine.unload`` and ``load``), where not as they are."""
     dumped: str = ""
     """What the names of its dumps end with (``.sql.zst``)."""
+    increments_since: tuple[int, ...] = ()
+    """The leading numbers of the first version that has increments; empty: all have."""
+    stands_on: str = ""
+    """The word of a backup's mark by which an increment of it begins: a backup without
+    it is no parent. Empty: any is."""
     default_fstype: str = "xfs"
     character_sets: frozenset[str] = frozenset()
     """Empty: whatever the engine itself accepts."""
@@ -234,6 +243,17 @@ class Datastore:
     requires: tuple[str, ...] = ()
     """The libraries of its agent, pinned (``PyMySQL==1.2.0``), with all that they need
     which no other agent has: they are in its images alone."""
+
+    def chains(self, version: str) -> bool:
+        """Whether that version of it has incremental backups."""
+        new = numbers(version)[: len(self.increments_since)] >= self.increments_since
+        return self.can.back_up_incrementally and new
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """``10.11.6-MariaDB`` -> (10, 11, 6): as far as it is numbers."""
+    found = re.match(r"[0-9]+(\.[0-9]+)*", version)
+    return tuple(int(part) for part in found[0].split(".")) if found else ()
 
 
 def parameters(package: str) -> dict[str, typing.Any]:

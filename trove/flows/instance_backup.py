@@ -108,6 +108,8 @@ def count_parts(ctx: StepContext) -> Settle:
     row, said = backup(ctx), ctx.output(save_data)
     keys = granting.storage(ctx).keys
     names, attempt = granting.names(row), int(said["attempt"])
+    # only a scheduled one may be full instead: who asked for an increment gets that
+    parent = None if said.get("full") and row.scheduled else row.parent_id
     with granting.vault(ctx, row) as vault:
         vault.shut()
         parts = _compared(vault, names, attempt)
@@ -119,7 +121,7 @@ def count_parts(ctx: StepContext) -> Settle:
             datastore=ctx.version(ctx.instance()).manager,
             size=int(said["size"]),
             parts=parts,
-            parent=row.parent_id,
+            parent=parent,
             about=about,
         )
         # by what wrapped its key, which its row names: nothing else opens the backup
@@ -133,6 +135,7 @@ def count_parts(ctx: StepContext) -> Settle:
         "stored": whole.stored,
         "parts": len(parts),
         "about": about,
+        "parent_id": parent,
         "location": where,
         **_goes_on(said["words"]),
     }
@@ -188,7 +191,8 @@ def _order(ctx: StepContext, row: Backup) -> BackupOrder:
         grants = [granting.granted(ctx, Wish(1, first), sign) for first in (0, LIST)]
     secret = {"key": key.hex(), "grants": grants}
     sealed = sealing.seal(granting.public_key(ctx), secret)
-    return BackupOrder(row.id, since, sealed, ctx.settings.backup_pace)
+    pace = ctx.settings.backup_pace
+    return BackupOrder(row.id, since, sealed, pace, or_full=row.scheduled)
 
 
 def _allow(ctx: StepContext, row: Backup) -> None:
@@ -219,7 +223,8 @@ def _said(done: dict[str, typing.Any]) -> dict[str, typing.Any]:
             and len(words) <= WORDS
             and all(_word(each) for pair in words.items() for each in pair)
         ):
-            return {"attempt": attempt, "size": size, "words": words}
+            full = {"full": True} if done.get("full") is True else {}
+            return {"attempt": attempt, "size": size, "words": words, **full}
     raise NotWhole(why="the guest does not say what it brought")
 
 

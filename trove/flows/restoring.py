@@ -10,6 +10,7 @@ import functools
 import typing
 
 from trove import errors
+from trove.datastores import registry
 from trove.db.queries import backups
 from trove.db.tables import Archive, Backup
 from trove.flows import granting, guestjobs, replaying
@@ -79,23 +80,30 @@ def _link(ctx: StepContext, row: Backup) -> dict[str, typing.Any]:
 
 def restore_data(ctx: StepContext, plan: Plan) -> dict[str, typing.Any] | Wait:
     """The guest has the data of the last link, by its engine's own check."""
-    refuse_old(ctx, "restore")
-    guestjobs.refuse_silent(ctx)
     chain = _chain(ctx)
+    method = _method(ctx, chain)
+    refuse_old(ctx, method)
+    guestjobs.refuse_silent(ctx)
     done = guestjobs.carry(
-        ctx, "restore", late=lambda: {"order": _order(ctx, chain, plan)}
+        ctx, method, late=lambda: {"order": _order(ctx, chain, plan)}
     )
     if not isinstance(done, Wait):
         wish = _input(ctx).replay
         if wish is not None:
             replaying.played(ctx, wish)
         return {}
-    job = guestjobs.job(ctx, "restore")
+    job = guestjobs.job(ctx, method)
     asked = granting.wish(job)
     if job is not None and asked is not None:
         with _signing(ctx, chain) as sign:
             granting.allow(ctx, job.id, asked, sign)
     return done
+
+
+def _method(ctx: StepContext, chain: list[Backup]) -> str:
+    """By which the guest is told: one that an old agent does not take for another."""
+    can = registry.get(ctx.version(ctx.instance()).manager).can
+    return "restore_chain" if can.chain_apart and len(chain) > 1 else "restore"
 
 
 def refuse_old(ctx: StepContext, method: str) -> None:

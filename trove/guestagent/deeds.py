@@ -285,6 +285,7 @@ DEEDS: dict[str, Deed] = {
     "load_data": Deed(load_data, 12 * 60 * 60),
     "back_up": Deed(saving.back_up, 40 * 60 * 60),
     "restore": Deed(saving.restore, 40 * 60 * 60),
+    "restore_chain": Deed(saving.restore, 40 * 60 * 60),
     "check_data": Deed(saving.check, 13 * 60 * 60),
     "export": Deed(dumping.export, 40 * 60 * 60),
     "load_dump": Deed(dumping.load, 40 * 60 * 60),

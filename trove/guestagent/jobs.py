@@ -31,7 +31,7 @@ INHERITED = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONWARNINGS")
 """What of the agent's environment its children need to be the same program."""
 
 
-APART = ("back_up", "export", "load_dump", "restore")
+APART = ("back_up", "export", "load_dump", "restore", "restore_chain")
 """Jobs that read or write all data: whatever they start has a share of its own."""
 
 SHARE = (

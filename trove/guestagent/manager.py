@@ -124,6 +124,11 @@ class Manager:
         """Have the data of a backup; the keys stay sealed on disk."""
         self._submit(job, "restore", {"order": codec.encode(order), "job": job})
 
+    def restore_chain(self, context: Context, job: str, order: RestoreOrder) -> None:
+        """Have the data of a backup, by an agent that knows how."""
+        arguments = {"order": codec.encode(order), "job": job}
+        self._submit(job, "restore_chain", arguments)
+
     def check_data(self, context: Context, job: str) -> None:
         """Read all data, and say whether they are as they must be."""
         self._submit(job, "check_data", {})

@@ -36,7 +36,7 @@ class Guest(Interface):
     """Topic ``guestagent.<instance>``, on the guests' vhost."""
 
     topic = "guestagent"
-    version = "1.10"
+    version = "1.11"
     own_topic = True
 
     @cast(since="1.0")
@@ -79,7 +79,8 @@ class Guest(Interface):
     def back_up(self, job: str, order: BackupOrder) -> None:
         """All data, or what has changed, encrypted and in parts, by granted requests.
 
-        ``{"attempt", "words", "size"}`` when all is there. While it goes on its result
+        ``{"attempt", "words", "size", "full"?}`` when all is there; ``full``: an
+        increment was ordered, and it is none. While it goes on its result
         is ``{"attempt", "carried", "want"?}``: bytes, and the first part that nothing
         is granted for.
         """
@@ -87,6 +88,11 @@ class Guest(Interface):
     @cast(since="1.9")
     def restore(self, job: str, order: RestoreOrder) -> None:
         """A new data directory of that chain; the engine is not started."""
+
+    @cast(since="1.11")
+    def restore_chain(self, job: str, order: RestoreOrder) -> None:
+        """The same, of a chain that an agent of before would take its first link of,
+        and nothing else (``Can.chain_apart``)."""
 
     @cast(since="1.10")
     def check_data(self, job: str) -> None:
