@@ -439,6 +439,25 @@ def test_one_that_failed_is_told_where_the_volume_is_kept() -> None:
     assert "instance.final_backup_missed" in told(world)
 
 
+def test_what_is_full_instead_stands_on_nothing() -> None:
+    world = one("back_up_in_full_instead")
+    _, _, (first, second) = rows(world)
+    assert (first.state, second.state) == ("COMPLETED", "COMPLETED")
+    assert second.parent_id is None
+
+
+def test_who_asked_for_an_increment_gets_what_he_asked_for() -> None:
+    """Whatever the guest says of it."""
+    world = World()
+    FLOWS["back_up_in_full_instead"](world)
+    with world.database.transaction() as tx:
+        tx.get_one(Backup, world.backup).scheduled = False
+    world.run()
+    _, _, found = rows(world)
+    (second,) = (row for row in found if row.id == world.backup)
+    assert (second.state, second.parent_id is None) == ("COMPLETED", False)
+
+
 def test_who_protects_it_meanwhile_keeps_it() -> None:
     world = World()
     FLOWS["delete_after_a_last_backup"](world)

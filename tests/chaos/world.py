@@ -658,9 +658,13 @@ class World:
         self._ask(operations.IMPORT, Task.UPDATING, input)
 
     def back_up(
-        self, parent: str | None = None, delete: DeleteInstance | None = None
+        self,
+        parent: str | None = None,
+        delete: DeleteInstance | None = None,
+        scheduled: bool = False,
     ) -> str:
-        """An accepted POST /backups; or a DELETE with a last backup before."""
+        """An accepted POST /backups; or a DELETE with a last backup before; or what a
+        policy makes."""
         id = str(uuid.UUID(int=next(self._born) + 2**32))
 
         def work(tx: orm.Session) -> None:
@@ -673,6 +677,7 @@ class World:
                     name="nightly",
                     instance_id=self.instance,
                     parent_id=parent,
+                    scheduled=scheduled,
                     version_id="v",
                     state=BackupState.NEW,
                     driver=self.store.driver,

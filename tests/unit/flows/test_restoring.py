@@ -97,3 +97,23 @@ def test_a_key_that_was_changed_is_said_before_there_is_a_server(stored):
 def test_where_backups_are_not_set_up_it_says_so(stored):
     with pytest.raises(errors.Unsupported):
         link(None, stored[1])
+
+
+@pytest.mark.parametrize(
+    ("manager", "links", "method"),
+    [
+        ("mariadb", 3, "restore"),
+        ("postgresql", 1, "restore"),
+        ("postgresql", 2, "restore_chain"),
+    ],
+)
+def test_an_agent_that_would_take_the_first_link_for_all_is_not_asked(
+    stored, manager, links, method
+):
+    """By an order that it does not know; what it knows, it is asked as ever."""
+    row = stored[1]
+    ctx = types.SimpleNamespace(
+        instance=lambda: None,
+        version=lambda instance: types.SimpleNamespace(manager=manager),
+    )
+    assert restoring._method(ctx, [row] * links) == method
