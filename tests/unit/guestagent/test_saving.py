@@ -10,6 +10,7 @@ import pytest
 
 from tests.objectstore import serving
 from trove import errors
+from trove.datastores.saving import NoGround
 from trove.guestagent import files, grants, identity, ledger, rounds, saving
 from trove.guestagent.archives import Progress
 from trove.guestagent.desk import Desk
@@ -84,12 +85,10 @@ def desk(places, host, guest, toy, control):
     return made
 
 
-def order(control, since=None, attempt=1, pace=None):
+def order(control, since=None, attempt=1, pace=None, or_full=False):
     secret = {"key": KEY.hex(), "grants": [control.grant(0, 2, attempt)]}
-    return {
-        "order": codec.encode(BackupOrder("b1", since, control.sealed(secret), pace)),
-        "job": JOB,
-    }
+    about = BackupOrder("b1", since, control.sealed(secret), pace, or_full)
+    return {"order": codec.encode(about), "job": JOB}
 
 
 def test_all_of_it_is_in_the_store_with_its_list(desk, toy, control, vault):
@@ -119,6 +118,23 @@ def test_an_attempt_after_another_brings_under_its_own_number(
     assert vault.get(NAMES.of(2, LIST), 10000)
     wanted = [facts["want"] for facts in control.said if "want" in facts]
     assert wanted[0] == 0 and wanted[-1] == LIST
+
+
+def test_what_cannot_be_an_increment_is_refused_or_full(desk, toy, control, vault):
+    """As it was ordered."""
+    (toy.data / "goods").write_bytes(b"x")
+    lost = {"at": "lost"}
+    with pytest.raises(NoGround, match="it is lost.* must be full"):
+        saving.back_up(desk, order(control, since=lost))
+    assert list(vault.listed("p/b1/")) == []
+    done = saving.back_up(desk, order(control, since=lost, or_full=True))
+    assert done == {"attempt": 1, "words": {"at": "7"}, "size": 1, "full": True}
+
+
+def test_an_increment_that_is_one_is_not_full(desk, toy, control):
+    (toy.data / "goods").write_bytes(b"x")
+    done = saving.back_up(desk, order(control, since={"at": "6"}, or_full=True))
+    assert "full" not in done
 
 
 def test_what_is_well_is_checked_and_what_is_sick_is_told(desk, toy):

@@ -17,16 +17,18 @@ import urllib.parse
 from trove import errors
 from trove.datastores.archives import LogFile, in_a_row
 from trove.datastores.protocol import Health, Source, Stage
-from trove.datastores.saving import Mark
+from trove.datastores.saving import Mark, NoGround
 
 
 class Tool:
-    """Saves one file, ``goods``; an increment is the same again."""
+    """Saves one file, ``goods``; an increment is the same again, but of what is lost."""
 
     def __init__(self, host, data):
         self._host, self._data = host, data
 
     def stages(self, work, since=None):
+        if since and since.words.get("at") == "lost":
+            raise NoGround(why="it is lost")
         (pathlib.Path(work) / "since").write_text(repr(since and since.words))
         return (Stage(("cat", str(self._data / "goods"))),)
 
