@@ -147,8 +147,7 @@ def _accepted(
         tx.add(_row(services, tx, id, owner, order, version, flavor))
         tx.flush()
         _ask_modules(tx, id, owner, project, version, order.modules)
-        which = schedules.Kind(spec, version.number)
-        schedules.born(services, tx, owner, id, which, order.backup_policy)
+        schedules.born(services, tx, owner, id, version, order.backup_policy)
         input = operations.CreateInstance(
             image=image,
             datastore=version.manager,

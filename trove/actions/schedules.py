@@ -14,7 +14,7 @@ from trove.datastores.spec import Datastore
 from trove.db.queries import instances, schedules
 from trove.db.queries.instances import Seen, Version
 from trove.db.session import now
-from trove.db.tables import BackupPolicy
+from trove.db.tables import BackupPolicy, DatastoreVersion
 from trove.model import schedules as model
 from trove.model.schedules import Plan
 from trove.workflow import journal
@@ -30,6 +30,11 @@ class Kind(typing.NamedTuple):
 
     spec: Datastore
     version: str
+
+    @classmethod
+    def of(cls, version: Version | DatastoreVersion) -> "Kind":
+        """That of a version."""
+        return cls(registry.get(version.manager), version.number)
 
     @property
     def chained(self) -> bool:
@@ -63,8 +68,7 @@ def put(
 
 
 def _able(seen: Seen) -> Kind:
-    version = typing.cast(Version, seen.version)
-    kind = Kind(registry.get(version.manager), version.number)
+    kind = Kind.of(typing.cast(Version, seen.version))
     refuse_unable(kind.spec)
     return kind
 
@@ -80,10 +84,11 @@ def born(
     tx: orm.Session,
     project: str,
     id: str,
-    kind: Kind,
+    version: DatastoreVersion,
     wish: Wish | None,
 ) -> None:
     """The policy of a new instance, if it has one. ``wish`` None: nobody said."""
+    kind = Kind.of(version)
     settings = services.settings
     if wish is None:
         if not (settings.schedule_by_default and settings.backup_driver):

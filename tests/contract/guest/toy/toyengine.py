@@ -21,7 +21,8 @@ from trove.datastores.saving import Mark, NoGround
 
 
 class Tool:
-    """Saves one file, ``goods``; an increment is the same again, but of what is lost."""
+    """Saves one file, ``goods``; an increment is the same again, if not of what is
+    lost."""
 
     def __init__(self, host, data):
         self._host, self._data = host, data
