@@ -213,6 +213,22 @@ def test_some_versions_of_a_datastore_have_no_increments(world: World) -> None:
     assert answer.status_int == 501 and "postgresql 15.8" in answer.text
 
 
+def test_a_version_says_whether_it_has_increments(world: World) -> None:
+    world.offer("postgresql", "17")
+    for path, has in (
+        ("datastores/postgresql/versions/15", False),
+        ("datastores/postgresql/versions/17", True),
+        (f"datastores/versions/{world.versions['mariadb-10.11']}", True),
+    ):
+        answer = world.ask("GET", path)
+        assert answer.json["version"]["incremental_backups"] is has, path
+    listed = world.ask("GET", "datastores/postgresql/versions").json["versions"]
+    assert {v["name"]: v["incremental_backups"] for v in listed} == {
+        "15": False,
+        "17": True,
+    }
+
+
 def test_no_increment_begins_at_a_backup_that_says_no_place(world: World) -> None:
     """Its agent was of an older release, or its volume full."""
     world.offer("postgresql", "17")
