@@ -187,7 +187,7 @@ class Savers:
             self._allowed(job, arguments["sealed"])
         elif method == "back_up":
             self._begun(job, arguments["order"])
-        elif method == "restore":
+        elif method in ("restore", "restore_chain"):
             self._asked(job, arguments["order"])
         elif method == "export":
             self._exporting(job, arguments["order"])

@@ -29,7 +29,14 @@ from tests.chaos.stories import (
 from tests.chaos.walk import Story, Walk
 from tests.chaos.world import LENT_ADDRESS, Fault, World
 from trove import flows as product
-from trove.db.tables import Backup, Event, Instance, Operation, RecycledInstance
+from trove.db.tables import (
+    Backup,
+    DatastoreVersion,
+    Event,
+    Instance,
+    Operation,
+    RecycledInstance,
+)
 from trove.flows.instance_resize_flavor import GIVEN_UP
 from trove.model import operations
 from trove.model.operations import CREATE, RESIZE_FLAVOR
@@ -456,6 +463,24 @@ def test_who_asked_for_an_increment_gets_what_he_asked_for() -> None:
     _, _, found = rows(world)
     (second,) = (row for row in found if row.id == world.backup)
     assert (second.state, second.parent_id is None) == ("COMPLETED", False)
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_an_image_of_an_older_release_restores_no_chain_of_postgresql(
+    old: bool,
+) -> None:
+    """It would serve the first link: what it is asked it does not know (T24)."""
+    world = World()
+    FLOWS["restore"](world)
+    with world.database.transaction() as tx:
+        tx.get_one(DatastoreVersion, "v").manager = "postgresql"
+    world.guests.unknown = ("/restore_chain",) if old else ()
+    world.run()
+    world.check()
+    with world.database.reading() as tx:
+        row = tx.get_one(Instance, world.instance)
+    assert (row.task == Task.NONE) is not old
+    assert not old or "of an older release" in str(row.fault)
 
 
 def test_who_protects_it_meanwhile_keeps_it() -> None:

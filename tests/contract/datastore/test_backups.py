@@ -550,6 +550,52 @@ def test_a_bit_of_an_increment_that_was_turned_is_found_before_it_is_data(
         assert not lab.machine.exists(f"{volume(lab)}/data")
 
 
+def test_a_chain_whose_tool_dies_is_no_data_until_it_is_begun_again(
+    kind: tuple[str, str], noted: Lab
+) -> None:
+    full = save(noted)
+    fill(noted, 5 * 10**6)
+    links = [stored(full), stored(more := save(noted, full.mark))]
+    with bare(kind) as (lab, work):
+        tool = lab.engine.backups()
+        with (
+            killed("pg_combinebackup"),
+            pytest.raises(errors.EngineFailed, match="pg_combinebackup"),
+        ):
+            backups.restore(lab.machine, tool, work, links)
+        assert not lab.machine.exists(f"{volume(lab)}/data")
+        lab.machine.remove(work)
+        with working(lab, "restore") as again:
+            backups.restore(lab.machine, tool, again, links)
+        lab.engine.start()
+        assert rows(lab) == more.rows
+
+
+@contextlib.contextmanager
+def killed(program: str) -> typing.Iterator[None]:
+    """A program that we begin in the block is killed."""
+    found: list[int] = []
+    over = threading.Event()
+
+    def watch() -> None:
+        while not found and not over.wait(0.002):
+            for pid in children():
+                with contextlib.suppress(OSError):
+                    said = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+                    if said.partition(b"\0")[0].endswith(program.encode()):
+                        os.kill(pid, signal.SIGKILL)
+                        found.append(pid)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+    assert found
+
+
 def taken(lab: Lab, work: str, link: Link) -> None:
     """A full one, as its tool said it."""
     stages = (backups.UNPRESS, *lab.engine.backups().taking(work, 0))
