@@ -205,6 +205,47 @@ def test_no_increment_on_another_instances_or_versions(world: World) -> None:
     assert shown(world, world.backup(id, incremental=1))["parent_id"] is None
 
 
+def test_some_versions_of_a_datastore_have_no_increments(world: World) -> None:
+    id = world.active(datastore={"type": "postgresql", "version": "15"})
+    full = world.backup(id)
+    assert shown(world, world.backup(id, incremental=1))["parent_id"] is None
+    answer = world.ask("POST", "backups", body(id, parent_id=full))
+    assert answer.status_int == 501 and "postgresql 15.8" in answer.text
+
+
+def test_a_version_says_whether_it_has_increments(world: World) -> None:
+    world.offer("postgresql", "17")
+    for path, has in (
+        ("datastores/postgresql/versions/15", False),
+        ("datastores/postgresql/versions/17", True),
+        (f"datastores/versions/{world.versions['mariadb-10.11']}", True),
+    ):
+        answer = world.ask("GET", path)
+        assert answer.json["version"]["incremental_backups"] is has, path
+    listed = world.ask("GET", "datastores/postgresql/versions").json["versions"]
+    assert {v["name"]: v["incremental_backups"] for v in listed} == {
+        "15": False,
+        "17": True,
+    }
+
+
+def test_no_increment_begins_at_a_backup_that_says_no_place(world: World) -> None:
+    """Its agent was of an older release, or its volume full."""
+    world.offer("postgresql", "17")
+    id = world.active(datastore={"type": "postgresql", "version": "17"})
+    old = world.backup(id)
+    answer = world.ask("POST", "backups", body(id, parent_id=old))
+    assert answer.status_int == 422 and "next one must be full" in answer.text
+    first = world.backup(id, incremental=1)
+    assert shown(world, first)["parent_id"] is None
+    with world.database.transaction() as tx:
+        backups.changes(tx, first, about={"words": {"manifest": "a" * 64}})
+    assert shown(world, world.backup(id, incremental=1))["parent_id"] == first
+    # that one is the newest by now, and says nothing
+    assert shown(world, world.backup(id, incremental=1))["parent_id"] is None
+    assert shown(world, world.backup(id, parent_id=first))["parent_id"] == first
+
+
 # -- taken away ---------------------------------------------------------------------
 
 

@@ -195,10 +195,18 @@ def test_what_is_no_object_is_refused(world: World, said: typing.Any) -> None:
 def test_a_datastore_without_increments(world: World) -> None:
     id = world.active(datastore={"type": "postgresql"})
     answer = put(world, id, {"increment_every_hours": 6})
-    assert answer.status_int == 400 and "postgresql" in answer.text
+    assert answer.status_int == 400 and "postgresql 15.8" in answer.text
     answer = put(world, id, {"increment_every_hours": None, "keep_days": 3})
     assert answer.json["backup_policy"]["increment_every_hours"] is None
     assert put(world, id, {}).status_int == 200
+
+
+def test_a_later_version_of_it_has_increments(world: World) -> None:
+    world.offer("postgresql", "17")
+    id = world.active(datastore={"type": "postgresql", "version": "17"})
+    assert shown(world, id)["increment_every_hours"] == 6
+    said = put(world, id, {"increment_every_hours": 2}).json["backup_policy"]
+    assert said["increment_every_hours"] == 2
 
 
 def test_a_datastore_without_backups(

@@ -253,6 +253,15 @@ class World:
         assert answer.status_int == 200, answer.text
         return typing.cast(str, answer.json["module"]["id"])
 
+    def offer(self, datastore: str, name: str) -> None:
+        """Another version of a datastore, which is offered."""
+        with self.database.transaction() as tx:
+            row = datastores.register_version(
+                *(tx, datastore, name, name), manager=datastore, image_tags=["trove"]
+            )
+            parameters.seed(tx, row.id, row.manager)
+            self.versions[f"{datastore}-{name}"] = row.id
+
     def backup(self, id: str, caller: str = "member", **about: typing.Any) -> str:
         """The id of a new backup of an instance, which is COMPLETED."""
         body = {"backup": {"name": "b", "instance": id, **about}}

@@ -175,6 +175,8 @@ class Savers:
         """What a job has said; one that wants something goes on."""
         self.lies = ""
         """What the guests do otherwise than they say."""
+        self.full: dict[str, bool] = {}
+        """``full``: what was ordered as an increment is none."""
 
     def goes_on(self, job: str) -> bool:
         return "want" in self.said.get(job, {})
@@ -185,7 +187,7 @@ class Savers:
             self._allowed(job, arguments["sealed"])
         elif method == "back_up":
             self._begun(job, arguments["order"])
-        elif method == "restore":
+        elif method in ("restore", "restore_chain"):
             self._asked(job, arguments["order"])
         elif method == "export":
             self._exporting(job, arguments["order"])
@@ -265,7 +267,8 @@ class Savers:
             parts = [Part.of(data) for data in PARTS]
             if self.lies != "no list":
                 _put(requests[LIST], manifest.brought(parts))
-            self.said[job] = {"attempt": 1, "words": WORDS, "size": SIZE}
+            about = {"words": WORDS, "size": SIZE, **self.full}
+            self.said[job] = {"attempt": 1, **about}
         else:
             for number, sha256 in enumerate(self.said[job]["expected"]):
                 data = pathlib.Path(requests[number].url.removeprefix("file://"))

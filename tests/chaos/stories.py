@@ -153,6 +153,12 @@ def back_up_in_vain(world: World) -> None:
     world.guests.cannot = ("/back_up",)
 
 
+def back_up_in_full_instead(world: World) -> None:
+    """A policy's increment: the guest cannot say what has changed, and says all."""
+    world.back_up(_quietly_backed_up(world), scheduled=True)
+    world.guests.savers.full = {"full": True}
+
+
 def back_up_of_a_liar(world: World) -> None:
     """The guest says that all is there, and one part is not."""
     back_up(world)
@@ -821,6 +827,7 @@ FLOWS = {
         back_up,
         back_up_with_a_key_manager,
         back_up_in_vain,
+        back_up_in_full_instead,
         back_up_of_a_liar,
         back_up_without_its_log,
         delete_while_backing_up,

@@ -30,7 +30,14 @@ from tests.chaos.walk import Story, Walk
 from tests.chaos.world import LENT_ADDRESS, Fault, World
 from trove import flows as product
 from trove.db.queries import backups
-from trove.db.tables import Backup, Event, Instance, Operation, RecycledInstance
+from trove.db.tables import (
+    Backup,
+    DatastoreVersion,
+    Event,
+    Instance,
+    Operation,
+    RecycledInstance,
+)
 from trove.flows.instance_resize_flavor import GIVEN_UP
 from trove.model import backups as model
 from trove.model import operations
@@ -454,6 +461,43 @@ def test_one_that_failed_is_told_where_the_volume_is_kept() -> None:
     row, bin, (saved,) = rows(world)
     assert row.deleted_at is not None and bin is not None and saved.state == "FAILED"
     assert "instance.final_backup_missed" in told(world)
+
+
+def test_what_is_full_instead_stands_on_nothing() -> None:
+    world = one("back_up_in_full_instead")
+    _, _, (first, second) = rows(world)
+    assert (first.state, second.state) == ("COMPLETED", "COMPLETED")
+    assert second.parent_id is None
+
+
+def test_who_asked_for_an_increment_gets_what_he_asked_for() -> None:
+    """Whatever the guest says of it."""
+    world = World()
+    FLOWS["back_up_in_full_instead"](world)
+    with world.database.transaction() as tx:
+        tx.get_one(Backup, world.backup).scheduled = False
+    world.run()
+    _, _, found = rows(world)
+    (second,) = (row for row in found if row.id == world.backup)
+    assert (second.state, second.parent_id is None) == ("COMPLETED", False)
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_an_image_of_an_older_release_restores_no_chain_of_postgresql(
+    old: bool,
+) -> None:
+    """It would serve the first link: what it is asked it does not know (T24)."""
+    world = World()
+    FLOWS["restore"](world)
+    with world.database.transaction() as tx:
+        tx.get_one(DatastoreVersion, "v").manager = "postgresql"
+    world.guests.unknown = ("/restore_chain",) if old else ()
+    world.run()
+    world.check()
+    with world.database.reading() as tx:
+        row = tx.get_one(Instance, world.instance)
+    assert (row.task == Task.NONE) is not old
+    assert not old or "of an older release" in str(row.fault)
 
 
 def test_who_protects_it_meanwhile_keeps_it() -> None:

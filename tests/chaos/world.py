@@ -672,8 +672,10 @@ class World:
         parent: str | None = None,
         delete: DeleteInstance | None = None,
         driver: str | None = None,
+        scheduled: bool = False,
     ) -> str:
-        """An accepted POST /backups; or a DELETE with a last backup before."""
+        """An accepted POST /backups; or a DELETE with a last backup before; or what a
+        policy makes."""
         id = str(uuid.UUID(int=next(self._born) + 2**32))
 
         def work(tx: orm.Session) -> None:
@@ -686,6 +688,7 @@ class World:
                     name="nightly",
                     instance_id=self.instance,
                     parent_id=parent,
+                    scheduled=scheduled,
                     version_id="v",
                     state=BackupState.NEW,
                     driver=driver or self.store.driver,

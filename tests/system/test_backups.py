@@ -119,7 +119,7 @@ def test_a_chain_comes_back_row_by_row_and_goes(
         source.fill()
         links.append(source.back_up(incremental=int(number > 0)))
         hashes.append(source.hash(source.id))
-    chained = registry.get(datastore).can.back_up_incrementally
+    chained = registry.get(datastore).chains(name)
     ids = [link["id"] for link in links]
     expected = [None, *ids[:2]] if chained else [None] * 3
     assert [link["parent_id"] for link in links] == expected

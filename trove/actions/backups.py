@@ -164,7 +164,7 @@ def start(
     refuse_unable(services, seen)
     if backups.running(tx, row.id) is not None:
         raise errors.InstanceBusy(instance=row.id, task="BACKUP")
-    parent = _parent(tx, spec, row, order, scheduled)
+    parent = _parent(tx, seen, order, scheduled)
     quotas.reserve(tx, row.project, ONE, dict(services.settings.quotas))
     quotas.settle(tx, row.project, ONE)
     instances.move(tx, row.id, Task.BACKING_UP)
@@ -243,20 +243,22 @@ def _row(
     )
 
 
-def _parent(
-    tx: orm.Session, spec: Datastore, row: Instance, order: Order, scheduled: bool
-) -> str | None:
+def _parent(tx: orm.Session, seen: Seen, order: Order, scheduled: bool) -> str | None:
     """What it will stand on, held; None: it is a full one."""
     if order.parent is None and not order.incremental:
         return None
-    if not spec.can.back_up_incrementally:
+    row, version = seen.instance, typing.cast(Version, seen.version)
+    spec = registry.get(version.manager)
+    if not spec.chains(version.number):
         if order.parent is None:
             return None
-        raise errors.NotSupported(datastore=spec.name, what="incremental backups")
+        which = f"{spec.name} {version.number}"
+        raise errors.NotSupported(datastore=which, what="incremental backups")
     held = [b for b in backups.hold_all(tx, row.id) if b.driver != SNAPSHOT]
     if order.parent is None:
         # what a user made stays; so would all that stands on it
-        return _newest([b for b in held if b.scheduled or not scheduled], row)
+        mine = [b for b in held if b.scheduled or not scheduled]
+        return _newest(mine, row, spec)
     chosen = backups.load(tx, order.parent, row.project)
     if chosen.instance_id != row.id:
         raise errors.Invalid(f"Backup {chosen.id} is of another instance.")
@@ -269,20 +271,32 @@ def _parent(
             f"Backup {chosen.id} is of the version that the instance had before: its "
             "next one must be full."
         )
+    if not _founded(chosen, spec):
+        raise model.NoGround(id=chosen.id)
     return model.parent(map(backups.link, held), chosen.id).id
 
 
-def _newest(held: list[Backup], row: Instance) -> str | None:
+def _founded(row: Backup, spec: Datastore) -> bool:
+    """Whether its guest said what an increment of it begins by, if one has to be told:
+    one whose agent is of an older release has not, nor one whose volume was full."""
+    return not spec.stands_on or spec.stands_on in (row.about or {}).get("words", {})
+
+
+def _newest(held: list[Backup], row: Instance, spec: Datastore) -> str | None:
     """The last one that an increment may stand on.
 
-    None when its chain is as long as one may be, did not restore, or its log is gone:
-    an older one would do, and each increment of it would be larger than the one before.
+    None when its chain is as long as one may be, did not restore, or no increment could
+    begin at it: an older one would do, and each increment of it would be larger than
+    the one before.
     """
     links = [backups.link(each) for each in held]
     of_now = {each.id for each in held if each.version_id == row.version_id}
+    founded = {each.id for each in held if _founded(each, spec)}
     newest = sorted(links, key=lambda link: (link.ended, link.id), reverse=True)
     for link in newest:
         if link.id in of_now and link.state == BackupState.COMPLETED:
+            if link.id not in founded:
+                return None
             try:
                 return model.parent(links, link.id).id
             except (model.TooLong, model.Unsound, model.Last):

@@ -3,6 +3,7 @@
 
 from trove import errors
 from trove.actions.services import Services
+from trove.datastores import registry
 from trove.db.queries import datastores
 from trove.db.queries.datastores import Offer
 from trove.db.tables import Datastore, DatastoreVersion
@@ -47,3 +48,9 @@ def version_by_id(services: Services, id: str, inactive: bool) -> Version:
     """One by its id alone."""
     with services.database.reading() as tx:
         return datastores.version_by_id(tx, id, inactive=inactive)
+
+
+def chained(row: DatastoreVersion) -> bool:
+    """Whether it has incremental backups; a manager that is not known here has none."""
+    known = row.manager in registry.names()
+    return known and registry.get(row.manager).chains(row.number)

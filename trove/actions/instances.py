@@ -147,7 +147,7 @@ def _accepted(
         tx.add(_row(services, tx, id, owner, order, version, flavor))
         tx.flush()
         _ask_modules(tx, id, owner, project, version, order.modules)
-        schedules.born(services, tx, owner, id, spec, order.backup_policy)
+        schedules.born(services, tx, owner, id, version, order.backup_policy)
         input = operations.CreateInstance(
             image=image,
             datastore=version.manager,

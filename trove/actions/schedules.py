@@ -14,7 +14,7 @@ from trove.datastores.spec import Datastore
 from trove.db.queries import instances, schedules
 from trove.db.queries.instances import Seen, Version
 from trove.db.session import now
-from trove.db.tables import BackupPolicy
+from trove.db.tables import BackupPolicy, DatastoreVersion
 from trove.model import schedules as model
 from trove.model.schedules import Plan
 from trove.workflow import journal
@@ -25,13 +25,30 @@ Wish = dict[str, typing.Any]
 MINUTES = 24 * 60
 
 
+class Kind(typing.NamedTuple):
+    """A datastore, and which version of it."""
+
+    spec: Datastore
+    version: str
+
+    @classmethod
+    def of(cls, version: Version | DatastoreVersion) -> "Kind":
+        """That of a version."""
+        return cls(registry.get(version.manager), version.number)
+
+    @property
+    def chained(self) -> bool:
+        """Whether it has increments."""
+        return self.spec.chains(self.version)
+
+
 def show(services: Services, id: str, project: str | None) -> BackupPolicy:
     """That of an instance; where it has none, one that is off."""
     with services.database.reading() as tx:
         seen = instances.seen(tx, id, project)
-        spec = _able(seen)
+        kind = _able(seen)
         return schedules.get(tx, id) or BackupPolicy(
-            instance_id=id, enabled=False, **_defaults(services, spec)
+            instance_id=id, enabled=False, **_defaults(services, kind)
         )
 
 
@@ -50,10 +67,10 @@ def put(
     return show(services, id, project)
 
 
-def _able(seen: Seen) -> Datastore:
-    spec = registry.get(typing.cast(Version, seen.version).manager)
-    refuse_unable(spec)
-    return spec
+def _able(seen: Seen) -> Kind:
+    kind = Kind.of(typing.cast(Version, seen.version))
+    refuse_unable(kind.spec)
+    return kind
 
 
 def refuse_unable(spec: Datastore) -> None:
@@ -67,21 +84,22 @@ def born(
     tx: orm.Session,
     project: str,
     id: str,
-    spec: Datastore,
+    version: DatastoreVersion,
     wish: Wish | None,
 ) -> None:
     """The policy of a new instance, if it has one. ``wish`` None: nobody said."""
+    kind = Kind.of(version)
     settings = services.settings
     if wish is None:
         if not (settings.schedule_by_default and settings.backup_driver):
             return
-        if not spec.can.back_up:
+        if not kind.spec.can.back_up:
             return
     elif wish == {"enabled": False}:
         return
     else:
-        refuse_unable(spec)
-    write(services, tx, project, id, spec, wish or {})
+        refuse_unable(kind.spec)
+    write(services, tx, project, id, kind, wish or {})
 
 
 def write(
@@ -89,13 +107,15 @@ def write(
     tx: orm.Session,
     project: str,
     id: str,
-    spec: Datastore,
+    kind: Kind,
     wish: Wish,
 ) -> None:
     """It is so from now on; when it is due next follows from it."""
-    if wish.get("increment_every") is not None and not spec.can.back_up_incrementally:
+    spec = kind.spec
+    if wish.get("increment_every") is not None and not kind.chained:
+        which = f"{spec.name} {kind.version}" if spec.increments_since else spec.name
         raise errors.Invalid(
-            f"There are no increments of {spec.name}: increment_every_hours must be "
+            f"There are no increments of {which}: increment_every_hours must be "
             "null, or be left out."
         )
     if wish.get("point_in_time") and not spec.can.restore_to_time:
@@ -104,7 +124,7 @@ def write(
             "or be left out."
         )
     held = schedules.hold(tx, id)
-    said = _defaults(services, spec) | {
+    said = _defaults(services, kind) | {
         # any minute is as good, but not the same one for all
         "minute": random.randrange(MINUTES),  # noqa: S311 - no secret
         "enabled": True,
@@ -123,12 +143,11 @@ def write(
     schedules.put(tx, id, project=project, **said)
 
 
-def _defaults(services: Services, spec: Datastore) -> Wish:
-    chained = spec.can.back_up_incrementally
+def _defaults(services: Services, kind: Kind) -> Wish:
     return {
         "full_every": model.FULL_EVERY,
-        "increment_every": model.INCREMENT_EVERY if chained else None,
+        "increment_every": model.INCREMENT_EVERY if kind.chained else None,
         "keep_days": model.KEEP_DAYS,
         "verify": services.settings.verify_by_default,
-        "point_in_time": spec.can.restore_to_time,
+        "point_in_time": kind.spec.can.restore_to_time,
     }

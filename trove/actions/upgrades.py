@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Another version of the datastore for an instance, or the same on another image."""
 
-import re
-import typing
-
 from sqlalchemy import orm
 
 from trove import errors
@@ -13,6 +10,7 @@ from trove.actions.instances import refuse_unable
 from trove.actions.services import Services
 from trove.context import Context
 from trove.datastores import registry
+from trove.datastores.spec import numbers
 from trove.db.queries import configurations, datastores, instances, modules
 from trove.db.tables import Datastore, DatastoreVersion, Instance
 from trove.model import operations
@@ -155,7 +153,7 @@ def _check_version(
             f"The version {version.name} is managed otherwise ({version.manager}) than "
             f"{present.name} ({present.manager})."
         )
-    before, after = _numbers(present.number), _numbers(version.number)
+    before, after = numbers(present.number), numbers(version.number)
     if after < before:
         raise errors.Invalid(
             f"The version {version.name} ({version.number}) is older than "
@@ -188,9 +186,3 @@ def _check_company(
                 f"The module {had.shown.row.name} is not for {owner.name} "
                 f"{version.name}; take it away first."
             )
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    """``10.11.6-MariaDB`` -> (10, 11, 6): as far as it is numbers."""
-    leading = typing.cast(re.Match[str], re.match(r"[0-9.]*", text))[0]
-    return tuple(int(part) for part in leading.split(".") if part)

@@ -10,6 +10,15 @@ if typing.TYPE_CHECKING:
     from trove.datastores.protocol import Stage
 
 
+class NoIncrement(errors.EngineFailed):
+    """The engine cannot say what has changed since that mark, whoever asks."""
+
+    sentence = (
+        "There is no increment of the backup that it would stand on: {why}. The next "
+        "one must be full."
+    )
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Mark:
     """Where a backup ends, in the engine's own words: an increment of it begins there.
@@ -21,12 +30,6 @@ class Mark:
     size: int
 
 
-class NoIncrement(errors.EngineFailed):
-    """What has changed since a backup cannot be said any more: a full one is next."""
-
-    sentence = "There is no increment of that backup, a full one is needed: {why}"
-
-
 class Backups(typing.Protocol):
     """How an engine's data are brought out while it serves, and come in again.
 
@@ -36,10 +39,8 @@ class Backups(typing.Protocol):
     """
 
     def stages(self, work: str, since: Mark | None = None) -> "tuple[Stage, ...]":
-        """What says all the data, or what has changed since that mark.
-
-        ``NoIncrement``: that cannot be said.
-        """
+        """What says all the data, or what has changed since that mark; ``NoIncrement``
+        if it is found, before any of it is said, that it cannot."""
 
     def mark(self, work: str) -> Mark:
         """Where those that ended well have ended."""

@@ -25,8 +25,10 @@ class Can:
     replicate: bool = False
     back_up: bool = False
     back_up_incrementally: bool = False
-    play_increments: bool = False
-    """Its increments are its transaction log: agents before 1.11 know of none."""
+    """From some version on (``Datastore.chains``)."""
+    chain_apart: bool = False
+    """Its increments are made, and its chains restored, by agents of RPC 1.11 and later:
+    one of before knows none of them, and takes the first link for all."""
     snapshot: bool = False
     """To recover from what a snapshot of its volume has, as from a power cut."""
     dump: bool = False
@@ -222,6 +224,11 @@ class Datastore:
     the old one says (``Engine.unload`` and ``load``), where not as they are."""
     dumped: str = ""
     """What the names of its dumps end with (``.sql.zst``)."""
+    increments_since: tuple[int, ...] = ()
+    """The leading numbers of the first version that has increments; empty: all have."""
+    stands_on: str = ""
+    """The word of a backup's mark by which an increment of it begins: a backup without
+    it is no parent. Empty: any is."""
     default_fstype: str = "xfs"
     character_sets: frozenset[str] = frozenset()
     """Empty: whatever the engine itself accepts."""
@@ -238,6 +245,17 @@ class Datastore:
     requires: tuple[str, ...] = ()
     """The libraries of its agent, pinned (``PyMySQL==1.2.0``), with all that they need
     which no other agent has: they are in its images alone."""
+
+    def chains(self, version: str) -> bool:
+        """Whether that version of it has incremental backups."""
+        new = numbers(version)[: len(self.increments_since)] >= self.increments_since
+        return self.can.back_up_incrementally and new
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """``10.11.6-MariaDB`` -> (10, 11, 6): as far as it is numbers."""
+    found = re.match(r"[0-9]+(\.[0-9]+)*", version)
+    return tuple(int(part) for part in found[0].split(".")) if found else ()
 
 
 def parameters(package: str) -> dict[str, typing.Any]:

@@ -15,7 +15,7 @@ from sqlalchemy import orm
 
 from trove import errors
 from trove.datastores import registry
-from trove.db.queries import backups, root, schedules, verifications
+from trove.db.queries import backups, root, verifications
 from trove.db.session import now
 from trove.db.tables import Backup
 from trove.flows import afterwards, granting, guestjobs, snapshotting
@@ -131,6 +131,8 @@ def count_parts(ctx: StepContext) -> Settle:
     row, said = backup(ctx), ctx.output(save_data)
     keys = granting.storage(ctx).keys
     names, attempt = granting.names(row), int(said["attempt"])
+    # only a scheduled one may be full instead: who asked for an increment gets that
+    parent = None if said.get("full") and row.scheduled else row.parent_id
     with granting.vault(ctx, row) as vault:
         vault.shut()
         parts = _compared(vault, names, attempt)
@@ -142,7 +144,7 @@ def count_parts(ctx: StepContext) -> Settle:
             datastore=ctx.version(ctx.instance()).manager,
             size=int(said["size"]),
             parts=parts,
-            parent=row.parent_id,
+            parent=parent,
             about=about,
         )
         # by what wrapped its key, which its row names: nothing else opens the backup
@@ -156,6 +158,7 @@ def count_parts(ctx: StepContext) -> Settle:
         "stored": whole.stored,
         "parts": len(parts),
         "about": about,
+        "parent_id": parent,
         "location": where,
         **_goes_on(said["words"]),
     }
@@ -196,10 +199,9 @@ def _asked(ctx: StepContext) -> operations.BackUp:
 
 
 def _method(ctx: StepContext, row: Backup) -> str:
-    """By which job; one of a log is one that older agents drop."""
-    manager = ctx.version(ctx.instance()).manager
-    log = row.parent_id is not None and registry.get(manager).can.play_increments
-    return "back_up_increment" if log else "back_up"
+    """By which job: one that an old agent does not take for another."""
+    apart = registry.get(ctx.version(ctx.instance()).manager).can.chain_apart
+    return "back_up_increment" if apart and row.parent_id is not None else "back_up"
 
 
 def _must_go_on(ctx: StepContext, row: Backup, done: dict[str, typing.Any]) -> None:
@@ -210,12 +212,7 @@ def _must_go_on(ctx: StepContext, row: Backup, done: dict[str, typing.Any]) -> N
         return
     parent = row.parent_id
 
-    def work(tx: orm.Session) -> None:
-        backups.end_chain(tx, parent)
-        if row.scheduled:  # a full one, soon
-            schedules.hasten(tx, row.instance_id)
-
-    ctx.write(work)
+    ctx.write(lambda tx: backups.end_chain(tx, parent))
     raise NoIncrement(parent=parent, why=str(why)[:LONGEST])
 
 
@@ -232,7 +229,8 @@ def _order(ctx: StepContext, row: Backup) -> BackupOrder:
         grants = [granting.granted(ctx, Wish(1, first), sign) for first in (0, LIST)]
     secret = {"key": key.hex(), "grants": grants}
     sealed = sealing.seal(granting.public_key(ctx), secret)
-    return BackupOrder(row.id, since, sealed, ctx.settings.backup_pace)
+    pace = ctx.settings.backup_pace
+    return BackupOrder(row.id, since, sealed, pace, or_full=row.scheduled)
 
 
 def _allow(ctx: StepContext, row: Backup, method: str) -> None:
@@ -263,7 +261,8 @@ def _said(done: dict[str, typing.Any]) -> dict[str, typing.Any]:
             and len(words) <= WORDS
             and all(_word(each) for pair in words.items() for each in pair)
         ):
-            return {"attempt": attempt, "size": size, "words": words}
+            full = {"full": True} if done.get("full") is True else {}
+            return {"attempt": attempt, "size": size, "words": words, **full}
     raise NotWhole(why="the guest does not say what it brought")
 
 

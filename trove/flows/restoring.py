@@ -129,10 +129,9 @@ def restore_data(ctx: StepContext, plan: Plan) -> dict[str, typing.Any] | Wait:
 
 
 def _method(ctx: StepContext, chain: list[Backup]) -> str:
-    """By which job; that of a chain that is played is one that older agents drop."""
-    manager = ctx.version(ctx.instance()).manager
-    played = len(chain) > 1 and registry.get(manager).can.play_increments
-    return "restore_chain" if played else "restore"
+    """By which the guest is told: one that an old agent does not take for another."""
+    can = registry.get(ctx.version(ctx.instance()).manager).can
+    return "restore_chain" if can.chain_apart and len(chain) > 1 else "restore"
 
 
 def _adopted(ctx: StepContext, row: Backup, plan: Plan) -> dict[str, typing.Any] | Wait:

@@ -9,7 +9,7 @@ import dataclasses
 import typing
 
 from trove.datastores.protocol import Host, Stage
-from trove.datastores.saving import Backups, Mark
+from trove.datastores.saving import Backups, Mark, NoIncrement
 from trove.storage import pipeline
 from trove.storage.manifest import Part
 
@@ -33,10 +33,12 @@ class Link:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Saved:
-    """What was brought, and where it ends."""
+    """What was brought, and where it ends. ``full``: all the data, and no increment,
+    whatever was asked for."""
 
     parts: tuple[Part, ...]
     mark: Mark
+    full: bool = True
 
 
 def save(
@@ -49,19 +51,28 @@ def save(
     put: pipeline.Put,
     told: typing.Callable[[int], None] = lambda size: None,
     pace: int | None = None,
+    or_full: bool = False,
 ) -> Saved:
     """The data, or what has changed since; ``told`` hears how many bytes are there.
 
     ``pace``: bytes in a second that the engine's tool may say, at the most.
+    ``or_full``: where it cannot say what has changed, it says all.
 
-    Raises ``errors.CommandFailed`` when any program did not end well, and what ``put``
-    raises: what was brought is nothing then.
+    Raises ``NoIncrement`` as the tool does, ``errors.CommandFailed`` when any program did
+    not end well, and what ``put`` raises: what was brought is nothing then.
     """
-    *first, last = tool.stages(work, since)
+    try:
+        stages = tool.stages(work, since)
+    except NoIncrement:
+        if not or_full:
+            raise
+        since = None
+        stages = tool.stages(work)
+    *first, last = stages
     last = dataclasses.replace(last, pace=pace)
     with host.reading(*first, last, PRESS, within=ENDS) as stream:
         sent = pipeline.send(stream, key, about, put, told)
-    return Saved(sent.parts, tool.mark(work))
+    return Saved(sent.parts, tool.mark(work), since is None)
 
 
 def restore(host: Host, tool: Backups, work: str, links: typing.Sequence[Link]) -> None:

@@ -130,7 +130,7 @@ class Manager:
         self._submit(job, "restore", {"order": codec.encode(order), "job": job})
 
     def restore_chain(self, context: Context, job: str, order: RestoreOrder) -> None:
-        """Have those of a chain that is played; the keys stay sealed on disk."""
+        """Have those of a chain; the keys stay sealed on disk."""
         self._submit(job, "restore_chain", {"order": codec.encode(order), "job": job})
 
     def freeze(self, context: Context, job: str, seconds: int) -> None:

@@ -111,12 +111,15 @@ def _backed_up(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
             at.put,
             told.carried,
             order.pace,
+            order.or_full,
         )
         at.put(LIST, manifest.brought(saved.parts))
+    instead = {"full": True} if since is not None and saved.full else {}
     return {
         "attempt": desk.attempt,
         "words": saved.mark.words,
         "size": saved.mark.size,
+        **instead,
     }
 
 

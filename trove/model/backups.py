@@ -51,6 +51,12 @@ class NoChain(errors.Conflict):
     sentence = "Backup {id} stands on {parent}, which is not there."
 
 
+class NoGround(errors.Conflict):
+    """A backup that does not say what an increment of it would begin by."""
+
+    sentence = "No increment can begin at backup {id}: the next one must be full."
+
+
 class TooLong(errors.Conflict):
     """Another increment would be one too many."""
 

@@ -79,16 +79,17 @@ class Guest(Interface):
     def back_up(self, job: str, order: BackupOrder) -> None:
         """All data, or what has changed, encrypted and in parts, by granted requests.
 
-        ``{"attempt", "words", "size"}`` when all is there. While it goes on its result
+        ``{"attempt", "words", "size", "full"?}`` when all is there; ``full``: an
+        increment was ordered, and it is none. While it goes on its result
         is ``{"attempt", "carried", "want"?}``: bytes, and the first part that nothing
         is granted for.
         """
 
     @cast(since="1.11")
     def back_up_increment(self, job: str, order: BackupOrder) -> None:
-        """``back_up`` of an increment that is a piece of the engine's log; agents of
-        before would make none, or a full one. ``{"attempt", "none"}``: why there is no
-        increment of that backup any more."""
+        """``back_up`` of an increment, where agents of before would make none, or a full
+        one (``Can.chain_apart``). ``{"attempt", "none"}``: why there is no increment of
+        that backup any more."""
 
     @cast(since="1.9")
     def restore(self, job: str, order: RestoreOrder) -> None:
@@ -96,9 +97,10 @@ class Guest(Interface):
 
     @cast(since="1.11")
     def restore_chain(self, job: str, order: RestoreOrder) -> None:
-        """``restore`` of a full one and such increments, which are played; agents of
-        before would take the full one for all of it."""
+        """``restore`` of a full one and its increments, where agents of before would
+        take the full one for all of it (``Can.chain_apart``)."""
 
+    @cast(since="1.11")
     def freeze(self, job: str, seconds: int) -> None:
         """Nothing is written to the data's volume from the end of this job on, for so
         many seconds at the most: it thaws by itself then, whoever has died."""

@@ -133,7 +133,8 @@ class Group:
 class BackupOrder:
     """A backup that a guest brings. ``since``: the engine's own words on where the one
     ended that this one stands on; None: it is a full one. ``pace``: bytes of the data
-    that may be read in a second; None: as many as there can be.
+    that may be read in a second; None: as many as there can be. ``or_full``: a full one
+    will do where the engine cannot say what has changed.
 
     ``sealed`` is ``rpc.sealing.seal`` of ``{"key", "grants"}``: the backup's key, in
     hexadecimal, and the first of what ``Guest.allow`` brings.
@@ -143,6 +144,7 @@ class BackupOrder:
     since: dict[str, str] | None = None
     sealed: str = dataclasses.field(default="", repr=False, metadata={"max": 1048576})
     pace: int | None = None
+    or_full: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -90,9 +90,13 @@ class Stored(typing.Protocol):
 
 @contextlib.contextmanager
 def restored_to(
-    what: Stored, until: float | None = None, point: str | None = None
+    what: Stored,
+    until: float | None = None,
+    point: str | None = None,
+    before: typing.Sequence[Link] = (),
 ) -> typing.Iterator[Lab]:
-    """A new machine with the data of that moment; its engine is stopped."""
+    """A new machine with the data of that moment; its engine is stopped. ``before``:
+    what the backup stands on."""
     place = int(what.link.mark.words["place"])
     needed = [one for one in what.segments if one.last >= place]
     numbers = [one.part + n for one in needed for n in range(len(one.parts))]
@@ -105,7 +109,7 @@ def restored_to(
         log = replaying.Window(
             *(lab.machine, f"{work}/log", user, ARCHIVE, needed, KEY, get)
         )
-        words, links = what.link.mark.words, [stored(what.link)]
+        words, links = what.link.mark.words, [*map(stored, before), stored(what.link)]
         order = ReplayOrder(ARCHIVE, 0, "", until, point)
         replaying.restore(lab.machine, lab.engine, work, links, words, log, order)
         yield lab

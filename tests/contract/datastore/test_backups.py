@@ -22,16 +22,19 @@ import pytest
 from tests.contract.datastore.conftest import Lab, laboratory
 from trove import errors
 from trove.datastores import registry
-from trove.datastores.saving import Mark
+from trove.datastores.saving import Mark, NoIncrement
 from trove.guestagent import backups
 from trove.model.states import Service
+from trove.storage import pipeline
 from trove.storage.frames import Broken
 from trove.storage.manifest import Part
 
 FULL = [("mariadb", "10.11"), ("postgresql", "15"), ("mariadb", "11.8")]
 FULL += [("postgresql", "17"), ("mysql", "9.7"), ("valkey", "8.1")]
-CHAINED = [each for each in FULL if each[0] in ("mariadb", "mysql")]
-"""That have increments: of the tool's own, or of the log."""
+CHAINED = [each for each in FULL if registry.get(each[0]).chains(each[1])]
+"""Whose increments are the tool's own."""
+NOTED = [each for each in CHAINED if each[0] == "postgresql"]
+"""Whose server notes what is written, for increments."""
 COPIED = [each for each in FULL if each[0] == "mysql"]
 """Whose server makes a copy on the volume first."""
 SERVED = ("mariadb", "postgresql")
@@ -166,6 +169,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def kinds(fixtures: typing.Collection[str]) -> list[tuple[str, str]]:
     if "chain" in fixtures:
         return CHAINED
+    if "noted" in fixtures:
+        return NOTED
     return COPIED if "copied" in fixtures else FULL
 
 
@@ -208,12 +213,17 @@ def working(lab: Lab, name: str) -> typing.Iterator[str]:
         lab.machine.remove(work)
 
 
-def save(lab: Lab, since: Mark | None = None, compared: bool = True) -> Link:
+def save(
+    lab: Lab, since: Mark | None = None, compared: bool = True, or_full: bool = False
+) -> Link:
     tool = lab.engine.backups()
     data: dict[int, bytes] = {}
     put = data.__setitem__
     with working(lab, "backup") as work:
-        made = backups.save(lab.machine, tool, work, since, KEY, ABOUT, put)
+        made = backups.save(
+            *(lab.machine, tool, work, since, KEY, ABOUT, put), or_full=or_full
+        )
+    assert made.full == (since is None or or_full)
     return Link(made.parts, data, made.mark, rows(lab) if compared else "")
 
 
@@ -272,11 +282,13 @@ def test_each_link_of_a_chain_comes_back_row_by_row(
         fill(lab, 10**6)  # it goes on from there
 
 
-def test_an_increment_is_small_and_says_where_it_begins(chain: list[Link]) -> None:
+def test_an_increment_is_small_and_says_where_it_begins(
+    kind: tuple[str, str], chain: list[Link]
+) -> None:
     full, first, second = (sum(p.size for p in link.parts) for link in chain)
     assert max(first, second) < full / 2
     begins = [link.mark.words.get("since", "0") for link in chain]
-    end = "lsn" if "lsn" in chain[0].mark.words else "binlog"
+    end = {"postgresql": "manifest", "mysql": "binlog"}.get(kind[0], "lsn")
     ends = [link.mark.words[end] for link in chain]
     assert begins == ["0", *ends[:2]]
     assert all(link.mark.size > 2**20 for link in chain)
@@ -341,7 +353,7 @@ def test_a_tool_that_dies_has_made_no_backup(source: Lab) -> None:
             pytest.raises(errors.CommandFailed),
             source.machine.reading(*stages) as stream,
         ):
-            (tool,) = children() - before
+            tool, *_ = sorted(children() - before)
             assert stream.read(1)
             os.kill(tool, signal.SIGKILL)
             while stream.read(2**20):
@@ -434,6 +446,163 @@ def turn_a_bit(lab: Lab, where: str, of: bytes) -> None:
     wrong = bytearray(path.read_bytes())
     wrong[wrong.index(of) + 9] ^= 1
     path.write_bytes(wrong)
+
+
+@pytest.fixture
+def noted(source: Lab) -> Lab:
+    """One whose server notes which blocks were written, and forgets it again."""
+    return source
+
+
+def test_what_was_not_noted_is_refused_or_is_in_a_full_one(
+    kind: tuple[str, str], noted: Lab
+) -> None:
+    full = save(noted)
+    fill(noted, 4 * 10**6)
+    forget(noted, full.mark.words["begin"])
+    with pytest.raises(NoIncrement, match="of some of the time .* must be full"):
+        save(noted, full.mark)
+    instead = save(noted, full.mark, or_full=True)
+    assert instead.mark.words["since"] == "0"
+    with restored(kind, [instead]) as lab:
+        assert rows(lab) == instead.rows != full.rows
+
+
+def forget(lab: Lab, begin: str) -> None:
+    """The note of what was written at that place of the log is lost."""
+    which = (
+        "SELECT tli, start_lsn::text, end_lsn::text FROM pg_available_wal_summaries() "
+        f"WHERE start_lsn <= '{begin}' AND end_lsn > '{begin}'"
+    )
+    lab.client.admin("CHECKPOINT")
+    end = time.monotonic() + 60
+    while not (found := lab.client.admin(which)):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    for timeline, *places in found:
+        names = [f"{int(h, 16):08X}{int(w, 16):08X}" for h, w in map(split, places)]
+        summaries = pathlib.Path(volume(lab), "data/pg_wal/summaries")
+        (summaries / f"{timeline:08X}{''.join(names)}.summary").unlink()
+
+
+def split(place: str) -> tuple[str, str]:
+    high, low = place.split("/")
+    return high, low
+
+
+def test_a_list_that_is_lost_or_was_changed_is_no_parent(noted: Lab) -> None:
+    full = save(noted)
+    (path,) = pathlib.Path(volume(noted)).glob(
+        f".trove-manifests/{full.mark.words['manifest']}"
+    )
+    said = path.read_bytes()
+    path.write_bytes(said.replace(b'"Size"', b'"size"', 1))
+    with pytest.raises(NoIncrement, match="no list of its files"):
+        save(noted, full.mark)
+    path.unlink()
+    with pytest.raises(NoIncrement, match="no list of its files"):
+        save(noted, full.mark)
+
+
+def test_the_lists_that_are_kept_are_few(noted: Lab) -> None:
+    for _ in range(10):
+        last = save(noted, compared=False)
+    kept = {path.name for path in pathlib.Path(volume(noted)).glob(".trove-m*/*")}
+    assert len(kept) == 8 and last.mark.words["manifest"] in kept
+    assert save(noted, last.mark).mark.words["since"] == last.mark.words["manifest"]
+
+
+def test_an_increment_of_another_servers_backup_is_refused(
+    kind: tuple[str, str], noted: Lab
+) -> None:
+    with laboratory(*kind) as other:
+        other.account("ada", "the word", "shop")
+        theirs = save(other, compared=False)
+        (path,) = pathlib.Path(volume(other)).glob(".trove-manifests/*")
+        save(noted, compared=False)
+        there = pathlib.Path(volume(noted), ".trove-manifests")
+        (there / path.name).write_bytes(path.read_bytes())
+    with pytest.raises((NoIncrement, errors.CommandFailed)):
+        save(noted, theirs.mark)
+
+
+def test_a_bit_of_an_increment_that_was_turned_is_found_before_it_is_data(
+    kind: tuple[str, str], noted: Lab
+) -> None:
+    """The tool that puts a chain together compares nothing."""
+    tool = noted.engine.backups()
+    full, said = save(noted), b""
+    with working(noted, "backup") as work:
+        stages = tool.stages(work, full.mark)
+        with noted.machine.reading(*stages) as stream:
+            said = stream.read()
+    with bare(kind) as (lab, work):
+        tool = lab.engine.backups()
+        taken(lab, work, full)
+        with lab.machine.writing(*tool.taking(work, 1)) as sink:
+            sink.write(said)
+        path = min(pathlib.Path(work, "1").rglob("INCREMENTAL.*"))
+        wrong = bytearray(path.read_bytes())
+        wrong[-1] ^= 1
+        path.write_bytes(wrong)
+        with pytest.raises(errors.EngineFailed, match="pg_verifybackup"):
+            tool.together(work, 2)
+        assert not lab.machine.exists(f"{volume(lab)}/data")
+
+
+def test_a_chain_whose_tool_dies_is_no_data_until_it_is_begun_again(
+    kind: tuple[str, str], noted: Lab
+) -> None:
+    full = save(noted)
+    fill(noted, 5 * 10**6)
+    links = [stored(full), stored(more := save(noted, full.mark))]
+    with bare(kind) as (lab, work):
+        tool = lab.engine.backups()
+        with (
+            killed("pg_combinebackup"),
+            pytest.raises(errors.EngineFailed, match="pg_combinebackup"),
+        ):
+            backups.restore(lab.machine, tool, work, links)
+        assert not lab.machine.exists(f"{volume(lab)}/data")
+        lab.machine.remove(work)
+        with working(lab, "restore") as again:
+            backups.restore(lab.machine, tool, again, links)
+        lab.engine.start()
+        assert rows(lab) == more.rows
+
+
+@contextlib.contextmanager
+def killed(program: str) -> typing.Iterator[None]:
+    """A program that we begin in the block is killed."""
+    found: list[int] = []
+    over = threading.Event()
+
+    def watch() -> None:
+        while not found and not over.wait(0.002):
+            for pid in children():
+                with contextlib.suppress(OSError):
+                    said = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+                    if said.partition(b"\0")[0].endswith(program.encode()):
+                        os.kill(pid, signal.SIGKILL)
+                        found.append(pid)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+    assert found
+
+
+def taken(lab: Lab, work: str, link: Link) -> None:
+    """A full one, as its tool said it."""
+    stages = (backups.UNPRESS, *lab.engine.backups().taking(work, 0))
+    with lab.machine.writing(*stages) as sink:
+        get = functools.partial(got, link)
+        for piece in pipeline.receive(link.parts, KEY, ABOUT, get):
+            sink.write(piece)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from tests.contract.datastore.conftest import Lab, laboratory
 from tests.contract.datastore.shipping import Data, Shipping, parametrized, restored_to
 from tests.contract.datastore.test_backups import Link, said, save
 from trove import errors
+from trove.datastores import registry
 from trove.datastores.archives import Short
 from trove.datastores.classic import replay as classic
 from trove.datastores.postgresql.agent import replay as postgresql
@@ -69,6 +70,8 @@ class Recorded:
     segments: tuple[SegmentShown, ...]
     named: float
     """When a point was named in the log, where it has names."""
+    more: Link | None = None
+    """A later increment of the backup, where there are any."""
 
     def moment(self, dice: random.Random) -> float:
         at, until = float(self.link.mark.words["at"]), self.segments[-1].until
@@ -85,7 +88,7 @@ def recorded(kind: tuple[str, str]) -> typing.Iterator[Recorded]:
             run("CREATE TABLE goods (n INT PRIMARY KEY, half INT)")
             for number in range(DROPPED):
                 run(f"CREATE TABLE drop_{number} (a INT)")
-        shipping, named = Shipping(lab), 0.0
+        shipping, named, more = Shipping(lab), 0.0, None
         shipping.round()
         with written(lab) as deeds:
             until(deeds, DEEDS)
@@ -100,13 +103,15 @@ def recorded(kind: tuple[str, str]) -> typing.Iterator[Recorded]:
                     with said(lab) as run:
                         run(f"SELECT pg_create_restore_point('{quoted}')")
                     named = time.time()
+                if number == ROUNDS // 2 and registry.get(lab.name).chains(lab.version):
+                    more = save(lab, link.mark, compared=False)
                 assert shipping.round().broken is None
         lab.engine.restart()
         with said(lab) as run:
             run("CREATE TABLE after_all (a INT)")
         assert shipping.round().broken is None
         brought = tuple(shipping.brought)
-        yield Recorded(kind, deeds, link, shipping.data, brought, named)
+        yield Recorded(kind, deeds, link, shipping.data, brought, named, more)
 
 
 def until(deeds: list[Deed], number: int) -> None:
@@ -256,6 +261,19 @@ def test_the_last_moment_of_the_log_a_little_at_a_time(
         lab.engine.start()
         found = Found(lab)
         assert all(found.has(d) for d in recorded.deeds if d.answered < last)
+
+
+def test_the_log_goes_on_after_an_increment(recorded: Recorded) -> None:
+    if recorded.more is None:
+        pytest.skip("it has none")
+    last = recorded.segments[-1].until
+    last = float(int(last)) if recorded.kind[0] in SECONDS else last
+    later = dataclasses.replace(recorded, link=recorded.more)
+    with restored_to(later, last, before=[recorded.link]) as lab:
+        lab.engine.start()
+        found = Found(lab)
+        assert all(found.has(d) for d in recorded.deeds if d.answered < last)
+        goes_on(lab)
 
 
 def test_a_point_that_has_a_name(recorded: Recorded) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from trove import errors
 from trove.datastores import registry
-from trove.datastores.spec import Budget, Naming
+from trove.datastores.spec import Budget, Naming, numbers
 
 BOTH = pytest.mark.parametrize("datastore", registry.names())
 
@@ -97,3 +97,28 @@ def test_a_refused_password_is_never_repeated(password):
 def test_a_budget_weighs_dear_characters():
     assert Budget(4, dear="_", each=2).holds("a_b")
     assert not Budget(4, dear="_", each=2).holds("_a_")
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "chained"),
+    [
+        ("mariadb", "10.11.6", True),
+        ("mariadb", "", True),
+        ("postgresql", "15.8", False),
+        ("postgresql", "17", True),
+        ("postgresql", "17.6 (Debian 17.6-1)", True),
+        ("postgresql", "18.1", True),
+        ("postgresql", "", False),
+        ("valkey", "8.1", False),
+    ],
+)
+def test_which_versions_have_increments(name, version, chained):
+    assert registry.get(name).chains(version) is chained
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("10.11.6-MariaDB", (10, 11, 6)), ("17", (17,)), ("17.", (17,)), ("x", ())],
+)
+def test_the_numbers_of_a_version(text, found):
+    assert numbers(text) == found

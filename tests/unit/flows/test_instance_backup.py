@@ -65,6 +65,9 @@ GOOD = {"attempt": 1, "size": 7, "words": {"lsn": "9"}}
 
 def test_a_guests_word_that_can_be_one():
     assert instance_backup._said({**GOOD, "more": 1}) == GOOD
+    assert instance_backup._said({**GOOD, "full": 1}) == GOOD
+    full = {**GOOD, "full": True}
+    assert instance_backup._said(full) == full
 
 
 @pytest.mark.parametrize(

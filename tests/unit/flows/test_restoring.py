@@ -105,12 +105,17 @@ def test_where_backups_are_not_set_up_it_says_so(stored):
     [
         ("mysql", 1, "restore"),
         ("mysql", 2, "restore_chain"),
+        ("postgresql", 1, "restore"),
+        ("postgresql", 2, "restore_chain"),
         ("mariadb", 2, "restore"),
     ],
 )
-def test_older_agents_never_take_a_full_backup_for_its_chain(manager, links, method):
+def test_older_agents_never_take_a_full_backup_for_its_chain(
+    stored, manager, links, method
+):
+    """By an order that they do not know; what they know, they are asked as ever."""
     version = types.SimpleNamespace(manager=manager)
     ctx = types.SimpleNamespace(instance=lambda: None, version=lambda of: version)
-    assert restoring._method(ctx, [None] * links) == method
+    assert restoring._method(ctx, [stored[1]] * links) == method
     new = method == "restore_chain"
     assert (Guest.methods()[method].since == "1.11") == new

@@ -84,12 +84,10 @@ def desk(places, host, guest, toy, control):
     return made
 
 
-def order(control, since=None, attempt=1, pace=None):
+def order(control, since=None, attempt=1, pace=None, or_full=False):
     secret = {"key": KEY.hex(), "grants": [control.grant(0, 2, attempt)]}
-    return {
-        "order": codec.encode(BackupOrder("b1", since, control.sealed(secret), pace)),
-        "job": JOB,
-    }
+    about = BackupOrder("b1", since, control.sealed(secret), pace, or_full)
+    return {"order": codec.encode(about), "job": JOB}
 
 
 def test_all_of_it_is_in_the_store_with_its_list(desk, toy, control, vault):
@@ -129,6 +127,19 @@ def test_what_has_no_increment_is_said_and_nothing_is_brought(
     assert set(done) == {"attempt", "none"} and "its log is gone" in done["none"]
     assert list(vault.listed("p/b1/1/")) == []
     assert not (toy.data / "backup").exists()
+
+
+def test_one_of_a_policy_is_full_instead(desk, toy, control):
+    (toy.data / "goods").write_bytes(b"x")
+    gone = {"gone": "yes"}
+    done = saving.back_up(desk, order(control, since=gone, or_full=True))
+    assert done == {"attempt": 1, "words": {"at": "7"}, "size": 1, "full": True}
+
+
+def test_an_increment_that_is_one_is_not_full(desk, toy, control):
+    (toy.data / "goods").write_bytes(b"x")
+    done = saving.back_up(desk, order(control, since={"at": "6"}, or_full=True))
+    assert "full" not in done
 
 
 def test_what_is_well_is_checked_and_what_is_sick_is_told(desk, toy):

@@ -72,8 +72,13 @@ def view(ask: Ask, offer: typing.Any) -> Plain:
 
 
 def version_view(ask: Ask, found: typing.Any) -> Plain:
+    """``incremental_backups``, which is ours alone: whether there are such."""
     datastore, row = found
-    return {**_version(ask, row), "datastore": datastore.id}
+    return {
+        **_version(ask, row),
+        "datastore": datastore.id,
+        "incremental_backups": datastores.chained(row),
+    }
 
 
 def _version(ask: Ask, row: typing.Any) -> Plain:

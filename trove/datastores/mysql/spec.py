@@ -51,11 +51,12 @@ DATASTORE = Datastore(
     can=Can(
         back_up=True,
         back_up_incrementally=True,
-        play_increments=True,
+        chain_apart=True,
         restore_to_time=True,
         dump=True,
         snapshot=True,
     ),
+    stands_on="log",
     dumped=".sql.zst",
     naming=NAMING,
     agent="trove.datastores.mysql.agent",

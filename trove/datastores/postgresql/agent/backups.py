@@ -5,6 +5,8 @@ It comes in by the socket as the superuser, so there is no password. All of it i
 tar, with the write-ahead log that makes the files whole, and with the engine's own
 manifest, by which ``pg_verifybackup`` checks each file where it is restored.
 
+An increment has the blocks that were written since another backup, of 17 and later.
+
 The log of the whole time comes at the end, so a slot holds it until then. It is a
 temporary one: it ends with its connection, whoever dies, and ``max_slot_wal_keep_size``
 bounds what it holds.
@@ -16,12 +18,14 @@ import time
 
 from trove import errors
 from trove.datastores.places import Places
+from trove.datastores.postgresql.agent import chains
 from trove.datastores.postgresql.agent.archive import where
-from trove.datastores.postgresql.agent.places import programs
+from trove.datastores.postgresql.agent.manifests import Manifests, Overheard
+from trove.datastores.postgresql.agent.places import major, programs
 from trove.datastores.postgresql.agent.sql import talk
 from trove.datastores.postgresql.spec import DATASTORE
 from trove.datastores.protocol import Host, Stage
-from trove.datastores.saving import Mark
+from trove.datastores.saving import Mark, NoIncrement
 from trove.datastores.unit import scrub
 
 VERIFY = 6 * 3600.0
@@ -31,6 +35,8 @@ CHECK = 12 * 3600.0
 COPY = 1800.0
 SETTLE = 300.0
 """Seconds in which a checkpoint is over."""
+INCREMENTS = 17
+"""The first version that has them."""
 
 
 class Tool:
@@ -40,12 +46,18 @@ class Tool:
         self._host, self._places, self._port = host, places, port
         self._held = contextlib.ExitStack()
         self._place = 0
+        self._manifests = Manifests(host, places)
+        self._since = ""
+        self._heard: Overheard | None = None
 
     def stages(self, work: str, since: Mark | None = None) -> tuple[Stage, ...]:
-        """What says all files; of those that have changed since, there is no saying."""
-        if since is not None:
+        """What says all files, or the blocks that were written since."""
+        chained = major(self._host) >= INCREMENTS
+        if since is not None and not chained:
             what = "an increment of a backup"
             raise errors.NotSupported(datastore="This engine", what=what)
+        increment = () if since is None else (self._founded(work, since),)
+        self._since = "0" if since is None else since.words.get("manifest", "")
         self._hold()
         argv = (
             f"{programs(self._host)}/pg_basebackup",
@@ -58,8 +70,22 @@ class Tool:
             f"--host={self._places.runtime}",
             f"--port={self._port}",
             f"--username={DATASTORE.user}",
+            *increment,
         )
-        return (Stage(argv, user=DATASTORE.user),)
+        said = Stage(argv, user=DATASTORE.user)
+        if not chained:
+            return (said,)
+        self._heard = Overheard(self._host, work)
+        return (said, self._heard.stage)
+
+    def _founded(self, work: str, since: Mark) -> str:
+        """What an increment is told; ``NoIncrement`` where there is nothing to tell it."""
+        there = f"{work}/parent"
+        if not self._manifests.lend(since.words.get("manifest", ""), there):
+            raise NoIncrement(why="the volume has no list of its files any more")
+        with talk(self._places.runtime, self._port) as line:
+            chains.check(line, since.words)
+        return f"--incremental={there}"
 
     def _hold(self) -> None:
         """From here on the log stays, until ``mark`` or the end of this process."""
@@ -71,7 +97,8 @@ class Tool:
 
     def mark(self, work: str) -> Mark:
         """The server's version, its timeline, where its log is by now, and when; the
-        segment that has its beginning, or one before."""
+        segment that has its beginning, or one before. What an increment of it begins
+        by, where there can be one."""
         statement = (
             "SELECT current_setting('server_version'), pg_current_wal_lsn()::text, "
             "timeline_id::text FROM pg_control_checkpoint()"
@@ -85,7 +112,19 @@ class Tool:
         self._held.close()
         words = {"version": version, "lsn": lsn, "timeline": timeline}
         words |= {"place": str(self._place), "at": repr(time.time())}
+        words |= self._kept()
         return Mark(words, int(log) + int(data))
+
+    def _kept(self) -> dict[str, str]:
+        """A volume that is full keeps nothing: then no increment stands on this one."""
+        path = self._heard.taken() if self._heard is not None else None
+        if path is None:
+            return {}
+        try:
+            found = self._manifests.keep(path)
+        except OSError:
+            return {}
+        return found and {**found, "since": self._since}
 
     def taking(self, work: str, number: int) -> tuple[Stage, ...]:
         """The files, in a directory of their own."""
@@ -96,14 +135,25 @@ class Tool:
         return (Stage((*argv, "--file=-"), user=DATASTORE.user),)
 
     def together(self, work: str, links: int) -> None:
-        """Each file is what the engine's manifest says; then they are the data."""
-        host, there = self._host, f"{work}/0"
-        argv = [f"{programs(host)}/pg_verifybackup", "--exit-on-error", there]
-        ran = host.run(argv, user=DATASTORE.user, timeout=VERIFY, check=False)
+        """Each file is what the engine's manifests say; then they are the data."""
+        host, there = self._host, [f"{work}/{number}" for number in range(links)]
+        for link in there:
+            self._verify(link)
+        whole = there[0]
+        if links > 1:
+            whole = f"{work}/whole"
+            chains.combine(host, there, whole)
+            for link in there:
+                host.remove(link)
+            self._verify(whole)
+        host.run(["sync", "--file-system", whole], timeout=COPY)
+        host.rename(whole, self._places.data)
+
+    def _verify(self, there: str) -> None:
+        argv = [f"{programs(self._host)}/pg_verifybackup", "--exit-on-error", there]
+        ran = self._host.run(argv, user=DATASTORE.user, timeout=VERIFY, check=False)
         if ran.returncode:
             raise errors.EngineFailed(why=f"pg_verifybackup: {scrub(ran.stderr)}")
-        host.run(["sync", "--file-system", there], timeout=COPY)
-        host.rename(there, self._places.data)
 
     def settle(self) -> None:
         """A checkpoint: of the log before it nothing has to be played."""
