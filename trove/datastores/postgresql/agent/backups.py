@@ -79,7 +79,7 @@ class Tool:
         return (said, self._heard.stage)
 
     def _founded(self, work: str, since: Mark) -> str:
-        """What an increment is told; ``NoIncrement`` where there is nothing to tell it."""
+        """What an increment is told; ``NoIncrement`` where there is nothing to tell."""
         there = f"{work}/parent"
         if not self._manifests.lend(since.words.get("manifest", ""), there):
             raise NoIncrement(why="the volume has no list of its files any more")
