@@ -71,7 +71,8 @@ class Round:
         except Lost as lost:
             LOG.error("%s", lost.message)
             self.tool.let_go()
-            self._note(broken=lost.message[:500], segments=(), want=None)
+            # what was brought before it is whole, and may not have been counted yet
+            self._note(broken=lost.message[:500], want=None)
 
     def _let_go(self, counted: int) -> None:
         """What is counted is in the store, and is held no more."""
