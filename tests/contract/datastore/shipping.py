@@ -10,7 +10,8 @@ from tests.contract.datastore.conftest import Lab, builds
 from tests.contract.datastore.test_backups import Link, bare, stored, volume
 from trove import errors
 from trove.datastores import registry
-from trove.guestagent import replaying, rounds
+from trove.datastores.archives import Target
+from trove.guestagent import backups, replaying, rounds
 from trove.guestagent.archives import Progress
 from trove.rpc.messages import ReplayOrder, SegmentShown
 from trove.storage import pipeline
@@ -88,11 +89,8 @@ class Stored(typing.Protocol):
     segments: tuple[SegmentShown, ...]
 
 
-@contextlib.contextmanager
-def restored_to(
-    what: Stored, until: float | None = None, point: str | None = None
-) -> typing.Iterator[Lab]:
-    """A new machine with the data of that moment; its engine is stopped."""
+def log_of(what: Stored, lab: Lab, work: str) -> replaying.Window:
+    """What of it is played after the backup, on that machine."""
     place = int(what.link.mark.words["place"])
     needed = [one for one in what.segments if one.last >= place]
     numbers = [one.part + n for one in needed for n in range(len(one.parts))]
@@ -100,12 +98,61 @@ def restored_to(
     def get(number: int, size: int) -> bytes:
         return what.data[numbers[number]]
 
+    user = registry.get(lab.name).user
+    return replaying.Window(
+        *(lab.machine, f"{work}/log", user, ARCHIVE, needed, KEY, get)
+    )
+
+
+@contextlib.contextmanager
+def restored_to(
+    what: Stored, until: float | None = None, point: str | None = None
+) -> typing.Iterator[Lab]:
+    """A new machine with the data of that moment; its engine is stopped."""
     with bare(what.kind) as (lab, work):
-        user = registry.get(lab.name).user
-        log = replaying.Window(
-            *(lab.machine, f"{work}/log", user, ARCHIVE, needed, KEY, get)
-        )
         words, links = what.link.mark.words, [stored(what.link)]
         order = ReplayOrder(ARCHIVE, 0, "", until, point)
+        log = log_of(what, lab, work)
         replaying.restore(lab.machine, lab.engine, work, links, words, log, order)
         yield lab
+
+
+class Moments:
+    """One machine that has been at one moment after another.
+
+    What a restore makes of the backup is the same for each of them: it is made once,
+    and each begins with a copy of the whole volume as it was then.
+    """
+
+    def __init__(self, what: Stored, lab: Lab, work: str) -> None:
+        self._what, self._lab, self._work = what, lab, work
+        host, self._volume = lab.machine, volume(lab)
+        self._kept = f"{host.root}/kept"
+        backups.restore(host, lab.engine.backups(), work, [stored(what.link)])
+        self._copy(self._volume, self._kept)
+
+    @contextlib.contextmanager
+    def at(self, until: float) -> typing.Iterator[Lab]:
+        """The machine with the data of that moment; its engine is stopped, and is
+        stopped anew afterwards."""
+        lab = self._lab
+        self._copy(self._kept, self._volume)
+        log = log_of(self._what, lab, self._work)
+        words, target = self._what.link.mark.words, Target(until)
+        lab.engine.archive().replay(self._work, words, log, target)
+        try:
+            yield lab
+        finally:
+            lab.engine.stop()
+
+    def _copy(self, this: str, there: str) -> None:
+        self._lab.machine.remove(there)
+        words = ["cp", "--archive", "--reflink=auto", "--", this, there]
+        self._lab.machine.run(words, timeout=120)
+
+
+@contextlib.contextmanager
+def moments(what: Stored) -> typing.Iterator[Moments]:
+    """A new machine, and all that its volume may become."""
+    with bare(what.kind) as (lab, work):
+        yield Moments(what, lab, work)
