@@ -2,6 +2,9 @@
 """The log of a real engine is brought to a dictionary, and played on a new machine."""
 
 import contextlib
+import os
+import subprocess
+import tempfile
 import typing
 
 import pytest
@@ -147,12 +150,21 @@ class Moments:
 
     def _copy(self, this: str, there: str) -> None:
         self._lab.machine.remove(there)
-        words = ["cp", "--archive", "--reflink=auto", "--", this, there]
+        words = ["cp", "--archive", "--", this, there]
         self._lab.machine.run(words, timeout=120)
 
 
 @contextlib.contextmanager
 def moments(what: Stored) -> typing.Iterator[Moments]:
-    """A new machine, and all that its volume may become."""
-    with bare(what.kind) as (lab, work):
-        yield Moments(what, lab, work)
+    """A new machine, and all that its volume may become; it is in memory, for a disk
+    would take most of the time to forget what it was before."""
+    place = tempfile.mkdtemp(prefix="t-")
+    os.chmod(place, 0o755)
+    words = ["mount", "-t", "tmpfs", "-o", "size=3g,mode=0755", "tmpfs", place]
+    subprocess.run(words, check=True, timeout=60)
+    try:
+        with bare(what.kind, place) as (lab, work):
+            yield Moments(what, lab, work)
+    finally:
+        subprocess.run(["umount", place], check=True, timeout=60)
+        os.rmdir(place)

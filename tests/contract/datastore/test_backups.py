@@ -218,9 +218,11 @@ def save(lab: Lab, since: Mark | None = None, compared: bool = True) -> Link:
 
 
 @contextlib.contextmanager
-def bare(kind: tuple[str, str]) -> typing.Iterator[tuple[Lab, str]]:
+def bare(
+    kind: tuple[str, str], place: str | None = None
+) -> typing.Iterator[tuple[Lab, str]]:
     """A new machine without data, and a directory to bring some into."""
-    with laboratory(*kind) as lab:
+    with laboratory(*kind, place) as lab:
         lab.engine.stop()
         lab.machine.remove(f"{volume(lab)}/data")
         with working(lab, "restore") as work:
