@@ -128,6 +128,7 @@ def holds(source: Source, id: str, writer: Writer, moment: float) -> None:
         assert not found & after, "of after the moment"
 
 
+@pytest.mark.timeout(600 + 2 * AWAY)
 @pytest.mark.parametrize("datastore", sorted(VERSIONS))
 def test_a_moment_comes_back_and_a_gap_is_none(
     deployment: Deployment, demo: User, datastore: str
