@@ -108,12 +108,12 @@ class Shop:
 
 
 @contextlib.contextmanager
-def cut(place, *rules):
-    """Packets that match are dropped; the table is the test's own."""
+def cut(place, *rules, how="drop"):
+    """Packets that match are dropped, or answered so; the table is the test's own."""
     name = f"{place.tag}cut"
     chain = "{ type filter hook input priority -200; policy accept; }"
     lines = [f"add table inet {name}", f"add chain inet {name} in {chain}"]
-    lines += [f"add rule inet {name} in {rule} drop" for rule in rules]
+    lines += [f"add rule inet {name} in {rule} {how}" for rule in rules]
     subprocess.run(["nft", "-f", "-"], input="\n".join(lines), text=True, check=True)
     try:
         yield

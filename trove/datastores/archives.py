@@ -78,6 +78,10 @@ class Archive(typing.Protocol):
     def ready(self, after: int) -> list[LogFile]:
         """Those files, from the next place on, in a row; ``Lost`` if there is none."""
 
+    def behind(self, after: int) -> int:
+        """Bytes of the log that come after that place, with those of the file that is
+        written at the moment."""
+
     def stages(self, files: typing.Sequence[LogFile]) -> tuple[Stage, ...]:
         """What says them, as a tar of their names."""
 

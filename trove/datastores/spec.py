@@ -27,7 +27,7 @@ class Can:
     back_up_incrementally: bool = False
     """From some version on (``Datastore.chains``)."""
     chain_apart: bool = False
-    """Its increments are made, and its chains restored, by agents of RPC 1.11 and later:
+    """Its increments are made, and its chains restored, by agents of RPC 1.11 and on:
     one of before knows none of them, and takes the first link for all."""
     snapshot: bool = False
     """To recover from what a snapshot of its volume has, as from a power cut."""

@@ -51,9 +51,14 @@ class Shelf:
         self._home = places.state / "archive"
         self.lock = self._home / "lock"
         """Of the one round that goes on."""
-        self.granted = self._home / "round.grant"
-        """What came for a round meanwhile (``grants``)."""
         files.directory(self._home)
+
+    def granted(self, archive: str) -> pathlib.Path:
+        """What came for a round meanwhile (``grants``); each archive's own, for a round
+        of the one before may go on still, and parts of both have the same numbers."""
+        if pathlib.PurePath(archive).name != archive:
+            raise state.StateError(path=archive, why="it is no name of a file")
+        return self._home / f"{archive}.grant"
 
     def order(self) -> ArchiveOrder | None:
         """What was ordered last."""
@@ -110,6 +115,7 @@ class Shelf:
         over = [each for each in self.over() if each != archive]
         kept = {"over": [*over, archive][-REMEMBERED:]}
         state.save_json(self._path("over"), kept)
+        self.granted(archive).unlink(missing_ok=True)
 
     def _path(self, name: str) -> pathlib.Path:
         return self._home / f"{name}.json"

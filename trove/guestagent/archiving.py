@@ -61,7 +61,7 @@ class Archiving(Looping):
         if not self._shelf.take(order):
             return
         if self._child is not None:
-            grants.give(self._shelf.granted, order.sealed)
+            grants.give(self._shelf.granted(order.archive), order.sealed)
         self._ending = False
         self.ring()
 

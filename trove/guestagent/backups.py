@@ -58,8 +58,8 @@ def save(
     ``pace``: bytes in a second that the engine's tool may say, at the most.
     ``or_full``: where it cannot say what has changed, it says all.
 
-    Raises ``NoIncrement`` as the tool does, ``errors.CommandFailed`` when any program did
-    not end well, and what ``put`` raises: what was brought is nothing then.
+    Raises ``NoIncrement`` as the tool does, ``errors.CommandFailed`` when any program
+    did not end well, and what ``put`` raises: what was brought is nothing then.
     """
     try:
         stages = tool.stages(work, since)

@@ -71,7 +71,8 @@ class Round:
         except Lost as lost:
             LOG.error("%s", lost.message)
             self.tool.let_go()
-            self._note(broken=lost.message[:500], segments=(), want=None)
+            # what was brought before it is whole, and may not have been counted yet
+            self._note(broken=lost.message[:500], want=None)
 
     def _let_go(self, counted: int) -> None:
         """What is counted is in the store, and is held no more."""
@@ -90,18 +91,40 @@ class Round:
             self._note(place=place, until=self.clock())
 
     def _bring(self) -> None:
+        """What an earlier round could not bring comes first: while nobody takes it, no
+        cut makes more of it (a whole segment each, of PostgreSQL's)."""
+        if self.progress.waiting and not self._left_over():
+            return
         now = max(self.clock(), self.progress.until)
         self.tool.cut()
-        files = self.tool.ready(typing.cast(int, self.progress.place))
-        waiting = sum(file.size for file in files)
-        self._note(waiting=waiting)
-        self._guard(waiting)
+        files = self.tool.ready(self._place)
+        self._waits(sum(file.size for file in files))
+        self._pieces(files, now)
+
+    def _left_over(self) -> bool:
+        """Whether all of it is brought."""
+        files = self.tool.ready(self._place)
+        self._waits(self.tool.behind(self._place))
+        return self._pieces(files, self.progress.until)
+
+    def _pieces(self, files: list[LogFile], now: float) -> bool:
+        """All that was written before ``now`` is in the files; whether they all are
+        brought."""
         for piece in pieces(files):
             if not self._room():
-                return
+                return False
             # only with the last of them all is there that was written before now
             until = now if piece[-1] == files[-1] else self.progress.until
             self._segment(piece, until)
+        return True
+
+    @property
+    def _place(self) -> int:
+        return typing.cast(int, self.progress.place)
+
+    def _waits(self, waiting: int) -> None:
+        self._note(waiting=waiting)
+        self._guard(waiting)
 
     def _room(self) -> bool:
         parts = sum(len(each.parts) for each in self.progress.segments)
@@ -203,7 +226,8 @@ def _round(
     own = [grants.Grant.of(dict(each)) for each in secret["grants"]]
     wanted = Wanted(begun(shelf, order), shelf)
     carrier = grants.Grants(
-        shelf.granted, newest(unseal), wanted.wants, PATIENCE, own=own
+        *(shelf.granted(order.archive), newest(unseal), wanted.wants, PATIENCE),
+        own=own,
     )
     try:
         key = bytes.fromhex(str(secret["key"]))

@@ -87,9 +87,9 @@ class Guest(Interface):
 
     @cast(since="1.11")
     def back_up_increment(self, job: str, order: BackupOrder) -> None:
-        """``back_up`` of an increment, where agents of before would make none, or a full
-        one (``Can.chain_apart``). ``{"attempt", "none"}``: why there is no increment of
-        that backup any more."""
+        """``back_up`` of an increment, where agents of before would make none, or a
+        full one (``Can.chain_apart``). ``{"attempt", "none"}``: why there is no
+        increment of that backup any more."""
 
     @cast(since="1.9")
     def restore(self, job: str, order: RestoreOrder) -> None:

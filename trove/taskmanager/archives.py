@@ -42,7 +42,8 @@ LOOK = 60.0
 SOON = 10.0
 """Seconds until the next look at a store that did not have everything yet."""
 MISSED = 600.0
-"""Seconds after which what the store does not have will not come."""
+"""Seconds after which what the store does not have will not come; of a store that was
+asked all the while: one that comes back may be late with its lists."""
 
 
 class Archives:
@@ -106,6 +107,8 @@ class Archives:
         try:
             self._deed(row)
         except errors.Unavailable:
+            if row.missed_at is not None:
+                self._database.run(lambda tx: archives.changes(tx, id, missed_at=None))
             raise
         except errors.TroveError as fault:
             LOG.warning("archive %s cannot be looked after now: %s", id, fault)
@@ -126,6 +129,7 @@ class Archives:
         if why is not None:
             self._close(row, why, gap=False)
         elif report is not None and report.broken is not None:
+            self._count_last(row, report, moment)
             self._close(row, f"The guest gave it up: {report.broken}", gap=True)
         else:
             try:
@@ -148,6 +152,22 @@ class Archives:
                 columns |= self._order(vault, counted or row, report)
         pause = SOON if missed else LOOK
         self._database.run(lambda tx: archives.rest(tx, row, pause, **columns))
+
+    def _count_last(self, row: Archive, report: ArchiveReport, moment: float) -> None:
+        """What was brought before it was given up restores, as far as it is there.
+
+        A store that is away is waited for: without one no other archive begins."""
+        try:
+            waiting = counting.following(row, report, moment)
+            with self._vault(row) as vault:
+                found = counting.there(vault, _names(row), waiting)
+        except errors.Unavailable:
+            raise
+        except errors.TroveError as fault:
+            LOG.warning("archive %s: its end is not counted: %s", row.id, fault)
+            return
+        segments = [counting.row_of(one) for one in found]
+        self._database.run(lambda tx: self._counted(tx, row, segments))
 
     def _counted(
         self, tx: orm.Session, row: Archive, segments: list[dict[str, typing.Any]]

@@ -118,10 +118,10 @@ def image(name: str, version: str) -> guestimage.GuestImage | None:
     return guestimage.build(CACHE, host, guestimage.printed, release=release)
 
 
-def machine_of(name: str, version: str) -> Machine:
-    """A new machine with that engine."""
+def machine_of(name: str, version: str, place: str | None = None) -> Machine:
+    """A new machine with that engine, in a directory of its own (below ``place``)."""
     # Short: the path of a socket has at most 107 characters.
-    root = pathlib.Path(tempfile.mkdtemp(prefix="trove-"))
+    root = pathlib.Path(tempfile.mkdtemp(prefix="trove-", dir=place))
     root.chmod(0o755)
     found = image(name, version)
     return Machine(root, None if found is None else found.layers[-1])
@@ -212,9 +212,11 @@ def lab(request):
 
 
 @contextlib.contextmanager
-def laboratory(name: str, version: str) -> typing.Iterator[Lab]:
+def laboratory(
+    name: str, version: str, place: str | None = None
+) -> typing.Iterator[Lab]:
     """An engine of that version on a machine of its own, started."""
-    machine = machine_of(name, version)
+    machine = machine_of(name, version, place)
     root = machine.root
     tls = certificates(root)
     port = free_port()

@@ -2,6 +2,9 @@
 """The log of a real engine is brought to a dictionary, and played on a new machine."""
 
 import contextlib
+import os
+import subprocess
+import tempfile
 import typing
 
 import pytest
@@ -10,7 +13,8 @@ from tests.contract.datastore.conftest import Lab, builds
 from tests.contract.datastore.test_backups import Link, bare, stored, volume
 from trove import errors
 from trove.datastores import registry
-from trove.guestagent import replaying, rounds
+from trove.datastores.archives import Target
+from trove.guestagent import backups, replaying, rounds
 from trove.guestagent.archives import Progress
 from trove.rpc.messages import ReplayOrder, SegmentShown
 from trove.storage import pipeline
@@ -88,6 +92,21 @@ class Stored(typing.Protocol):
     segments: tuple[SegmentShown, ...]
 
 
+def log_of(what: Stored, lab: Lab, work: str) -> replaying.Window:
+    """What of it is played after the backup, on that machine."""
+    place = int(what.link.mark.words["place"])
+    needed = [one for one in what.segments if one.last >= place]
+    numbers = [one.part + n for one in needed for n in range(len(one.parts))]
+
+    def get(number: int, size: int) -> bytes:
+        return what.data[numbers[number]]
+
+    user = registry.get(lab.name).user
+    return replaying.Window(
+        *(lab.machine, f"{work}/log", user, ARCHIVE, needed, KEY, get)
+    )
+
+
 @contextlib.contextmanager
 def restored_to(
     what: Stored,
@@ -97,19 +116,60 @@ def restored_to(
 ) -> typing.Iterator[Lab]:
     """A new machine with the data of that moment; its engine is stopped. ``before``:
     what the backup stands on."""
-    place = int(what.link.mark.words["place"])
-    needed = [one for one in what.segments if one.last >= place]
-    numbers = [one.part + n for one in needed for n in range(len(one.parts))]
-
-    def get(number: int, size: int) -> bytes:
-        return what.data[numbers[number]]
-
     with bare(what.kind) as (lab, work):
-        user = registry.get(lab.name).user
-        log = replaying.Window(
-            *(lab.machine, f"{work}/log", user, ARCHIVE, needed, KEY, get)
-        )
-        words, links = what.link.mark.words, [*map(stored, before), stored(what.link)]
+        words = what.link.mark.words
+        links = [*map(stored, before), stored(what.link)]
         order = ReplayOrder(ARCHIVE, 0, "", until, point)
+        log = log_of(what, lab, work)
         replaying.restore(lab.machine, lab.engine, work, links, words, log, order)
         yield lab
+
+
+class Moments:
+    """One machine that has been at one moment after another.
+
+    What a restore makes of the backup is the same for each of them: it is made once,
+    and each begins with a copy of the whole volume as it was then.
+    """
+
+    def __init__(self, what: Stored, lab: Lab, work: str) -> None:
+        self._what, self._lab, self._work = what, lab, work
+        host, self._volume = lab.machine, volume(lab)
+        self._kept = f"{host.root}/kept"
+        backups.restore(host, lab.engine.backups(), work, [stored(what.link)])
+        self._copy(self._volume, self._kept)
+
+    @contextlib.contextmanager
+    def at(self, until: float) -> typing.Iterator[Lab]:
+        """The machine with the data of that moment; its engine is stopped, and is
+        stopped anew afterwards."""
+        lab = self._lab
+        self._copy(self._kept, self._volume)
+        log = log_of(self._what, lab, self._work)
+        words, target = self._what.link.mark.words, Target(until)
+        lab.engine.archive().replay(self._work, words, log, target)
+        try:
+            yield lab
+        finally:
+            lab.engine.stop()
+
+    def _copy(self, this: str, there: str) -> None:
+        self._lab.machine.remove(there)
+        words = ["cp", "--archive", "--", this, there]
+        self._lab.machine.run(words, timeout=120)
+
+
+@contextlib.contextmanager
+def moments(what: Stored) -> typing.Iterator[Moments]:
+    """A new machine, and all that its volume may become; it is in memory, for a disk
+    would take most of the time to forget what it was before."""
+    place = tempfile.mkdtemp(prefix="t-")
+    os.chmod(place, 0o755)
+    words = ["mount", "-t", "tmpfs", "-o", "size=3g,mode=0755", "tmpfs", place]
+    subprocess.run(words, check=True, timeout=60)
+    try:
+        with bare(what.kind, place) as (lab, work):
+            yield Moments(what, lab, work)
+    finally:
+        subprocess.run(["umount", place], check=True, timeout=60)
+        os.rmdir(place)

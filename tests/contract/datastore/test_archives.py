@@ -67,13 +67,13 @@ def test_a_store_that_is_away_for_rounds_loses_nothing(
             shipping.round()
         if number == 3:
             source.engine.restart()
-    waited = shipping.progress.waiting
+    waited, held = shipping.progress.waiting, shipping.brought[-1].last
     shipping.away = False
     progress = shipping.round()
     in_a_row(shipping)
-    last = shipping.brought[-1]
     assert waited and progress.waiting == 0
-    assert last.last - last.first >= 6  # a file of each
+    # what the first round cut, what a restart did, and the rest: not one of each round
+    assert 2 <= shipping.brought[-1].last - held <= 3
 
 
 def test_what_was_counted_goes_and_nothing_else(
@@ -159,6 +159,7 @@ def test_a_file_that_is_gone_is_said_to_be_lost(
     for _ in range(3):
         with pytest.raises(errors.Unavailable):
             shipping.round()
+        source.engine.archive().cut()  # as the engine does when one is full
     if source.name == "postgresql":
         # the engine lets go of what takes more room than it may
         source.engine._bound(1)

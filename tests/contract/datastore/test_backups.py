@@ -228,9 +228,11 @@ def save(
 
 
 @contextlib.contextmanager
-def bare(kind: tuple[str, str]) -> typing.Iterator[tuple[Lab, str]]:
+def bare(
+    kind: tuple[str, str], place: str | None = None
+) -> typing.Iterator[tuple[Lab, str]]:
     """A new machine without data, and a directory to bring some into."""
-    with laboratory(*kind) as lab:
+    with laboratory(*kind, place) as lab:
         lab.engine.stop()
         lab.machine.remove(f"{volume(lab)}/data")
         with working(lab, "restore") as work:

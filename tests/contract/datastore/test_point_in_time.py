@@ -16,8 +16,9 @@ import typing
 
 import pytest
 
+from tests.contract.datastore import shipping as ships
 from tests.contract.datastore.conftest import Lab, laboratory
-from tests.contract.datastore.shipping import Data, Shipping, parametrized, restored_to
+from tests.contract.datastore.shipping import Data, Moments, Shipping, restored_to
 from tests.contract.datastore.test_backups import Link, said, save
 from trove import errors
 from trove.datastores import registry
@@ -31,8 +32,9 @@ from trove.storage.frames import Broken
 
 SECONDS = ("mariadb", "mysql")
 """Whose log says whole seconds."""
-POINTS = int(os.environ.get("TROVE_TEST_POINTS", "3"))
-"""Random moments that each engine is restored to."""
+FEW, MANY = 5, 50
+"""Random moments that each engine is restored to; many of them with ``--long`` and with
+``--all-datastores``, and as many as ``TROVE_TEST_POINTS`` says."""
 ROUNDS, DEEDS = 5, 150
 """So many rounds, each of which lasts as long as some deeds."""
 PACE = 0.01
@@ -46,7 +48,14 @@ HOSTILE = [
 DROPPED = 60
 """Tables that are there from the beginning, and go one by one."""
 
-pytest_generate_tests = parametrized
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    ships.parametrized(metafunc)
+    if "number" in metafunc.fixturenames:
+        every = metafunc.config.getoption("all_datastores")
+        many = every or os.environ.get("TROVE_CHAOS") == "all"
+        count = int(os.environ.get("TROVE_TEST_POINTS", MANY if many else FEW))
+        metafunc.parametrize("number", range(count))
 
 
 @dataclasses.dataclass
@@ -220,20 +229,38 @@ class Found:
         return f"user{number}" in self.users
 
 
-@pytest.mark.parametrize("number", range(POINTS))
+@pytest.fixture(scope="module")
+def moments(recorded: Recorded) -> typing.Iterator[Moments]:
+    with ships.moments(recorded) as made:
+        yield made
+
+
 def test_all_before_a_moment_is_there_and_nothing_after(
-    recorded: Recorded, number: int
+    recorded: Recorded, moments: Moments, number: int
 ) -> None:
     seed = f"{time.time()} {number}"
     moment = recorded.moment(random.Random(seed))
+    with moments.at(moment) as lab:
+        lab.engine.start()
+        is_of(recorded, lab, moment)
+
+
+def is_of(recorded: Recorded, lab: Lab, moment: float) -> None:
+    """It has what was there at that moment, and serves."""
+    found = Found(lab)
+    before = [deed for deed in recorded.deeds if deed.answered < moment]
+    after = [deed for deed in recorded.deeds if deed.begun >= moment]
+    assert [d for d in before if not found.has(d)] == [], moment
+    assert [d for d in after if found.has(d)] == [], moment
+    assert before and lab.engine.health().state == Service.HEALTHY
+
+
+def test_what_was_restored_to_a_moment_goes_on(recorded: Recorded) -> None:
+    """A server of its own, on a new machine by all that a restore does."""
+    moment = recorded.moment(random.Random(time.time()))
     with restored_to(recorded, moment) as lab:
         lab.engine.start()
-        found = Found(lab)
-        before = [deed for deed in recorded.deeds if deed.answered < moment]
-        after = [deed for deed in recorded.deeds if deed.begun >= moment]
-        assert [d for d in before if not found.has(d)] == [], (seed, moment)
-        assert [d for d in after if found.has(d)] == [], (seed, moment)
-        assert before and lab.engine.health().state == Service.HEALTHY
+        is_of(recorded, lab, moment)
         goes_on(lab)
 
 

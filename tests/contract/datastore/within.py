@@ -25,7 +25,9 @@ def enter(tree: pathlib.Path, directory: pathlib.Path) -> None:
     _mount("-o", "remount,bind,ro", str(tree))
     _mount("-t", "tmpfs", "-o", "mode=0755", "tmpfs", f"{tree}/tmp")
     inside = tree / directory.relative_to("/")
+    before = os.umask(0o022)  # all that is on the way may be entered
     inside.mkdir(parents=True)
+    os.umask(before)
     _mount("--bind", str(directory), str(inside))
     for name in ("dev", "proc"):
         _mount("--rbind", f"/{name}", f"{tree}/{name}")

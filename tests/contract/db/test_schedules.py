@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Policies of backups on each database: whose turn it is, and that it is taken once."""
 
+import datetime
+import re
 import typing
+from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
@@ -13,7 +16,7 @@ from trove.db.queries import backups, schedules
 from trove.db.session import Database, now
 from trove.db.tables import Backup, BackupPolicy
 from trove.model.backups import BackupState
-from trove.model.schedules import Made, Plan
+from trove.model.schedules import DAY, HOUR, Made, Plan
 from trove.taskmanager.schedules import Schedules
 
 DONE, FAILED = BackupState.COMPLETED, BackupState.FAILED
@@ -163,3 +166,140 @@ def test_retention_and_an_increment_come_in_some_order(world: World) -> None:
         with world.database.reading() as tx:
             state = backups.load(tx, made).state
         assert (stood, state) in ((202, DONE), (422, BackupState.DELETING))
+
+
+# -- the clock of a server is moved by days ------------------------------------------
+
+CLOCKS = re.compile(
+    r"UNIX_TIMESTAMP\(NOW\(6\)\)|extract\(epoch FROM clock_timestamp\(\)\)"
+)
+"""As MariaDB and PostgreSQL are asked what time it is."""
+
+
+class Days:
+    """A server's clock, which only ever goes on; two taskmanagers look at it."""
+
+    KEEP = 2
+
+    def __init__(self, world: World) -> None:
+        self.world, self.late = world, 0.0
+        self.keepers = [Schedules(world.services) for _ in range(2)]
+        self.fails = False
+        """Whether what is begun comes to nothing."""
+        self.gone: list[str] = []
+        self.id = world.active()
+        window = self.now() + HOUR
+        self.first = window // 60 * 60
+        at = datetime.datetime.fromtimestamp(window, datetime.UTC)
+        said = {"window": f"{at:%H:%M}", "increment_every_hours": 6}
+        body = {"backup_policy": said | {"keep_days": self.KEEP}}
+        path = f"instances/{self.id}/backup_policy"
+        assert world.ask("PUT", path, body).status_int == 200
+
+    def moved(
+        self,
+        connection: object,
+        cursor: object,
+        statement: str,
+        parameters: object,
+        *more: object,
+    ) -> tuple[str, object]:
+        """Each statement that asks what time it is hears a later one."""
+        later = rf"\g<0> + {self.late:.1f}"
+        return CLOCKS.sub(later, statement), parameters
+
+    def now(self) -> float:
+        with self.world.database.reading() as tx:
+            self.world.clock = now(tx)
+        return self.world.clock
+
+    def passes(self, seconds: float) -> list[Backup]:
+        """Both look at the same moment; what they began ends."""
+        before = {row.id for row in self.rows()}
+        self.late += seconds
+        self.now()
+        self.world.finish(self.id)
+        at_once(2, lambda n: self.keepers[n].round())
+        begun = [row for row in self.rows() if row.id not in before]
+        state = FAILED if self.fails else DONE
+        for row in begun:
+            self.world.back_up(row.id, state=state)
+        at_once(2, lambda n: self.keepers[n].retain())
+        self.deleted()
+        return begun
+
+    def deleted(self) -> None:
+        """What is on its way out has gone."""
+        going = [row for row in self.rows() if row.state == BackupState.DELETING]
+        tops = [row.id for row in going if row.parent_id is None]
+        assert {len(self.world.operations(id)) for id in tops} <= {1}, "twice"
+        with self.world.database.transaction() as tx:
+            for row in going:
+                backups.changes(tx, row.id, deleted_at=self.world.clock)
+        self.gone += [row.id for row in going]
+
+    def rows(self) -> list[Backup]:
+        """Those that there are, oldest first."""
+        with self.world.database.reading() as tx:
+            found = backups.of_all(tx, [self.id])[self.id]
+        return sorted(found, key=lambda row: row.created)
+
+    def turn(self, row: Backup) -> tuple[int, int]:
+        """The day, and which of its four turns, that it was begun in."""
+        day, rest = divmod(row.created - self.first, DAY)
+        return int(day), int(rest // (6 * HOUR))
+
+
+@pytest.fixture
+def days(world: World) -> Iterator[Days]:
+    made = Days(world)
+    sa.event.listen(
+        world.database.engine, "before_cursor_execute", made.moved, retval=True
+    )
+    yield made
+    sa.event.remove(world.database.engine, "before_cursor_execute", made.moved)
+
+
+def chains(rows: list[Backup]) -> list[list[str]]:
+    """Each full one with its increments."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        if row.parent_id is None:
+            found[row.id] = [row.id]
+        else:
+            chain = next(chain for chain in found.values() if row.parent_id in chain)
+            chain.append(row.id)
+    return list(found.values())
+
+
+def test_each_turn_of_days_is_taken_once_and_what_is_over_goes(days: Days) -> None:
+    """Two taskmanagers, five days; then nobody looks for days; then nothing comes to
+    anything, and the last that restores stays."""
+    made: list[Backup] = []
+    for _ in range(5 * 8):
+        made += days.passes(3 * HOUR)
+        there, moment = days.rows(), days.now()
+        chain = chains(made)
+        # whole chains went, the oldest of all, and each moment that is kept has a base
+        assert days.gone == [id for one in chain for id in one][: len(days.gone)]
+        assert [row.id for row in there] == [row.id for row in made[len(days.gone) :]]
+        assert there[0].parent_id is None
+        early = moment - days.KEEP * DAY
+        assert there[0].ended is not None
+        assert there[0].ended <= early or not days.gone
+        second = [row for row in there if row.parent_id is None][1:2]
+        assert all((row.ended or 0) > early for row in second), "kept for too long"
+    turns = [days.turn(row) for row in made]
+    assert turns == [(day, turn) for day in range(5) for turn in range(4)][: len(turns)]
+    assert len(turns) >= 19
+    assert [len(chain) for chain in chains(made)][:-1] == [4] * 4
+
+    (late,) = days.passes(5 * DAY)
+    assert late.parent_id is None, "what was missed is made once"
+    assert days.passes(60) == []
+
+    days.fails = True
+    for _ in range(5 * 2):
+        days.passes(12 * HOUR)
+    left = [row.id for row in days.rows() if row.state == DONE]
+    assert left == [late.id], "the last good one"

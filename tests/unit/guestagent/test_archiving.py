@@ -115,7 +115,7 @@ def test_an_order_that_comes_meanwhile_is_given_to_the_round(scene, monkeypatch)
     scene.part.order(ORDER)
     scene.part.look()
     scene.part.order(ArchiveOrder("a", 60, 0, "newer"))
-    assert scene.shelf.granted.read_text() == "newer"
+    assert scene.shelf.granted("a").read_text() == "newer"
     scene.blocks(False)
     until(lambda: scene.part._child is None or scene.part.look())
 

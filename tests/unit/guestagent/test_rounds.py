@@ -8,13 +8,14 @@ import subprocess
 import sys
 import tarfile
 import threading
+import time
 
 import pytest
 
 from tests.objectstore import serving
 from trove import errors
 from trove.datastores.archives import LogFile, Lost
-from trove.guestagent import accounts, identity, rounds
+from trove.guestagent import accounts, archiving, identity, rounds
 from trove.guestagent.archives import Progress, Shelf
 from trove.guestagent.backups import UNPRESS
 from trove.guestagent.desk import Desk
@@ -41,10 +42,13 @@ class Scene:
         self.serial, self.counted, self.lines = 0, 0, 0
         self.segments = []
 
-    def order(self, first=0, count=64, seconds=60, archive=ID):
+    def order(self, first=0, count=64, seconds=60):
+        self.shelf.take(self.ordered(first, count, seconds))
+
+    def ordered(self, first=0, count=64, seconds=60, archive=ID):
         self.serial += 1
-        sign = self.vault.writes
-        some = [sign(NAMES.of(1, n), seconds) for n in range(first, first + count)]
+        sign, names = self.vault.writes, Names("p", archive)
+        some = [sign(names.of(1, n), seconds) for n in range(first, first + count)]
         grant = {
             "serial": self.serial,
             "attempt": 1,
@@ -53,7 +57,7 @@ class Scene:
         }
         secret = {"key": KEY.hex(), "grants": [grant]}
         sealed = sealing.seal(identity.load(self.places).public_key, secret)
-        self.shelf.take(ArchiveOrder(archive, 60, self.counted, sealed))
+        return ArchiveOrder(archive, 60, self.counted, sealed)
 
     def write(self, number=1):
         for _ in range(number):
@@ -221,6 +225,43 @@ def test_a_store_that_is_away_loses_nothing(scene, monkeypatch):
     assert scene.shelf.progress().waiting == 0
 
 
+def test_a_log_that_nobody_takes_is_not_cut_into_more_files(scene, monkeypatch):
+    """Each takes the room of a whole one of PostgreSQL, however little is in it."""
+    monkeypatch.setattr(rounds, "PATIENCE", 0.2)
+    scene.order()
+    scene.round()
+    scene.order()
+    scene.store.refusing = True
+    for number in range(4):
+        scene.write(2)
+        with pytest.raises(errors.Unavailable):
+            scene.round()
+        assert scene.shelf.progress().waiting == 4 * (number + 1)
+    (one,) = scene.log.ready(scene.shelf.progress().place)
+    assert one.size == 4
+    scene.store.refusing = False
+    scene.order()
+    left, rest = scene.round().segments
+    assert left.since == left.until == rest.since < rest.until
+    in_a_row(scene.segments)
+    assert scene.stored() == list(range(8))
+    assert scene.shelf.progress().waiting == 0
+
+
+def test_what_may_not_be_told_of_yet_is_not_cut_into_more_files(scene, monkeypatch):
+    monkeypatch.setattr(rounds, "SEGMENTS", 1)
+    scene.order()
+    for _ in range(4):
+        scene.write()
+        scene.round()
+    assert len(scene.log.ready(scene.shelf.progress().place)) == 1
+    for _ in range(3):
+        scene.order()
+        scene.round()
+    in_a_row(scene.segments)
+    assert scene.stored() == list(range(4))
+
+
 def test_what_nothing_is_granted_for_is_asked_for(scene, monkeypatch):
     monkeypatch.setattr(rounds, "PATIENCE", 0.2)
     scene.order(count=1)
@@ -251,7 +292,8 @@ def test_a_piece_that_is_gone_ends_the_archive(scene):
         scene.log.cut()
     scene.log.release(scene.log._numbers()[-2])
     progress = scene.round()
-    assert "lost" in progress.broken and progress.segments == ()
+    assert "lost" in progress.broken
+    assert len(progress.segments) == 1, "what was brought is told of still"
     assert not scene.log.held
     calls = scene.toy.calls
     scene.round()
@@ -376,6 +418,28 @@ def test_a_clock_that_goes_back_moves_nothing_back(scene, host, tmp_path):
     )
     later.go(0)
     assert made[-1].segments[-1].until == 1000.0
+
+
+def test_a_round_of_one_that_is_over_brings_nothing_to_the_next(scene, monkeypatch):
+    """Parts of both have the same numbers, and no name is written to twice."""
+    monkeypatch.setattr(archiving, "SLICE", 0.1)
+    monkeypatch.setattr(archiving, "SYSTEMD", scene.places.state / "none")
+    part = archiving.Archiving(scene.places, scene.host, lambda report: None)
+    scene.store.refusing = True
+    scene.write()
+    part.order(scene.ordered())
+    before = len(scene.store.asked)
+    until(lambda: part.look() or len(scene.store.asked) > before)
+    part.order(scene.ordered(archive="archive-2"))
+    scene.store.refusing = False
+    until(lambda: part.look() and part._child is None)
+    assert {one.name.split("/")[1] for one in scene.vault.listed("")} == {ID}
+
+
+def until(true):
+    end = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < end, "it does not come to it"
 
 
 def test_the_secret_part_is_of_this_guest_alone(scene, places):

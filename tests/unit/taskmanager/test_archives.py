@@ -24,10 +24,11 @@ from trove.rpc import sealing
 from trove.rpc.messages import ArchiveReport
 from trove.storage.backups import BackupStorage
 from trove.storage.keys import Keyring
+from trove.storage.vault import carry
 from trove.storage.vault.protocol import Before, Vault
 from trove.taskmanager import archives as taskmanager
 from trove.taskmanager import ordering
-from trove.taskmanager.archives import LOOK, MISSED, Archives
+from trove.taskmanager.archives import HELD, LOOK, MISSED, Archives
 
 KEYS = sealing.keypair()
 T = typing.TypeVar("T")
@@ -293,6 +294,27 @@ def test_a_liar_is_never_believed(house: House, guest: Archivist) -> None:
     assert (closed.segments, closed.latest) == (1, latest)
 
 
+def test_a_store_that_was_away_is_given_its_time(
+    house: House, guest: Archivist
+) -> None:
+    house.clock += 30
+    guest.lies, late = True, guest.requests[0]
+    guest.brings()
+    house.hears(guest)
+    house.looks()
+    assert house.row().missed_at is not None
+    house.store.away = True
+    for _ in range(5):
+        with pytest.raises(errors.Unavailable):
+            house.looks(MISSED)
+    house.store.away = False
+    house.looks(HELD)
+    assert house.row().state == "OPEN"
+    carry.put(late, b"log", 9, files=True)
+    house.looks(LOOK)
+    assert house.row().segments == 1
+
+
 def test_what_came_late_in_the_store_is_counted_then(
     house: House, guest: Archivist
 ) -> None:
@@ -488,6 +510,42 @@ def test_what_a_guest_gives_up_ends_with_its_reason(
     assert house.events() == [f"instance.archive_{kind}" for kind in kinds]
     house.minutes(guest, 1)
     assert house.row().segments == 1
+
+
+def test_what_was_brought_before_it_was_given_up_is_counted(
+    house: House, guest: Archivist
+) -> None:
+    """Nobody looked for a while; what is in the store restores all the same."""
+    house.minutes(guest, 1)
+    for _ in range(3):
+        house.clock += 30
+        guest.brings()
+    until, guest.broken = guest.until, "the volume is full"
+    guest.lies = True
+    guest.brings()
+    house.store.away = True
+    house.hears(guest)
+    with pytest.raises(errors.Unavailable):
+        house.looks()
+    house.store.away = False
+    house.looks(HELD)
+    row = house.rows()[0]
+    assert (row.state, row.gap) == ("CLOSED", True)
+    assert (row.segments, row.latest) == (4, until)
+
+
+def test_of_what_was_given_up_nothing_is_counted_that_does_not_follow(
+    house: House, guest: Archivist
+) -> None:
+    house.minutes(guest, 2)
+    guest.number += 1
+    guest.brings()
+    guest.broken = "the volume is full"
+    house.hears(guest)
+    house.looks()
+    row = house.rows()[0]
+    assert (row.state, row.segments) == ("CLOSED", 2)
+    assert "the volume is full" in str(row.reason)
 
 
 def test_what_breaks_again_and_again_is_begun_less_and_less(

@@ -84,6 +84,10 @@ class Archive(Protocol):
         *ended, current = self._files()
         return whole(ended, after, current.place)
 
+    def behind(self, after: int) -> int:
+        """As the server lists them."""
+        return sum(file.size for file in self._files() if file.place > after)
+
     def stages(self, files: typing.Sequence[LogFile]) -> tuple[Stage, ...]:
         """A tar of the files."""
         server = self._server

@@ -96,6 +96,10 @@ class Archive:
         ]
         return in_a_row(files, after)
 
+    def behind(self, after):
+        names = (self._home / str(n) for n in self._numbers() if n > after)
+        return sum(path.stat().st_size for path in names)
+
     def stages(self, files):
         self._enter("stages")
         argv = ("tar", "--create", f"--directory={self._home}", "--file=-")

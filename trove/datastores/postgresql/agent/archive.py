@@ -109,6 +109,12 @@ class Archive:
             ]
         return whole(found, after, here.current)
 
+    def behind(self, after: int) -> int:
+        """What a switch leaves empty takes its room as well."""
+        with self._talk() as line:
+            here = where(line)
+        return max(0, here.flushed - (after + 1) * here.size)
+
     def stages(self, files: typing.Sequence[LogFile]) -> tuple[Stage, ...]:
         """A tar of the segments."""
         argv = ("tar", "--create", f"--directory={self._places.data}/pg_wal")

@@ -38,7 +38,8 @@ def replay(host: Host, places: Places, port: int, log: Log, target: Target) -> N
     host.write_file(config, f"include '{places.settings}/postgresql.conf'\n{own}")
     try:
         log.more()
-        with alone(host, places, port, config=config) as server:
+        # should anything happen, all of it is begun again
+        with alone(host, places, port, haste=True, config=config) as server:
             _played(server, places, log, target)
         _reached(host, places, target)
     finally:
