@@ -71,6 +71,8 @@ class Settings:
     """The public key of the commands' signatures."""
     backup_pace: int | None = None
     """Bytes of its data that a guest reads in a second for a backup, at the most."""
+    store_authorities: str = ""
+    """CA certificates (PEM) that guests are told of for object stores."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ class Archives:
     def __init__(self, around: Surroundings, storage: Storage, container: str) -> None:
         self._database, self._guests = around.database, around.guests
         self._storage, self._container = storage, container
+        self._authorities = around.settings.store_authorities
 
     def round(self) -> None:
         """Looks at those that are due, and begins those that are wanted.
@@ -179,6 +180,7 @@ class Archives:
             "attempt": counting.ATTEMPT,
             "first": first,
             "requests": [[signed.url, signed.headers] for signed in requests],
+            "authorities": self._authorities,
         }
         sealed = sealing.seal(guest.public_key, {"key": key.hex(), "grants": [grants]})
         order = ArchiveOrder(row.id, EVERY, row.segments, sealed)
