@@ -14,7 +14,7 @@ import typing
 from sqlalchemy import orm
 
 from trove import errors
-from trove.actions import begin
+from trove.actions import begin, dumpnames
 from trove.actions.accounts import Running
 from trove.actions.begin import Token
 from trove.actions.instances import refuse_unable
@@ -77,11 +77,19 @@ def export(
     running = _running(services, context, id, project, "exports")
     chosen = _chosen(services, running, order)
     wanted = dumps.Names(order.name, chosen, running.datastore.dumped)
-    place = _lent(services, order, wanted, store)
-    input = Export(order.name, chosen, dataclasses.asdict(place)).to_dict()
-
-    kind = operations.EXPORT
-    _begin(services, context, id, project, Task.BACKING_UP, kind, input, token)
+    owner = context.project or ""
+    reserved = dumpnames.reserve(services, owner, order.container, order.name, token)
+    try:
+        place = _lent(services, order, wanted, store)
+        input = Export(order.name, chosen, dataclasses.asdict(place)).to_dict()
+        kind, task = operations.EXPORT, Task.BACKING_UP
+        _begin(
+            *(services, context, id, project, task, kind, input, token),
+            first=reserved.taken,
+        )
+    except errors.TroveError:
+        reserved.release(services)
+        raise
 
 
 def load(
@@ -133,8 +141,10 @@ def _begin(
     kind: str,
     input: dict[str, typing.Any],
     token: Token | None,
+    first: typing.Callable[[orm.Session], None] = lambda tx: None,
 ) -> None:
     def work(tx: orm.Session) -> tuple[str, str]:
+        first(tx)
         seen = instances.seen(tx, id, project)
         refuse_unable(services, seen)
         instances.move(tx, id, task)
@@ -194,7 +204,8 @@ def _lent(services: Services, order: Order, wanted: dumps.Names, store: Store) -
     """The container, with what each database is downloaded by.
 
     Those are nothing until something is brought. What is left of them when an export is
-    refused in the end is no dump, and another export takes them over.
+    refused in the end is no dump, and another export takes them over: not before, for
+    the name is held.
     """
     if services.rehearsed:
         return Place("", order.container, "")
