@@ -4,6 +4,8 @@
 import enum
 import typing
 
+from sqlalchemy import orm
+
 from trove.actions.services import Services
 from trove.datastores import registry
 from trove.db.queries import archives, instances, lags
@@ -46,17 +48,26 @@ def page(services: Services, id: str, project: str | None) -> list[Shown]:
     return [_shown(row, spans.get(row.id), moment) for row in rows]
 
 
+def unheard(tx: orm.Session, instance: str) -> bool:
+    """Whether its guest never says anything of the log that it is to bring."""
+    row = archives.open_of(tx, instance)
+    return row is not None and _unheard(row, now(tx))
+
+
+def _unheard(row: Archive, moment: float) -> bool:
+    return row.reported_at is None and moment - row.created > UNHEARD
+
+
 def _shown(row: Archive, span: Span | None, moment: float) -> Shown:
     if row.state != ArchiveState.OPEN:
         return Shown(row, span, None, None, row.reason)
     since = row.created if row.latest is None else row.latest
-    unheard = row.reported_at is None and moment - row.created > UNHEARD
     return Shown(
         row,
         span,
         max(0.0, moment - since),
         (row.report or {}).get("waiting"),
-        TOO_OLD if unheard else None,
+        TOO_OLD if _unheard(row, moment) else None,
     )
 
 
