@@ -111,7 +111,7 @@ def refuse_twin(tx: orm.Session, project: str, container: str, name: str) -> Non
         )
     )
     for one in found:
-        asked = Export.from_dict(one.input)
+        asked = Export.from_dict(one.input or {})
         if asked.place["container"] == container and overlap(asked.name, name):
             raise UnderWay(name=name, container=container)
 

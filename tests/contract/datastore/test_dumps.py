@@ -177,6 +177,24 @@ def test_one_that_a_dead_agent_left_is_another(lab: Lab, sql: typing.Any) -> Non
     lab.engine.accounts.delete_database("shop")
 
 
+def test_what_a_dead_agent_left_is_taken_away(lab: Lab, sql: typing.Any) -> None:
+    """By the next order, which may be another's: nobody comes in by either account."""
+    lab.engine.accounts.create_databases([Database("shop")])
+    tool = lab.engine.dumps()
+    begin = b"PGDMP" if isinstance(sql, PostgreSQL) else b"SELECT"
+    left = [tool.saying("shop"), tool.taking("shop", begin)]
+    for each in left:
+        each.__enter__()  # and its process is gone
+    (loader,) = (u for u in lab.client.users() if u.startswith("trove_loader"))
+    assert DUMPER in lab.client.users() and not locked(lab, loader)
+    for _ in range(2):
+        tool.forget()
+        tool.forget("shop")
+    assert DUMPER not in lab.client.users()
+    assert locked(lab, loader)
+    lab.engine.accounts.delete_database("shop")
+
+
 @pytest.mark.engines("mariadb")  # whose tool alone has such a flaw
 def test_what_its_tool_cannot_say_is_no_dump(lab: Lab, sql: typing.Any) -> None:
     """It takes a quote in the name of a database with events for another name."""
