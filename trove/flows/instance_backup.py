@@ -171,7 +171,7 @@ def _asked(ctx: StepContext) -> operations.BackUp:
 
 
 def _refuse_silent(ctx: StepContext) -> None:
-    guestjobs.refuse_old(ctx, "back_up", "a backup")
+    guestjobs.refuse_old(ctx, "back_up", "for a backup")
     guestjobs.refuse_silent(ctx)
 
 

@@ -49,7 +49,7 @@ class NotWhole(errors.Upstream):
 
 def bring_dump(ctx: StepContext) -> dict[str, typing.Any] | Wait:
     """The guest has brought everything, by its word."""
-    dumpjobs.refuse_silent(ctx, METHOD, "an export")
+    dumpjobs.refuse_silent(ctx, METHOD, "for an export")
     done = guestjobs.carry(ctx, METHOD, late=lambda: {"order": _order(ctx)})
     if isinstance(done, Wait):
         names = _names(ctx)

@@ -9,7 +9,6 @@ import contextlib
 import functools
 import typing
 
-from trove import errors
 from trove.db.queries import backups
 from trove.db.tables import Archive, Backup
 from trove.flows import granting, guestjobs, replaying
@@ -21,17 +20,6 @@ from trove.storage import manifest
 from trove.storage.keys import Wrapped
 from trove.storage.vault.protocol import LIST, Signed, Vault
 from trove.workflow.flow import Wait
-
-UNTAKEN = 10 * 60.0
-
-
-class TooOld(errors.Upstream):
-    """The image's agent knows of no backups."""
-
-    sentence = (
-        "The guest takes no order to {what}: the agent of its image is of an older "
-        "release. Build and register a newer image of this version, and try again."
-    )
 
 
 def wanted(ctx: StepContext) -> bool:
@@ -99,9 +87,9 @@ def restore_data(ctx: StepContext, plan: Plan) -> dict[str, typing.Any] | Wait:
 
 
 def refuse_old(ctx: StepContext, method: str) -> None:
-    """Raises ``TooOld`` when the guest does not know of such a job."""
-    if guestjobs.untaken(ctx, method, UNTAKEN):
-        raise TooOld(what=method.replace("_", " "))
+    """Raises ``guestjobs.TooOld`` when a new guest does not know of such a job."""
+    what = f"to {method.replace('_', ' ')}"
+    guestjobs.refuse_old(ctx, method, what, guestjobs.BUILD)
 
 
 def has_root(ctx: StepContext) -> bool:
