@@ -3,11 +3,14 @@
 
 import contextlib
 import http.server
+import pathlib
 import socket
 import ssl
 import struct
 import threading
 import typing
+
+from trove.service.certificates import Authority
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -88,3 +91,22 @@ def serving(context: ssl.SSLContext | None = None) -> typing.Iterator[Server]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def private(directory: pathlib.Path) -> tuple[ssl.SSLContext, str]:
+    """For a server at 127.0.0.1, with a certificate of an authority that no machine
+    trusts; and the authority's own."""
+    authority = Authority.create(directory / "ca")
+    certificate, key = authority.server_certificate(["store"], ["127.0.0.1"])
+    (directory / "pem").write_text(certificate + key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(directory / "pem")
+    return context, authority.ca_pem
+
+
+@contextlib.contextmanager
+def privately(directory: pathlib.Path) -> typing.Iterator[tuple[Server, str]]:
+    """A server with such a certificate; and the authority's."""
+    context, authority = private(directory)
+    with serving(context) as server:
+        yield server, authority

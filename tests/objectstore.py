@@ -7,6 +7,7 @@ The tokens are the stand-in: ``project/roles`` is one.
 import contextlib
 import json
 import pathlib
+import ssl
 import threading
 import typing
 
@@ -20,18 +21,24 @@ Environ = dict[str, typing.Any]
 class Store:
     """A store that serves; ``objects`` are its contents."""
 
-    def __init__(self, home: pathlib.Path) -> None:
+    def __init__(
+        self, home: pathlib.Path, context: ssl.SSLContext | None = None
+    ) -> None:
         self.objects = Objects(home)
         self.application = swift.Application(self.objects)
         self.asked: list[str] = []
         self.refusing = False
         """Whether all that comes is answered with 503."""
         self._server = Server("127.0.0.1", 0, self._front)
+        self._scheme = "https" if context else "http"
+        if context:
+            plain = self._server.socket
+            self._server.socket = context.wrap_socket(plain, server_side=True)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
 
     def endpoint(self, project: str) -> str:
         return f"{self.url}/v1/AUTH_{project}"
@@ -78,9 +85,11 @@ class Store:
 
 
 @contextlib.contextmanager
-def serving(home: pathlib.Path) -> typing.Iterator[Store]:
-    """A store until the end of the block."""
-    store = Store(home)
+def serving(
+    home: pathlib.Path, context: ssl.SSLContext | None = None
+) -> typing.Iterator[Store]:
+    """A store until the end of the block; with a context, over TLS."""
+    store = Store(home, context)
     try:
         yield store
     finally:

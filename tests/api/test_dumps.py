@@ -175,6 +175,41 @@ def test_what_an_export_left_that_was_refused_is_taken_over(exports):
     assert exports.ask().status_int == 202
 
 
+@pytest.fixture
+def second(exports):
+    """Another instance of the same project, with another database."""
+    return Exports(exports.world, exports.store, "books", "shop")
+
+
+@pytest.mark.parametrize("name", ["nightly", "nightly/parts/0", "nightly/x"])
+def test_a_name_is_of_one_export_at_a_time(exports, second, name):
+    """Of any instance: the objects of both would be the same, or one's of the other."""
+    assert exports.ask().status_int == 202
+    before = exports.store.names(DEMO, "mine")
+    for query in ("", "?dry_run=1"):
+        answer = second.ask(name=name, query=query)
+        assert answer.status_int == 409 and "under way" in answer.text, answer.text
+    assert exports.store.names(DEMO, "mine") == before
+    assert second.ask(name="nightly2").status_int == 202
+
+
+def test_a_name_goes_by_its_container_and_its_project(exports, second):
+    assert exports.ask().status_int == 202
+    assert second.ask(container="yours").status_int == 202
+    other = Exports(exports.world, exports.store, "shop", caller="stranger")
+    assert other.ask("stranger").status_int == 202
+
+
+def test_a_name_is_free_when_its_export_is_over_or_was_refused(exports, second):
+    exports.store.refusing = True
+    assert exports.ask().status_int == 503
+    exports.store.refusing = False
+    assert second.ask().status_int == 202
+    assert exports.ask().status_int == 409
+    second.world.finish(second.id)
+    assert exports.ask().status_int == 202
+
+
 @pytest.mark.parametrize(
     "said",
     [

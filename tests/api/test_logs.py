@@ -3,7 +3,8 @@
 
 import pytest
 
-from tests.api.world import DEMO
+from tests.answering import private
+from tests.api.world import DEMO, World
 from tests.objectstore import serving
 
 
@@ -150,3 +151,20 @@ def test_what_was_done_is_an_event(logs):
     told = [each["details"] for each in events if each["type"] == "instance.log"]
     assert {"log": "general", "on": True, "user": f"user-of-{DEMO}"} in told
     assert any(each.get("published") for each in told)
+
+
+def test_the_guest_is_told_of_the_authority_of_a_store(tmp_path):
+    """One that this service knows by [cloud] cafile, and no machine trusts."""
+    context, authority = private(tmp_path)
+    (tmp_path / "ca.pem").write_text(authority)
+    about = {"verify": str(tmp_path / "ca.pem"), "store_authorities": authority}
+    world = World(tmp_path, **about)
+    try:
+        with serving(tmp_path / "store", context) as store:
+            logs = Logs(world, store, world.active())
+            logs.done(enable=1)
+            logs.write("select 1\n")
+            assert logs.done(publish=1)["published"] == 9
+            assert len(store.names(DEMO)) == 2
+    finally:
+        world.close()

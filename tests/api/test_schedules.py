@@ -8,9 +8,11 @@ import typing
 import pytest
 import sqlalchemy as sa
 
+from tests.api.test_moments import archived
 from tests.api.world import DEMO, World
+from trove.actions.archives import UNHEARD
 from trove.datastores import registry
-from trove.db.queries import schedules
+from trove.db.queries import backups, schedules
 from trove.db.tables import BackupPolicy, Event
 
 Plain = dict[str, typing.Any]
@@ -25,6 +27,7 @@ NONE: Plain = {
     "next_due": None,
     "last_run": None,
     "last_fault": None,
+    "message": None,
 }
 ALL: Plain = {
     "enabled": True,
@@ -79,6 +82,48 @@ def test_it_is_as_it_was_said(world: World) -> None:
     assert off == kept | {"enabled": False, "next_due": None}
     assert put(world, id, {}).json["backup_policy"] == off
     assert put(world, id, {"enabled": 1}).json["backup_policy"] == kept
+
+
+def test_an_agent_that_is_too_old_for_the_log_is_told_of(world: World) -> None:
+    id = world.active()
+    put(world, id, {"enabled": True})
+    archived(world, id, 0, 0, latest=None, first=None)
+    world.clock += UNHEARD
+    assert shown(world, id)["message"] is None
+    world.clock += 1
+    assert "older release" in shown(world, id)["message"]
+    assert (
+        put(world, id, {"point_in_time": False}).json["backup_policy"]["message"]
+        is None
+    )
+    off = {"point_in_time": True, "enabled": False}
+    assert put(world, id, off).json["backup_policy"]["message"] is None
+
+
+def test_a_verification_that_could_not_be_tried_is_told_of(world: World) -> None:
+    """Of the last one that is over: as by an image whose agent is too old for it."""
+    id = world.active()
+    put(world, id, {"verify": "every"})
+    made = []
+    for moment, fault in ((1.0, "its agent is of an older release"), (2.0, None)):
+        made.append(world.backup(id))
+        world.finish(id)
+        with world.database.transaction() as tx:
+            backups.changes(
+                tx,
+                made[-1],
+                verification="UNKNOWN" if fault else "RUNNING",
+                verify_fault=fault,
+                verify_asked=moment,
+            )
+    assert "of an older release" in shown(world, id)["message"]
+    put(world, id, {"verify": "never"})
+    assert shown(world, id)["message"] is None
+    put(world, id, {"verify": 1})
+    assert "of an older release" in shown(world, id)["message"]
+    with world.database.transaction() as tx:
+        backups.changes(tx, made[-1], verification="VERIFIED")
+    assert shown(world, id)["message"] is None
 
 
 def test_what_is_not_said_is_as_for_a_new_one(world: World) -> None:
@@ -168,6 +213,7 @@ HOSTILE: list[Plain] = [
     *({"enabled": each} for each in (None, 2, "yes", "true", [])),
     {"next_due": "2020-01-01T00:00:00"},
     {"last_fault": "x"},
+    {"message": "x"},
     {"project": "other"},
     {"minute": 5},
 ]

@@ -226,7 +226,7 @@ class Savers:
         self.said[job] = {"attempt": 1, "want": 0, "expected": expected}
 
     def _exporting(self, job: str, order: ExportOrder) -> None:
-        if job not in self.said:
+        if job not in self.said and not order.back:
             self._export(job, lent.first(self._private, order.sealed), 0)
 
     def _loading(self, job: str, order: ImportOrder) -> None:

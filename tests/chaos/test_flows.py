@@ -278,6 +278,22 @@ def test_an_order_that_the_agents_release_does_not_know_stops_nothing_for_hours(
     assert any(id.endswith("/restart_database.back") for id in done)
 
 
+def test_what_an_export_left_in_the_engine_is_asked_back() -> None:
+    """Its process may have died; who waits for a delete waits for no guest."""
+    asked = {}
+    for story in (stories.export_in_vain, stories.delete_while_exporting):
+        world = World()
+        story(world)
+        world.run()
+        world.check()
+        done = [id for jobs in world.guests.done.values() for id in jobs]
+        asked[story] = any(id.endswith("/export.back") for id in done)
+    assert asked == {
+        stories.export_in_vain: True,
+        stories.delete_while_exporting: False,
+    }
+
+
 VERDICTS = {
     stories.verify: (Verification.VERIFIED, None),
     stories.verify_in_vain: (Verification.FAILED, "could not restore"),

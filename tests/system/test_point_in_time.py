@@ -30,8 +30,8 @@ LOST = {
 }
 """What an administrator does, and a piece of the log is gone."""
 LATER = 90.0
-"""Seconds within which a time can be restored, by rounds of ten seconds and a store that
-was away: what hung is sent again a while after."""
+"""Seconds within which a time can be restored, by rounds of ten seconds and a store
+that was away: what hung is sent again a while after."""
 AWAY = 600.0 if LONG else 40.0
 """Seconds without a store."""
 ROUND = "trove.guestagent.rounds"

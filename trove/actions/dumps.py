@@ -14,7 +14,7 @@ import typing
 from sqlalchemy import orm
 
 from trove import errors
-from trove.actions import begin
+from trove.actions import begin, dumpnames
 from trove.actions.accounts import Running
 from trove.actions.begin import Token
 from trove.actions.instances import refuse_unable
@@ -70,18 +70,23 @@ def export(
     token: Token | None = None,
 ) -> None:
     """NONE -> BACKING_UP, once the container is lent."""
-    if begin.earlier(services, context.project or "", token) is not None:
+    asked = _Asked(services, context, id, project, token)
+    if asked.before():
         return
     check_container(order.container)
     _check_name(order.name)
-    running = _running(services, context, id, project, "exports")
+    running = asked.running("exports")
     chosen = _chosen(services, running, order)
     wanted = dumps.Names(order.name, chosen, running.datastore.dumped)
-    place = _lent(services, order, wanted, store)
-    input = Export(order.name, chosen, dataclasses.asdict(place)).to_dict()
-
-    kind = operations.EXPORT
-    _begin(services, context, id, project, Task.BACKING_UP, kind, input, token)
+    owner = context.project or ""
+    reserved = dumpnames.reserve(services, owner, order.container, order.name, token)
+    try:
+        place = _lent(services, order, wanted, store)
+        input = Export(order.name, chosen, dataclasses.asdict(place)).to_dict()
+        asked.begin(operations.EXPORT, Task.BACKING_UP, input, reserved.taken)
+    except errors.TroveError:
+        reserved.release(services)
+        raise
 
 
 def load(
@@ -94,54 +99,68 @@ def load(
     token: Token | None = None,
 ) -> None:
     """NONE -> UPDATING: a database that is not there yet is made of a dump that is."""
-    if begin.earlier(services, context.project or "", token) is not None:
+    asked = _Asked(services, context, id, project, token)
+    if asked.before():
         return
     check_container(order.container)
     names.checked(order.name)
-    running = _running(services, context, id, project, "imports")
+    running = asked.running("imports")
     running.datastore.naming.check_database(order.database)
     if not services.rehearsed and running.has_database(order.database):
         raise errors.Clash(what="Database", id=order.database)
     size, place = _found(services, order, store)
     plain = dataclasses.asdict(place)
     input = Import(order.name, size, order.database, plain).to_dict()
-    kind = operations.IMPORT
-    _begin(services, context, id, project, Task.UPDATING, kind, input, token)
+    asked.begin(operations.IMPORT, Task.UPDATING, input)
 
 
-def _running(
-    services: Services, context: Context, id: str, project: str | None, what: str
-) -> Running:
-    """An instance of the caller's own project, which is at rest and has dumps."""
-    with services.database.reading() as tx:
-        seen = instances.seen(tx, id, project)
-        refuse_unable(services, seen)
-    if seen.instance.project != context.project:
-        raise errors.Forbidden(what="have a dump of what is another project's")
-    running = Running(services, context, id, project)
-    if not running.datastore.can.dump:
-        raise errors.NotSupported(datastore=running.datastore.name, what=what)
-    return running
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Asked:
+    """Who asks for a dump, or for one to be loaded, and of which instance."""
 
+    services: Services
+    context: Context
+    id: str
+    project: str | None
+    token: Token | None
 
-def _begin(
-    services: Services,
-    context: Context,
-    id: str,
-    project: str | None,
-    task: Task,
-    kind: str,
-    input: dict[str, typing.Any],
-    token: Token | None,
-) -> None:
-    def work(tx: orm.Session) -> tuple[str, str]:
-        seen = instances.seen(tx, id, project)
-        refuse_unable(services, seen)
-        instances.move(tx, id, task)
-        owner = seen.instance.project
-        return begin.open(tx, context, kind, owner, id, input, token), id
+    def before(self) -> bool:
+        """Whether this very request has begun an operation already."""
+        owner = self.context.project or ""
+        return begin.earlier(self.services, owner, self.token) is not None
 
-    begin.begin(services, context, context.project or "", token, work)
+    def running(self, what: str) -> Running:
+        """An instance of the caller's own project, which is at rest and has dumps."""
+        with self.services.database.reading() as tx:
+            seen = instances.seen(tx, self.id, self.project)
+            refuse_unable(self.services, seen)
+        if seen.instance.project != self.context.project:
+            raise errors.Forbidden(what="have a dump of what is another project's")
+        running = Running(self.services, self.context, self.id, self.project)
+        if not running.datastore.can.dump:
+            raise errors.NotSupported(datastore=running.datastore.name, what=what)
+        return running
+
+    def begin(
+        self,
+        kind: str,
+        task: Task,
+        input: dict[str, typing.Any],
+        first: typing.Callable[[orm.Session], None] = lambda tx: None,
+    ) -> None:
+        """The operation, in a transaction that begins with ``first``."""
+
+        def work(tx: orm.Session) -> tuple[str, str]:
+            first(tx)
+            seen = instances.seen(tx, self.id, self.project)
+            refuse_unable(self.services, seen)
+            instances.move(tx, self.id, task)
+            owner, token = seen.instance.project, self.token
+            opened = begin.open(tx, self.context, kind, owner, self.id, input, token)
+            return opened, self.id
+
+        owner = self.context.project or ""
+        begin.begin(self.services, self.context, owner, self.token, work)
 
 
 def _check_name(name: str) -> None:
@@ -194,7 +213,8 @@ def _lent(services: Services, order: Order, wanted: dumps.Names, store: Store) -
     """The container, with what each database is downloaded by.
 
     Those are nothing until something is brought. What is left of them when an export is
-    refused in the end is no dump, and another export takes them over.
+    refused in the end is no dump, and another export takes them over: not before, for
+    the name is held.
     """
     if services.rehearsed:
         return Place("", order.container, "")

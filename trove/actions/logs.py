@@ -84,10 +84,11 @@ def act(
                 discarded=True,
             )
     if wanted.publish:
+        authorities = services.settings.store_authorities
         with _opened(store) as there:
             running.change(
                 "log",
-                lambda again: _publish(running, log, there),
+                lambda again: _publish(running, log, there, authorities),
                 log=name,
                 published=True,
             )
@@ -97,7 +98,7 @@ def act(
     return _shown(running, log, found[name])
 
 
-def _publish(running: Running, log: Log, there: ObjectStore) -> None:
+def _publish(running: Running, log: Log, there: ObjectStore, authorities: str) -> None:
     """To publish a log that its user has not switched on switches it on."""
     base = _base(running, log.name)
     key = there.ensure(CONTAINER)
@@ -108,6 +109,7 @@ def _publish(running: Running, log: Log, there: ObjectStore) -> None:
             "query": query,
             "metafile": f"{url}_metafile",
             "switch": not log.system,
+            "authorities": authorities,
         }
     )
     running.guest.publish_log(log.name, sealed)

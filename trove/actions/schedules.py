@@ -7,15 +7,18 @@ import typing
 from sqlalchemy import orm
 
 from trove import errors
+from trove.actions import archives
 from trove.actions.services import Services
 from trove.context import Context
 from trove.datastores import registry
 from trove.datastores.spec import Datastore
 from trove.db.queries import instances, schedules
 from trove.db.queries.instances import Seen, Version
+from trove.db.queries.verifications import untried
 from trove.db.session import now
 from trove.db.tables import BackupPolicy, DatastoreVersion
 from trove.model import schedules as model
+from trove.model import verifications
 from trove.model.schedules import Plan
 from trove.workflow import journal
 
@@ -42,19 +45,39 @@ class Kind(typing.NamedTuple):
         return self.spec.chains(self.version)
 
 
-def show(services: Services, id: str, project: str | None) -> BackupPolicy:
+class Shown(typing.NamedTuple):
+    """A policy, and why not all of it is done that it asks for, if that is known."""
+
+    row: BackupPolicy
+    message: str | None
+
+
+def show(services: Services, id: str, project: str | None) -> Shown:
     """That of an instance; where it has none, one that is off."""
     with services.database.reading() as tx:
         seen = instances.seen(tx, id, project)
         kind = _able(seen)
-        return schedules.get(tx, id) or BackupPolicy(
+        row = schedules.get(tx, id) or BackupPolicy(
             instance_id=id, enabled=False, **_defaults(services, kind)
         )
+        return Shown(row, _undone(tx, row) if row.enabled else None)
+
+
+def _undone(tx: orm.Session, row: BackupPolicy) -> str | None:
+    """Of the log, and of verifications: an agent may be older than these."""
+    said: list[str] = []
+    if row.point_in_time and archives.unheard(tx, row.instance_id):
+        said.append(archives.TOO_OLD)
+    if row.verify != verifications.NEVER:
+        fault = untried(tx, row.instance_id)
+        if fault is not None:
+            said.append(f"The last backup that was chosen was not verified: {fault}")
+    return " ".join(said) or None
 
 
 def put(
     services: Services, context: Context, id: str, project: str | None, wish: Wish
-) -> BackupPolicy:
+) -> Shown:
     """What is not said stays, or is as for a new instance."""
 
     def work(tx: orm.Session) -> None:

@@ -68,6 +68,8 @@ class Settings:
     """Which of the catalogue's addresses of the key manager is asked."""
     verify: bool | str = True
     """How the certificates of the cloud's services are checked (requests')."""
+    store_authorities: str = ""
+    """CA certificates (PEM) that guests are told of for the object store."""
 
     def page_size(self, plural: str) -> int:
         """The most of these in one page."""

@@ -4,7 +4,8 @@
 from oslo_config import cfg
 
 from trove.actions.services import Services, Settings
-from trove.config import quota
+from trove.config import backup, quota
+from trove.storage.vault import authorities
 
 __all__ = ["Services", "Settings", "settings"]
 
@@ -46,4 +47,5 @@ def settings(conf: cfg.ConfigOpts) -> Settings:
         guests_object_store=group.guests_object_store,
         key_manager_interface=group.key_manager_interface,
         verify=False if conf.cloud.insecure else conf.cloud.cafile or True,
+        store_authorities=authorities.told(*backup.authorities(conf)),
     )

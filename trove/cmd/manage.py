@@ -3,7 +3,8 @@
 
 Exit codes: 0 done, 1 it did not work, 2 the command line is wrong, 3 something is not
 as it should be: the audit found a violation, ``db version`` missing migrations,
-``quota recount`` a wrong counter, ``broker prepare --check`` a difference.
+``quota recount`` a wrong counter, ``broker prepare --check`` a difference,
+``archives lag --fail-above`` a log that is broken or too far behind.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from oslo_config import cfg
 
 from trove import config, errors
 from trove.cmd import (
+    manage_archives,
     manage_audit,
     manage_broker,
     manage_data,
@@ -40,6 +42,7 @@ PARTS = (
     manage_broker,
     manage_operations,
     manage_parameters,
+    manage_archives,
     manage_audit,
 )
 

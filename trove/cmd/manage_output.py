@@ -8,12 +8,15 @@ import sys
 import typing
 
 MOMENTS = frozenset(
-    {"created", "updated", "due", "deadline", "lease_until", "begun_at", "at"}
+    {
+        *("created", "updated", "due", "deadline", "lease_until", "begun_at", "at"),
+        *("latest", "reported_at", "again"),
+    }
 )
 """Columns that hold seconds since the epoch."""
-COMING = frozenset({"due", "deadline", "lease_until"})
+COMING = frozenset({"due", "deadline", "lease_until", "again"})
 """Those of them of which people want to know how far away they are."""
-SPANS = frozenset({"took", "waited"})
+SPANS = frozenset({"took", "waited", "lag"})
 """Columns that hold seconds."""
 
 

@@ -189,7 +189,7 @@ def surroundings(conf: "cfg.ConfigOpts", store: "Database") -> "Surroundings":
     """What steps act on: the cloud, the broker's users, the guests."""
     from trove.cloud import registry
     from trove.cmd import backupstorage
-    from trove.config import cloud, rpc, taskmanager
+    from trove.config import backup, cloud, rpc, taskmanager
     from trove.flows.context import HEARD, LATEST, Settings, Surroundings
     from trove.rpc import transport
     from trove.rpc.broker import Broker
@@ -197,6 +197,7 @@ def surroundings(conf: "cfg.ConfigOpts", store: "Database") -> "Surroundings":
     from trove.rpc.interface import Proxy
     from trove.rpc.signing import Signer
     from trove.storage.lent import Lent
+    from trove.storage.vault import authorities
 
     verify = False if conf.cloud.insecure else conf.cloud.cafile or True
     guests, key = transport.guests(conf), conf.taskmanager.signing_key
@@ -216,6 +217,7 @@ def surroundings(conf: "cfg.ConfigOpts", store: "Database") -> "Surroundings":
             commands_key=signer.public if signer else None,
             freeze=conf.backup.freeze,
             backup_pace=conf.backup.rate << 20 or None,
+            store_authorities=authorities.told(*backup.authorities(conf)),
         ),
         backupstorage.opened(conf, store),
         lambda place, before: Lent(place, before, verify),

@@ -62,7 +62,17 @@ OPTS = [
         default=True,
         help="Whether the bucket is a part of the path, not of the host's name.",
     ),
-    cfg.StrOpt("cafile", help="CA certificates that an S3 store may have."),
+    cfg.StrOpt(
+        "cafile",
+        help="CA certificates that an S3 store may have, as the control plane sees it.",
+    ),
+    cfg.StrOpt(
+        "guests_cafile",
+        help="CA certificates that a store may have as guests see it, beside those "
+        "that their image trusts; 32 KiB at the most. For backups, archives, exports, "
+        "imports and published logs. Without it those of 'cafile' and of [cloud] "
+        "cafile, each if it is no larger.",
+    ),
     cfg.IntOpt(
         "rate",
         default=64,
@@ -151,6 +161,11 @@ OPTS = [
         help="Seconds between two looks for scheduled backups that are kept no longer.",
     ),
 ]
+
+
+def authorities(conf: cfg.ConfigOpts) -> tuple[str | None, ...]:
+    """What ``storage.vault.authorities.told`` takes; ``[cloud]`` is registered too."""
+    return conf.backup.guests_cafile, conf.backup.cafile, conf.cloud.cafile
 
 
 def of_s3(conf: cfg.ConfigOpts) -> dict[str, typing.Any]:

@@ -31,3 +31,7 @@ class Dumps(typing.Protocol):
         the block is left, and nobody comes in by that account any more.
         ``errors.Invalid``: it does not take what begins so.
         """
+
+    def forget(self, database: str | None = None) -> None:
+        """Of a process that died in the midst of either nothing stays that anybody
+        could come in by; ``database``: into which it was taking."""

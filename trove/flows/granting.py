@@ -66,6 +66,7 @@ def granted(ctx: StepContext, asked: Wish, sign: Sign) -> dict[str, typing.Any]:
         "attempt": asked.attempt,
         "first": first,
         "requests": requests,
+        "authorities": ctx.settings.store_authorities,
     }
 
 

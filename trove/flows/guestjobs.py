@@ -46,13 +46,21 @@ UNTAKEN = 10 * 60.0
 """Seconds after which an order that no agent took is one that it does not know."""
 
 
+UPGRADE = (
+    "its agent is of an older release. Upgrade the instance to the newest image of its "
+    "version"
+)
+BUILD = (
+    "the agent of its image is of an older release. Build and register a newer image "
+    "of this version"
+)
+"""Of an instance that is new, which nobody can upgrade."""
+
+
 class TooOld(errors.Upstream):
     """The guest's agent is of a release before such orders."""
 
-    sentence = (
-        "The guest takes no order for {what}: its agent is of an older release. "
-        "Upgrade the instance to the newest image of its version, and try again."
-    )
+    sentence = "The guest takes no order {what}: {why}, and try again."
 
 
 class Silent(errors.Upstream):
@@ -130,10 +138,11 @@ def unheard(ctx: StepContext, patience: float) -> bool:
     return last is not None and ctx.claim.now() - last > patience
 
 
-def refuse_old(ctx: StepContext, method: str, what: str) -> None:
-    """Raises ``TooOld`` when the guest does not know of such a job."""
+def refuse_old(ctx: StepContext, method: str, what: str, why: str = UPGRADE) -> None:
+    """Raises ``TooOld`` when the guest does not know of such a job: ``what`` it is for,
+    or to do."""
     if untaken(ctx, method, UNTAKEN):
-        raise TooOld(what=what)
+        raise TooOld(what=what, why=why)
 
 
 def refuse_silent(ctx: StepContext) -> None:

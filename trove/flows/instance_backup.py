@@ -103,7 +103,7 @@ def save_data(ctx: StepContext) -> Settle | Wait:
     """The guest has brought everything, by its word."""
     row = backup(ctx)
     method = _method(ctx, row)
-    guestjobs.refuse_old(ctx, method, "a backup")
+    guestjobs.refuse_old(ctx, method, "for a backup")
     guestjobs.refuse_silent(ctx)
     done = guestjobs.carry(ctx, method, late=lambda: {"order": _order(ctx, row)})
     if isinstance(done, Wait):
@@ -211,7 +211,6 @@ def _must_go_on(ctx: StepContext, row: Backup, done: dict[str, typing.Any]) -> N
     if why is None or row.parent_id is None:
         return
     parent = row.parent_id
-
     ctx.write(lambda tx: backups.end_chain(tx, parent))
     raise NoIncrement(parent=parent, why=str(why)[:LONGEST])
 

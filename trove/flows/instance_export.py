@@ -20,7 +20,7 @@ from trove.flows.context import StepContext
 from trove.flows.granting import Wish
 from trove.model import operations
 from trove.model.dumps import Export
-from trove.model.states import Task
+from trove.model.states import JobState, Task
 from trove.rpc import sealing
 from trove.rpc.messages import ExportOrder
 from trove.storage import dumps, manifest
@@ -34,6 +34,8 @@ METHOD = "export"
 PATIENT = 5
 """How often a guest that goes on is waited for when it is to end: for about half a
 minute. Then as often a store that is away."""
+BACK = 2 * 60.0
+"""Seconds that a silent guest is asked to take back what its export left."""
 GAP = 8
 """Parts that are not there, one after the other, after which none is: a guest brings
 them in their order, and no more than two at once."""
@@ -47,7 +49,7 @@ class NotWhole(errors.Upstream):
 
 def bring_dump(ctx: StepContext) -> dict[str, typing.Any] | Wait:
     """The guest has brought everything, by its word."""
-    dumpjobs.refuse_silent(ctx, METHOD, "an export")
+    dumpjobs.refuse_silent(ctx, METHOD, "for an export")
     done = guestjobs.carry(ctx, METHOD, late=lambda: {"order": _order(ctx)})
     if isinstance(done, Wait):
         names = _names(ctx)
@@ -57,8 +59,9 @@ def bring_dump(ctx: StepContext) -> dict[str, typing.Any] | Wait:
     return {}
 
 
-def take_dump_back(ctx: StepContext) -> None:
-    """The guest's job has no use any more, and nothing of it stays in the container.
+def take_dump_back(ctx: StepContext) -> Wait | None:
+    """The guest's job has no use any more, and nothing of it stays in the container,
+    nor in the engine.
 
     Neither a guest that goes on, nor a store that is away, nor a container whose key is
     another by now, holds anybody up: what is left is its owner's to remove.
@@ -67,6 +70,9 @@ def take_dump_back(ctx: StepContext) -> None:
     if dumpjobs.end(ctx, METHOD) and attempts < PATIENT:
         # what it is bringing at the moment would be there after all
         raise errors.Unavailable(what="The end of the guest's export")
+    waited = _left(ctx)
+    if waited is not None:
+        return waited
     try:
         with _container(ctx) as there:
             there.delete(names.list)
@@ -77,6 +83,18 @@ def take_dump_back(ctx: StepContext) -> None:
         if attempts < 2 * PATIENT and not isinstance(away, errors.Forbidden):
             raise
         LOG.warning("dump %s of %s stays in part: %s", names.name, ctx.object_id, away)
+    return None
+
+
+def _left(ctx: StepContext) -> Wait | None:
+    """A job whose process died did not take its account away. A guest that never took
+    the job has made none, and a delete waits for nobody."""
+    job = guestjobs.job(ctx, METHOD)
+    begun = job is not None and job.state != JobState.SENT
+    if not begun or ctx.instance().task == Task.DELETING:
+        return None
+    order = ExportOrder(_asked(ctx).name, (), "", back=True)
+    return guestjobs.taken_back(ctx, METHOD, BACK, order=order)
 
 
 def count_parts(ctx: StepContext) -> dict[str, typing.Any]:

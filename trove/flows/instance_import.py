@@ -30,7 +30,7 @@ BACK = 10 * 60.0
 
 def load_dump(ctx: StepContext) -> dict[str, typing.Any] | Wait:
     """The guest has a database with all of it."""
-    dumpjobs.refuse_silent(ctx, METHOD, "an import")
+    dumpjobs.refuse_silent(ctx, METHOD, "for an import")
     done = guestjobs.carry(ctx, METHOD, late=lambda: {"order": _order(ctx)})
     if isinstance(done, Wait):
         dumpjobs.allow(ctx, METHOD, _asked(ctx).place, _signing(ctx))

@@ -24,17 +24,6 @@ from trove.storage.keys import Wrapped
 from trove.storage.vault.protocol import LIST, Signed, Vault
 from trove.workflow.flow import Wait
 
-UNTAKEN = 10 * 60.0
-
-
-class TooOld(errors.Upstream):
-    """The image's agent knows of no backups."""
-
-    sentence = (
-        "The guest takes no order to {what}: the agent of its image is of an older "
-        "release. Build and register a newer image of this version, and try again."
-    )
-
 
 class SnapshotLost(errors.NotFound):
     """The cloud has it no more."""
@@ -142,9 +131,9 @@ def _adopted(ctx: StepContext, row: Backup, plan: Plan) -> dict[str, typing.Any]
 
 
 def refuse_old(ctx: StepContext, method: str) -> None:
-    """Raises ``TooOld`` when the guest does not know of such a job."""
-    if guestjobs.untaken(ctx, method, UNTAKEN):
-        raise TooOld(what=method.replace("_", " "))
+    """Raises ``guestjobs.TooOld`` when a new guest does not know of such a job."""
+    what = f"to {method.replace('_', ' ')}"
+    guestjobs.refuse_old(ctx, method, what, guestjobs.BUILD)
 
 
 def has_root(ctx: StepContext) -> bool:

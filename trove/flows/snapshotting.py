@@ -43,7 +43,7 @@ def wanted(ctx: StepContext) -> bool:
 
 def freeze_volume(ctx: StepContext) -> Wait | None:
     """Nothing is written to the volume, by the guest's word."""
-    guestjobs.refuse_old(ctx, "freeze", "a snapshot of its volume")
+    guestjobs.refuse_old(ctx, "freeze", "for a snapshot of its volume")
     guestjobs.refuse_silent(ctx)
     seconds = ctx.settings.freeze
     done = guestjobs.carry(ctx, "freeze", seconds=seconds)

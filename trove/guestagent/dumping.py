@@ -63,6 +63,9 @@ def export(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
     order: ExportOrder = codec.decode(ExportOrder, arguments["order"], "order")
     must_be_prepared(desk)
     serving(desk)
+    if order.back:
+        desk.engine.dumps().forget()
+        return {}
     told, job = Told(desk, used(desk.guest.data)), str(arguments["job"])
     secret = unsealer(desk)(order.sealed)
     with granted(desk, job, secret, told) as at:
@@ -103,6 +106,7 @@ def load(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
     serving(desk)
     _drop(desk, order.database)  # also of an attempt of before
     if order.back:
+        desk.engine.dumps().forget(order.database)
         return {}
     if desk.engine.accounts.has_database(order.database):
         raise errors.Clash(what="Database", id=order.database)

@@ -52,6 +52,9 @@ class Grant:
     attempt: int = 1
     over: bool = False
     """Nothing will be granted any more, to any attempt."""
+    authorities: str = ""
+    """CA certificates that the store may have beside those of the image. A control
+    plane of an older release names none."""
 
     @classmethod
     def of(cls, said: dict[str, typing.Any]) -> "Grant":
@@ -63,7 +66,8 @@ class Grant:
             )
             serial, first = int(said["serial"]), int(said["first"])
             attempt, over = int(said.get("attempt", 1)), bool(said.get("over"))
-            return cls(serial, first, requests, attempt, over)
+            authorities = str(said.get("authorities", ""))
+            return cls(serial, first, requests, attempt, over, authorities)
         except (KeyError, TypeError, ValueError):
             raise errors.Invalid(why="the sealed part grants nothing") from None
 
@@ -140,22 +144,27 @@ class Grants:
         control plane compares what it is.
         """
 
-        def bring(request: Signed) -> None:
+        def bring(request: Signed, authorities: str) -> None:
             with contextlib.suppress(carry.Taken):
-                carry.put(request, data, CARRY)
+                carry.put(request, data, CARRY, authorities=authorities)
 
         self._carry(number, bring)
 
     def get(self, number: int, size: int) -> bytes:
         """Fetches an object of so many bytes, as patiently."""
-        return self._carry(number, lambda one: carry.get(one, size, CARRY))
 
-    def _carry(self, number: int, ask: typing.Callable[[Signed], Got]) -> Got:
+        def fetch(request: Signed, authorities: str) -> bytes:
+            return carry.get(request, size, CARRY, authorities=authorities)
+
+        return self._carry(number, fetch)
+
+    def _carry(self, number: int, ask: typing.Callable[[Signed, str], Got]) -> Got:
         until, serial, pause = time.monotonic() + self._patience, 0, PAUSE
         while True:
             grant = self._of(number, serial, until)
             try:
-                return ask(typing.cast(Signed, grant.request(number)))
+                request = typing.cast(Signed, grant.request(number))
+                return ask(request, grant.authorities)
             except errors.Forbidden:
                 serial = grant.serial  # it has ended: another one is on its way
             except errors.Unavailable:

@@ -120,7 +120,8 @@ class Logs(Looping):
         """
         try:
             said = self._unseal(sealed.text)
-            target = upload.Target(str(said["url"]), str(said["query"]))
+            authorities = str(said.get("authorities", ""))  # none of an older API
+            target = upload.Target(str(said["url"]), str(said["query"]), authorities)
             metafile, switched = str(said["metafile"]), bool(said["switch"])
         except (KeyError, TypeError):
             raise errors.Invalid(why="the sealed part names no place") from None
@@ -189,7 +190,7 @@ class Logs(Looping):
             self._send(name, path, course, target, until)
         known = {"published": course.published, "inode": course.inode}
         upload.put(
-            upload.Target(metafile, target.query), "", json.dumps(known).encode()
+            dataclasses.replace(target, url=metafile), "", json.dumps(known).encode()
         )
 
     def _send(

@@ -5,10 +5,10 @@ The guest has no token: what it holds is good for one prefix, for writing, for m
 """
 
 import dataclasses
-import typing
 import urllib.parse
 
 from trove import errors
+from trove.storage.vault import carry
 
 TIMEOUT = 10.0
 """Seconds for a connection, and for each answer."""
@@ -22,6 +22,8 @@ class Target:
 
     url: str
     query: str = dataclasses.field(repr=False)
+    authorities: str = dataclasses.field(default="", repr=False)
+    """CA certificates that the store may have beside those of the image."""
 
 
 def put(target: Target, name: str, data: bytes) -> None:
@@ -29,13 +31,18 @@ def put(target: Target, name: str, data: bytes) -> None:
     there = urllib.parse.urlsplit(target.url + urllib.parse.quote(name))
     import http.client  # only here: it stays out of an agent that publishes nothing
 
-    kinds: dict[str, typing.Callable[..., http.client.HTTPConnection]] = {
-        "http": http.client.HTTPConnection,
-        "https": http.client.HTTPSConnection,
-    }
-    if there.scheme not in kinds or not there.hostname:
+    if there.scheme not in ("http", "https") or not there.hostname:
         raise errors.Invalid(why="that is no address of an object store")
-    connection = kinds[there.scheme](there.hostname, there.port, timeout=TIMEOUT)
+    connection: http.client.HTTPConnection
+    if there.scheme == "http":
+        connection = http.client.HTTPConnection(
+            there.hostname, there.port, timeout=TIMEOUT
+        )
+    else:
+        context = carry.believing(target.authorities)
+        connection = http.client.HTTPSConnection(
+            there.hostname, there.port, timeout=TIMEOUT, context=context
+        )
     try:
         connection.request(
             "PUT",

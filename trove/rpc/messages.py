@@ -254,7 +254,9 @@ class ArchiveReport:
 @dataclasses.dataclass(frozen=True, slots=True)
 class ExportOrder:
     """A dump of these databases that a guest brings, as ``name``; ``ending`` is what
-    its objects' names end with.
+    its objects' names end with. ``back``: of none, and what an export that died left in
+    the engine is gone; an agent that does not know of it finds nothing sealed, and
+    refuses.
 
     ``sealed`` is ``rpc.sealing.seal`` of ``{"grants"}``: the first of what
     ``Guest.allow`` brings.
@@ -264,6 +266,7 @@ class ExportOrder:
     databases: tuple[str, ...]
     ending: str
     sealed: str = dataclasses.field(default="", repr=False, metadata={"max": 1048576})
+    back: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ class Archives:
     ) -> None:
         self._database, self._guests = around.database, around.guests
         self._storage, self._container, self._every = storage, container, every
+        self._authorities = around.settings.store_authorities
 
     def round(self) -> None:
         """Looks at those that are due, and begins those that are wanted.
@@ -201,6 +202,7 @@ class Archives:
             "attempt": counting.ATTEMPT,
             "first": first,
             "requests": [[signed.url, signed.headers] for signed in requests],
+            "authorities": self._authorities,
         }
         sealed = sealing.seal(guest.public_key, {"key": key.hex(), "grants": [grants]})
         order = ArchiveOrder(row.id, self._every, row.segments, sealed)

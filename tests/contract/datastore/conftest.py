@@ -187,6 +187,14 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in clients.known():
         line = f"{name}: needs a server of {name}, which the test starts"
         config.addinivalue_line("markers", line)
+    line = "engines(*names): the only ones that it is collected for, of all there are"
+    config.addinivalue_line("markers", line)
+
+
+def concerns(metafunc: pytest.Metafunc, name: str) -> bool:
+    """Whether a test is of that engine too: where nothing is said, it is of all."""
+    only = metafunc.definition.get_closest_marker("engines")
+    return only is None or name in only.args
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -200,6 +208,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             id=name if build.suite == releases.FIRST else f"{name}-{build.version}",
         )
         for name, build in builds(metafunc.config.getoption("all_datastores"))
+        if concerns(metafunc, name)
     ]
     metafunc.parametrize("lab", params, indirect=True, scope="module")
 

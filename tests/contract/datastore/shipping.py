@@ -9,7 +9,7 @@ import typing
 
 import pytest
 
-from tests.contract.datastore.conftest import Lab, builds
+from tests.contract.datastore.conftest import Lab, builds, concerns
 from tests.contract.datastore.test_backups import Link, bare, stored, volume
 from trove import errors
 from trove.datastores import registry
@@ -38,7 +38,7 @@ def parametrized(metafunc: pytest.Metafunc) -> None:
                 marks=[getattr(pytest.mark, each[0]), pytest.mark.root],
             )
             for each in KINDS
-            if each in asked
+            if each in asked and concerns(metafunc, each[0])
         ]
         metafunc.parametrize("kind", params, scope="module")
 

@@ -19,7 +19,7 @@ import typing
 
 import pytest
 
-from tests.contract.datastore.conftest import Lab, laboratory
+from tests.contract.datastore.conftest import Lab, concerns, laboratory
 from trove import errors
 from trove.datastores import registry
 from trove.datastores.saving import Mark, NoIncrement
@@ -38,13 +38,15 @@ NOTED = [each for each in CHAINED if each[0] == "postgresql"]
 COPIED = [each for each in FULL if each[0] == "mysql"]
 """Whose server makes a copy on the volume first."""
 SERVED = ("mariadb", "postgresql")
-"""Whose tool lives of the server as long as it says something."""
+"""Whose tool lives of the server as long as it says something; what the others say is
+whole when they begin to."""
 SPOILT = {
     "mysql": ("shop/goods.ibd", "innochecksum"),
     "postgresql": ("global/pg_filenode.map", "pg_verifybackup"),
     "valkey": ("", "valkey-check-rdb"),
 }
-"""Whose files are checked before they are the data: one of them, and by what."""
+"""Whose files are checked before they are the data: one of them, and by what. The
+others' own tools compare no checksums on this way."""
 SERVED_FROM = {
     "mariadb": ("shop/goods.ibd", "mariadb-check"),
     "mysql": ("shop/goods.ibd", "mysqlcheck"),
@@ -162,6 +164,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             )
             for each in kinds(metafunc.fixturenames)
             if every or registry.get(each[0]).builds[0].version == each[1]
+            if concerns(metafunc, each[0])
         ]
         metafunc.parametrize("kind", params, scope="module")
 
@@ -331,9 +334,8 @@ def written(lab: Lab) -> typing.Iterator[None]:
         writer.join()
 
 
+@pytest.mark.engines(*SERVED)
 def test_a_tool_whose_server_dies_has_made_no_backup(source: Lab) -> None:
-    if source.name not in SERVED:
-        pytest.skip("what it says is whole when it begins to say it")
     with working(source, "backup") as work:
         stages = source.engine.backups().stages(work)
         with (
@@ -398,12 +400,11 @@ def test_a_bit_that_was_turned_is_refused_before_it_is_prepared(
         pass
 
 
+@pytest.mark.engines(*SPOILT)
 def test_a_bit_that_was_turned_before_it_was_saved_is_refused(
     kind: tuple[str, str], source: Lab
 ) -> None:
     """By the engine's own checksums, so that no sick data become a database."""
-    if source.name not in SPOILT:
-        pytest.skip("its own tool compares no checksums on this way")
     name, checker = SPOILT[source.name]
     with working(source, "backup") as work:
         with source.machine.reading(*source.engine.backups().stages(work)) as stream:

@@ -317,9 +317,8 @@ def test_a_point_that_has_a_name(recorded: Recorded) -> None:
         assert not any(found.has(d) for d in recorded.deeds if d.begun >= named)
 
 
+@pytest.mark.engines("postgresql")  # the others' logs have no names
 def test_a_point_that_nobody_named_is_no_restore(recorded: Recorded) -> None:
-    if recorded.kind[0] in SECONDS:
-        pytest.skip("its log has no names")
     with pytest.raises(Short), restored_to(recorded, point="nobody's"):
         pass
 

@@ -31,14 +31,23 @@ def add(tx, project: str) -> None:
 
 
 def cut(database: Database, connection: sa.Connection) -> None:
-    """The server closes that connection, as a fail-over does."""
+    """The server has closed that connection, as a fail-over does."""
     raw = connection.connection.driver_connection
+    if database.engine.dialect.name == "postgresql":
+        id = raw.info.backend_pid
+        there = f"SELECT 1 FROM pg_stat_activity WHERE pid = {id}"
+        end = f"SELECT pg_terminate_backend({id})"
+    else:
+        id = raw.thread_id()
+        there = f"SELECT 1 FROM information_schema.processlist WHERE id = {id}"
+        end = f"KILL CONNECTION {id}"
+    late = time.monotonic() + 20
     with database.engine.connect() as other:
-        if database.engine.dialect.name == "postgresql":
-            other.execute(sa.select(sa.func.pg_terminate_backend(raw.info.backend_pid)))
-        else:
-            other.exec_driver_sql(f"KILL CONNECTION {raw.thread_id()}")
-    time.sleep(0.2)
+        other.execution_options(isolation_level="AUTOCOMMIT")
+        other.exec_driver_sql(end)
+        while other.exec_driver_sql(there).first() is not None:
+            assert time.monotonic() < late
+            time.sleep(0.01)
 
 
 def test_the_databases_clock_moves_within_a_transaction(database):

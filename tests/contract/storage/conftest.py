@@ -2,6 +2,7 @@
 """The vaults there are, one for each test (``benches.py``)."""
 
 import contextlib
+import pathlib
 
 import pytest
 
@@ -54,4 +55,5 @@ def short(monkeypatch):
 def carried():
     """What is given to ``carry``: a real cloud's authorities, and files."""
     cafile = real.settings(real.SERVICE, "one").cafile if real.named() else None
-    return {"timeout": 60, "files": True, "cafile": cafile}
+    authorities = pathlib.Path(cafile).read_text() if cafile else ""
+    return {"timeout": 60, "files": True, "authorities": authorities}

@@ -25,7 +25,11 @@ def test_backups_are_made_by_themselves_where_there_is_a_store(tmp_path):
     conf([], default_config_files=[])
     store = Database(f"sqlite:///{tmp_path}/trove.sqlite")
     around = types.SimpleNamespace(
-        cloud=MemoryCloud(), database=store, guests=None, storage=None
+        cloud=MemoryCloud(),
+        database=store,
+        guests=None,
+        storage=None,
+        settings=types.SimpleNamespace(store_authorities=""),
     )
     assert taskmanager.schedules(conf, store, around, print) == []
     assert taskmanager.archives(conf, around) == []

@@ -45,7 +45,10 @@ def test_what_has_ended_wants_nothing():
 
 
 def context(moment):
-    return types.SimpleNamespace(claim=types.SimpleNamespace(now=lambda: moment))
+    return types.SimpleNamespace(
+        claim=types.SimpleNamespace(now=lambda: moment),
+        settings=types.SimpleNamespace(store_authorities="a CA"),
+    )
 
 
 def signed(attempt, number):
@@ -56,6 +59,7 @@ def test_what_is_granted_begins_a_little_before_and_is_bounded():
     said = granting.granted(context(7.5), Wish(2, 100), signed)
     assert (said["serial"], said["attempt"], said["first"]) == (7500, 2, 84)
     assert len(said["requests"]) == granting.TOGETHER
+    assert said["authorities"] == "a CA"
     assert said["requests"][0] == ["http://store/2/84", {"If-None-Match": "*"}]
     assert granting.granted(context(8), Wish(1, 3), signed)["first"] == 0
 

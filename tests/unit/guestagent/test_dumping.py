@@ -146,6 +146,21 @@ def test_a_database_that_is_gone_ends_it_without_a_list(desk, toy, control, ther
     assert there.find(NAMES.list) is None
 
 
+def test_what_a_dead_export_left_is_taken_away(desk, toy, control):
+    """Nothing is brought for that, and nothing was granted."""
+    about = ExportOrder(NAMES.name, (), "", back=True)
+    said = {"order": codec.encode(about), "job": f"{JOB}.back"}
+    assert dumping.export(desk, said) == {}
+    assert "forget" in toy.calls and "saying" not in toy.calls
+
+
+def test_an_agent_that_knows_of_no_way_back_exports_nothing(desk, toy, control):
+    """As an older one reads the order."""
+    said = codec.encode(ExportOrder(NAMES.name, (), "", back=True)) | {"back": False}
+    with pytest.raises(errors.Invalid):
+        dumping.export(desk, {"order": said, "job": f"{JOB}.back"})
+
+
 def test_what_has_more_parts_than_it_may_is_refused(desk, toy, control, monkeypatch):
     monkeypatch.setattr(dumps, "EACH", 2)
     fill(toy, "shop", bytes(3 * SMALL))
@@ -257,6 +272,7 @@ def test_what_a_dead_attempt_left_is_taken_away(desk, toy, lender):
     fill(toy, "new", b"half")
     assert dumping.load(desk, lender(b"a dump").order(back=True)) == {}
     assert not made(toy).exists() and not note(toy).exists()
+    assert "forget" in toy.calls, "nobody comes in by its account"
     dumping.load(desk, lender(b"a dump").order(back=True))  # twice is once
 
 

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from tests.answering import serving
+from tests.answering import privately, serving
 from trove import errors
 from trove.guestagent import grants
 from trove.guestagent.grants import Grant, Grants, NotGranted, give
@@ -37,10 +37,10 @@ def made(path):
         each.close()
 
 
-def sealed(store, serial, first, count):
+def sealed(store, serial, first, count, **more):
     """As it comes: sealed, which here is as it is."""
     rows = [[f"{store.url}/{serial}/{first + n}?sig=s", {}] for n in range(count)]
-    return json.dumps({"serial": serial, "first": first, "requests": rows})
+    return json.dumps({"serial": serial, "first": first, "requests": rows, **more})
 
 
 def test_a_part_is_brought_by_its_own_request(store, path, made):
@@ -50,6 +50,25 @@ def test_a_part_is_brought_by_its_own_request(store, path, made):
     mine.put(0, b"nought")
     assert store.asked == ["PUT /1/2?sig=s", "PUT /1/0?sig=s"]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_store_of_an_authority_that_is_told_with_it(path, made, tmp_path):
+    with privately(tmp_path) as (store, authority):
+        store.deed = lambda request: (request.body(), request.say(200, b"12345"))
+        give(path, sealed(store, 1, 0, 3, authorities=authority))
+        mine = made()
+        mine.put(1, b"one")
+        assert mine.get(2, 5) == b"12345"
+        assert store.asked == ["PUT /1/1?sig=s", "GET /1/2?sig=s"]
+
+
+def test_it_is_of_nobody_without_that(path, made, tmp_path):
+    """As a control plane of an older release grants it."""
+    with privately(tmp_path) as (store, _):
+        give(path, sealed(store, 1, 0, 1))
+        with pytest.raises(errors.Unavailable, match="SSLCertVerificationError"):
+            made(patience=0.1).put(0, b"x")
+        assert store.asked == []
 
 
 def test_what_is_not_granted_is_asked_for_and_waited_for(store, path, made):

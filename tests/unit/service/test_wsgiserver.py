@@ -31,6 +31,8 @@ from trove.service import wsgiserver
 def load():
     def application(environ, start):
         if environ["PATH_INFO"] == "/slow":
+            mark = ready + ".begun-" + environ["QUERY_STRING"]
+            open(mark, "w").close()
             time.sleep(1.5)
         start("200 OK", [("Content-Type", "text/plain")])
         return [str(os.getpid()).encode()]
@@ -133,8 +135,11 @@ def served(tmp_path, backend):
 
 def test_a_request_that_was_begun_is_answered_after_sigterm(served):
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        answers = [pool.submit(served.get, "/slow") for _ in range(4)]
-        time.sleep(0.7)
+        answers = [pool.submit(served.get, f"/slow?{n}") for n in range(4)]
+        end = time.monotonic() + 20
+        while len(list(served.ready.parent.glob("ready.begun-*"))) < 4:
+            assert time.monotonic() < end, "they have not begun"
+            time.sleep(0.02)
         served.process.send_signal(signal.SIGTERM)
         assert all(answer.result().isdigit() for answer in answers)
     assert served.process.wait(30) == 0

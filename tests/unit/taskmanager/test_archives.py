@@ -70,7 +70,10 @@ class House(World):
 
     @property
     def keeper(self) -> Archives:
-        around = types.SimpleNamespace(database=self.database, guests=self._guest)
+        settings = types.SimpleNamespace(store_authorities="a CA")
+        around = types.SimpleNamespace(
+            database=self.database, guests=self._guest, settings=settings
+        )
         return Archives(typing.cast(typing.Any, around), self.store, "c", 25)
 
     def _guest(self, instance: str, context: object) -> Line:
@@ -169,6 +172,8 @@ def test_an_instance_whose_policy_wants_it_is_archived(house: House) -> None:
     (order,) = guest.orders
     assert (order.archive, order.every, order.counted) == (row.id, 25, 0)
     assert len(bytes.fromhex(guest.key)) == 32 and guest.key not in repr(order)
+    (grant,) = sealing.unseal(KEYS[0], order.sealed)["grants"]
+    assert grant["authorities"] == "a CA"
     assert sorted(guest.requests) == list(range(ordering.TOGETHER))
     assert guest.requests[0].url.endswith(f"/{row.project}/{row.id}/1/part-0000000")
     for _ in range(9):

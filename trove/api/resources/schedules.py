@@ -82,9 +82,10 @@ def put(ask: Ask) -> typing.Any:
     return schedules.put(ask.services, ask.context, ask.ids["id"], ask.project, said)
 
 
-def view(ask: Ask, row: typing.Any) -> Plain:
-    """``window`` is null as long as nobody, and no chance, has said one."""
-    minute = row.minute
+def view(ask: Ask, found: typing.Any) -> Plain:
+    """``window`` is null as long as nobody, and no chance, has said one; ``message``
+    says what is not done that the policy asks for."""
+    row, minute = found.row, found.row.minute
     return {
         "enabled": row.enabled,
         "window": None if minute is None else f"{minute // 60:02}:{minute % 60:02}",
@@ -96,6 +97,7 @@ def view(ask: Ask, row: typing.Any) -> Plain:
         "next_due": shown(row.next_due) if row.enabled else None,
         "last_run": shown(row.last_run),
         "last_fault": row.last_fault,
+        "message": found.message,
     }
 
 

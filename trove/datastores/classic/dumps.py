@@ -96,8 +96,7 @@ class Tool:
                 self._enter(database, password)
                 yield self._stages(database, file, password)
         finally:
-            with self._open() as talk:
-                talk.rows(f"DROP USER IF EXISTS {WHO}", WITHIN)
+            self.forget()
 
     @contextlib.contextmanager
     def taking(self, database: str, begin: bytes) -> typing.Iterator[tuple[Stage, ...]]:
@@ -113,7 +112,16 @@ class Tool:
                     talk.rows(f"GRANT ALL PRIVILEGES ON {where}.* TO {account}", WITHIN)
                 yield self._loading(database, begin, file, name)
         finally:
-            with self._open() as talk:
+            self.forget(database)
+
+    def forget(self, database: str | None = None) -> None:
+        """The one is gone, the other locked: what it made is its own."""
+        self._host.remove(self._host.path(FOLDER))
+        with self._open() as talk:
+            if database is None:
+                talk.rows(f"DROP USER IF EXISTS {WHO}", WITHIN)
+            else:
+                account = quoted(loader(database), "localhost")
                 talk.rows(f"ALTER USER IF EXISTS {account} ACCOUNT LOCK", WITHIN)
 
     def _loading(

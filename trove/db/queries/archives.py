@@ -58,6 +58,11 @@ def hold(tx: orm.Session, id: str) -> Archive | None:
     return tx.scalar(statement.execution_options(populate_existing=True))
 
 
+def open_of(tx: orm.Session, instance: str) -> Archive | None:
+    """The open one of an instance."""
+    return tx.scalar(sa.select(Archive).where(Archive.open_of == instance))
+
+
 def of_instance(
     tx: orm.Session, instance: str, project: str | None = None
 ) -> list[Archive]:
@@ -335,7 +340,7 @@ SPANS = (
 def has_base(tx: orm.Session, instance: str) -> bool:
     """Whether the open one of an instance restores, or nothing was counted of it yet;
     of one that has none: that it is so."""
-    row = tx.scalar(sa.select(Archive).where(Archive.open_of == instance))
+    row = open_of(tx, instance)
     if row is None or row.first is None:
         return True
     some = sa.select(Backup.id).where(

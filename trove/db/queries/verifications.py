@@ -53,6 +53,26 @@ def waiting(tx: orm.Session, limit: int) -> list[str]:
     )
 
 
+def untried(tx: orm.Session, instance: str) -> str | None:
+    """Why the verification that was asked for last could not be tried; None: it was, or
+    none is over."""
+    last = (
+        sa.select(Backup.verification, Backup.verify_fault)
+        .where(
+            Backup.instance_id == instance,
+            Backup.verification.is_not(None),
+            Backup.verification.not_in(model.UNDER_WAY),
+            Backup.deleted_at.is_(None),
+        )
+        .order_by(Backup.verify_asked.desc(), Backup.id)
+        .limit(1)
+    )
+    found = tx.execute(last).one_or_none()
+    if found is None or found.verification != Verification.UNKNOWN:
+        return None
+    return str(found.verify_fault)
+
+
 def running(tx: orm.Session, id: str) -> None:
     """Its server is on its way."""
     backups.changes(tx, id, verification=Verification.RUNNING)

@@ -20,6 +20,7 @@ from trove.storage.vault.protocol import Signed
 
 if typing.TYPE_CHECKING:
     import http.client
+    import ssl
 
 QUIET = 20.0
 """Seconds for a connection to each address of a name, and for the next bytes. How long
@@ -38,19 +39,20 @@ def put(
     data: bytes,
     timeout: float,
     *,
-    cafile: str | None = None,
+    authorities: str = "",
     files: bool = False,
 ) -> None:
     """Brings an object, in ``timeout`` seconds at most.
 
     Raises ``Taken`` where the store writes none twice, ``errors.Forbidden`` when the
-    URL has ended, ``errors.Unavailable`` when it is worth another try. ``files``:
-    whether a ``file:`` URL is one.
+    URL has ended, ``errors.Unavailable`` when it is worth another try. ``authorities``:
+    CA certificates (PEM) that a store may have beside those that the machine trusts.
+    ``files``: whether a ``file:`` URL is one.
     """
     if files and signed.url.startswith("file:"):
         _write(signed.url, data)
         return
-    with _asked("PUT", signed, timeout, cafile, data) as said:
+    with _asked("PUT", signed, timeout, authorities, data) as said:
         if said.status not in (200, 201):
             raise _refusal(said.status)
 
@@ -60,7 +62,7 @@ def get(
     size: int,
     timeout: float,
     *,
-    cafile: str | None = None,
+    authorities: str = "",
     files: bool = False,
 ) -> bytes:
     """All of an object of ``size`` bytes, or of a range of it, if the request says one;
@@ -70,7 +72,7 @@ def get(
     """
     if files and signed.url.startswith("file:"):
         return _sized(_read(signed.url, size + 1), size)
-    with _asked("GET", signed, timeout, cafile) as said:
+    with _asked("GET", signed, timeout, authorities) as said:
         if said.status != (206 if "Range" in signed.headers else 200):
             raise _refusal(said.status)
         if said.length not in (size, None):
@@ -108,14 +110,14 @@ def _refusal(status: int) -> errors.TroveError:
 
 @contextlib.contextmanager
 def _asked(
-    verb: str, signed: Signed, timeout: float, cafile: str | None, data: bytes = b""
+    verb: str, signed: Signed, timeout: float, authorities: str, data: bytes = b""
 ) -> typing.Iterator["http.client.HTTPResponse"]:
     """One request, and its answer as long as the block; trouble with the connection,
     and the end of the time, are ``errors.Unavailable``."""
     import http.client
 
     until = time.monotonic() + timeout
-    where, connection = _connection(signed.url, min(timeout, QUIET), cafile)
+    where, connection = _connection(signed.url, min(timeout, QUIET), authorities)
     what = f"The object store at {where.hostname}"
     try:
         connection.connect()
@@ -136,7 +138,7 @@ def _asked(
 
 
 def _connection(
-    url: str, timeout: float, cafile: str | None
+    url: str, timeout: float, authorities: str
 ) -> tuple[urllib.parse.SplitResult, "http.client.HTTPConnection"]:
     import http.client
 
@@ -154,15 +156,24 @@ def _connection(
         )
     if where.scheme != "https":
         raise errors.Invalid(why="that is no address of an object store")
+    return where, http.client.HTTPSConnection(
+        host, port, timeout=timeout, blocksize=BLOCK, context=believing(authorities)
+    )
+
+
+def believing(authorities: str) -> "ssl.SSLContext":
+    """TLS with whom the machine trusts, and with these (PEM);
+    ``errors.Invalid`` for what is none."""
     import ssl
 
-    try:
-        context = ssl.create_default_context(cafile=cafile)
-    except OSError:
-        raise errors.Invalid(why="there is no such file of authorities") from None
-    return where, http.client.HTTPSConnection(
-        host, port, timeout=timeout, blocksize=BLOCK, context=context
-    )
+    context = ssl.create_default_context()
+    if authorities:
+        try:
+            context.load_verify_locations(cadata=authorities)
+        except (OSError, ValueError):
+            why = "those are no certificates of authorities"
+            raise errors.Invalid(why=why) from None
+    return context
 
 
 def _answer(

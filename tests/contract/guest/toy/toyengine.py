@@ -264,6 +264,9 @@ class Engine:
         yield (Stage(("dd", "status=none", f"of={there}")),)
         self._enter("taken")
 
+    def forget(self, database=None):
+        self._enter("forget")
+
     def has_database(self, name):
         return self._database(name).exists()
 

@@ -3,14 +3,13 @@
 
 import json
 import socket
-import ssl
 import subprocess
 import sys
 import time
 
 import pytest
 
-from tests.answering import serving
+from tests.answering import privately, serving
 from trove import errors
 from trove.service.certificates import Authority
 from trove.storage.vault import carry
@@ -183,39 +182,44 @@ def test_what_broke_off_is_worth_another_try(server):
 @pytest.fixture
 def secure(tmp_path):
     """A server over TLS, for 127.0.0.1; and whom to trust for it."""
-    authority = Authority.create(tmp_path / "ca")
-    certificate, key = authority.server_certificate(["store"], ["127.0.0.1"])
-    (tmp_path / "pem").write_text(certificate + key)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "pem")
-    (tmp_path / "ca.pem").write_text(authority.ca_pem)
-    with serving(context) as server:
-        yield server, str(tmp_path / "ca.pem")
+    with privately(tmp_path) as found:
+        yield found
 
 
 def test_tls_with_whom_we_trust_only(secure):
-    server, cafile = secure
+    server, authorities = secure
     server.deed = lambda request: (request.body(), request.say(200, b"12345"))
-    put, get = both(server, cafile=cafile)
+    put, get = both(server, authorities=authorities)
     put()
     assert get() == b"12345"
     for call in both(server):
         with pytest.raises(errors.Unavailable, match="SSLCertVerificationError"):
             call()
-    for call in both(server, cafile="/none"):
+    for call in both(server, authorities="nobody"):
         with pytest.raises(errors.Invalid):
             call()
     other = Signed(server.url.replace("127.0.0.1", "localhost") + SECRET)
     with pytest.raises(errors.Unavailable, match="SSLCertVerificationError"):
-        carry.get(other, 5, 20, cafile=cafile)
+        carry.get(other, 5, 20, authorities=authorities)
+
+
+def test_who_is_trusted_by_the_machine_is_still(secure, tmp_path, monkeypatch):
+    """A store with a public certificate, where the cloud itself has an authority."""
+    server, authorities = secure
+    (tmp_path / "machine.pem").write_text(authorities)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "machine.pem"))
+    server.deed = lambda request: request.say(200, b"12345")
+    other = Authority.create(tmp_path / "other").ca_pem
+    signed = Signed(server.url + SECRET)
+    assert carry.get(signed, 5, 20, authorities=other) == b"12345"
 
 
 def test_the_time_is_bounded_over_tls_too(secure):
-    server, cafile = secure
+    server, authorities = secure
     server.deed = SLOWLY["a body of days"]
     began = time.monotonic()
     with pytest.raises(errors.Unavailable):
-        carry.get(Signed(server.url + SECRET), 500, 0.5, cafile=cafile)
+        carry.get(Signed(server.url + SECRET), 500, 0.5, authorities=authorities)
     assert time.monotonic() - began < 5
 
 

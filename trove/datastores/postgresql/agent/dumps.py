@@ -74,6 +74,10 @@ class Tool:
             words = ("--no-owner", "--no-privileges", *REFUSED, "--exit-on-error")
             yield (self._stage("pg_restore", LOADER, database, *words),)
 
+    def forget(self, database: str | None = None) -> None:
+        """Both roles are gone; what the second made is the heir's."""
+        departures.remove(self._open, DUMPER if database is None else LOADER)
+
     def _stage(self, program: str, role: str, database: str, *words: str) -> Stage:
         argv = (
             f"{programs(self._host)}/{program}",
