@@ -57,7 +57,7 @@ class Source:
 
     def __post_init__(self) -> None:
         user = {"name": USER, "password": PASSWORD, "databases": [{"name": DATABASE}]}
-        self.volume = {"size": 3 + int(5 * self.gib)}
+        self.volume = {"size": room(self.gib)}
         self.id = self.demo.create(
             self.datastore, "bench", [user], [DATABASE], volume=self.volume
         )
@@ -169,11 +169,26 @@ def _restart(deployment: Deployment) -> None:
     until("the taskmanagers are others", others)
 
 
+def room(gib: float) -> int:
+    """GiB of a volume with so much, its log, and what is made of it twice."""
+    return 3 + int(5 * gib)
+
+
+def _user(deployment: Deployment, gib: float) -> User:
+    """One who may have two such volumes."""
+    demo = User(deployment, "demo")
+    quota = {"quotas": {"volumes": 2 * room(gib)}}
+    path = f"/mgmt/quotas/{demo.api.get_project_id()}"
+    answer = User(deployment, "admin").ask("PUT", path, quota)
+    assert answer.status_code == 200, answer.text
+    return demo
+
+
 def measure(gib: float, runs: int, note: Note) -> None:
     """Each datastore in turn: saved by the tool, by ours and by upstream's method, and
     had back by each."""
     with stand() as deployment, unbounded(deployment):
-        demo = User(deployment, "demo")
+        demo = _user(deployment, gib)
         for datastore in methods.METHODS:
             begun = time.monotonic()
             source = Source(deployment, demo, datastore, gib)
@@ -212,7 +227,7 @@ def _round(source: Source, store: Store, run: int, note: Note) -> None:
 def serve(gib: float, runs: int, note: Note) -> None:
     """What the database does meanwhile, with the bound that is there by itself."""
     with stand() as deployment:
-        demo = User(deployment, "demo")
+        demo = _user(deployment, gib)
         for datastore in methods.METHODS:
             source = Source(deployment, demo, datastore, gib)
             for run in range(runs):
