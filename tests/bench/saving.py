@@ -40,6 +40,8 @@ LARGE = 2.0
 """GiB: of more than this, upstream's backup is made at the level that is four times as
 fast, so that there is something to restore, and its time is not noted."""
 TOOL, OURS, UPSTREAM = "the tool alone", "ours", "upstream's method"
+SETTLING = {"postgresql": "VACUUM ANALYZE goods"}
+"""What an engine would do by itself after so many rows, beside whoever is measured."""
 TASKMANAGERS = ("taskmanager-1", "taskmanager-2")
 
 Note = typing.Callable[[str, int, str, float], None]
@@ -79,6 +81,8 @@ class Source:
         more = "INSERT INTO goods SELECT id + {0}, raw FROM goods WHERE id < {1}"
         for first in range(BLOCK, rows, BLOCK):
             ask(line, more.format(first, min(BLOCK, rows - first)))
+        if self.datastore in SETTLING:
+            ask(line, SETTLING[self.datastore])
 
     def timed(self, steps: list[piped.Step]) -> tuple[float, int]:
         """Seconds of these steps in the guest, and how many objects they brought."""
