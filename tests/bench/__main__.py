@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The bench: ours on both concurrency backends and, if there is one, a peer beside.
 
-``python -m tests.bench [--quick | --scale | --login | --backups | --beside TREE]
+``python -m tests.bench [--quick | --scale | --login | --backups | --served |
+--beside TREE]
 [--runs N] [--out FILE]``.
 ``$TROVE_BENCH_PEER`` is the target file of a peer that runs already. All are measured
 in turn in every run, so that what else the machine does meets them alike. ``--scale``
 measures ours alone (``scale.py``), ``--login`` ours with real guests (``login.py``),
-``--backups`` a backup and a restore beside the engine's tool (``saving.py``),
+``--backups`` a backup and a restore beside the engine's tool and upstream's method,
+``--served`` what a backup leaves its database (``saving.py``),
 ``--beside`` another checkout of ours and this (``beside.py``).
 See doc/developer/performance.rst.
 """
@@ -47,6 +49,9 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--backups", action="store_true", help="a backup and a restore of real guests"
+    )
+    parser.add_argument(
+        "--served", action="store_true", help="commits while a backup is made"
     )
     parser.add_argument("--gib", type=float, default=1.0, help="of data, for these")
     parser.add_argument(
@@ -149,14 +154,27 @@ def enter(asked: argparse.Namespace, results: Results) -> str:
     )
 
 
-def save(asked: argparse.Namespace, results: Results) -> str:
-    """Backups and restores; a line for each measure."""
+def _noted(results: Results) -> saving.Note:
+    """Notes a figure, and prints it as it comes."""
 
     def note(measure: str, run: int, name: str, value: float) -> None:
         results.append({"run": run, "target": name, "measure": measure, "value": value})
-        print(f"run {run + 1}, {measure}: {report.number(value)}", flush=True)
+        print(f"run {run + 1}, {measure}, {name}: {report.number(value)}", flush=True)
 
-    saving.measure(asked.gib, asked.runs or 3, note)
+    return note
+
+
+def save(asked: argparse.Namespace, results: Results) -> str:
+    """Backups and restores; a line for each."""
+    runs = asked.runs or (3 if asked.gib <= saving.LARGE else 1)
+    saving.measure(asked.gib, runs, _noted(results))
+    shown = report.rst if asked.rst else report.text
+    return shown(saving.table(results, asked.gib))
+
+
+def serve(asked: argparse.Namespace, results: Results) -> str:
+    """What backups leave their databases; a line for each measure."""
+    saving.serve(asked.gib, asked.runs or 3, _noted(results))
     numbers: dict[str, list[float]] = {}
     for one in results:
         numbers.setdefault(one["measure"], []).append(one["value"])
@@ -192,6 +210,8 @@ def main() -> int:
         text = enter(asked, results)
     elif asked.backups:
         text = save(asked, results)
+    elif asked.served:
+        text = serve(asked, results)
     elif asked.beside:
         text = stand_beside(asked, results)
     else:

@@ -18,6 +18,7 @@ import typing
 import psycopg
 import pymysql
 
+from tests import slots
 from tests.system.deployment import VERSIONS, Deployment, User, until
 from trove.localcloud.layout import Layout
 
@@ -50,13 +51,14 @@ Moments = dict[str, float]
 @contextlib.contextmanager
 def stand() -> typing.Iterator[Deployment]:
     """A deployment with no instance; nothing of it is left."""
+    number = slots.slot()
     place = Layout(
         state=pathlib.Path(os.environ.get("TROVE_TEST_STATE", "/var/lib/trove/tests"))
         / "bench",
         cache=pathlib.Path(os.environ.get("TROVE_CACHE", "/var/lib/trove/cache")),
-        tag="tsb",
-        cidr="10.84.0.0/24",
-        ports=19700,
+        tag=f"tsb{number}",
+        cidr=f"10.84.{number}.0/24",
+        ports=27700 + 100 * number,
     )
     made = Deployment(place)
     made.quickstart("--purge")  # of a run that was killed

@@ -18,6 +18,12 @@ SHORTEST = 0.01
 """Seconds that are worth waiting."""
 
 
+def widen(pipe: int) -> None:
+    """A pipe holds more from now on: who says something waits less for who reads it."""
+    with contextlib.suppress(OSError):  # of who may have no larger one
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIECE)
+
+
 class Pacing:
     """Hands on what comes from ``source``, which is closed at the end; ``taken`` is the
     end to read from."""
@@ -28,9 +34,7 @@ class Pacing:
         self._over = threading.Event()
         taken, self._sink = os.pipe2(os.O_CLOEXEC)
         self.taken: typing.IO[bytes] = open(taken, "rb", buffering=0)
-        for end in (source.fileno(), self._sink):
-            with contextlib.suppress(OSError):  # of who may have no larger one
-                fcntl.fcntl(end, fcntl.F_SETPIPE_SZ, PIECE)
+        widen(self._sink)
         self._thread = threading.Thread(target=self._run, name="pacing", daemon=True)
         self._thread.start()
 

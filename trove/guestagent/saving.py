@@ -9,6 +9,7 @@ import contextlib
 import functools
 import os
 import threading
+import time
 import typing
 
 from trove import errors
@@ -43,6 +44,9 @@ DATA = "data"
 UNPLAYED = ".trove-unplayed"
 """Beside it: the data are a backup's, and not yet what was asked for."""
 
+SELDOM = 1.0
+"""Seconds between two words of how much is carried."""
+
 
 class Told:
     """What the control plane hears meanwhile; several threads say it."""
@@ -52,13 +56,27 @@ class Told:
         self._desk, self.size = desk, size
         self._lock = threading.Lock()
         self._facts: dict[str, typing.Any] = {"attempt": desk.attempt, "carried": 0}
+        self._carried, self._due = 0, 0.0
 
     def carried(self, size: int) -> None:
-        """So many bytes are where they belong."""
+        """So many bytes are where they belong. It is durable when it is said, which
+        takes longer than to hash a part: it is not said of every one."""
         with self._lock:
-            percent = 5 + 85 * size // max(self.size, 1)
-            self._desk.progress(min(percent, 90), f"{size >> 20} MiB are there")
-            self._say("carried", size)
+            self._carried = size
+            if time.monotonic() >= self._due:
+                self._due = time.monotonic() + SELDOM
+                self._far()
+
+    def over(self) -> None:
+        """Nothing more will be carried."""
+        with self._lock:
+            self._far()
+
+    def _far(self) -> None:
+        size = self._carried
+        percent = 5 + 85 * size // max(self.size, 1)
+        self._desk.progress(min(percent, 90), f"{size >> 20} MiB are there")
+        self._say("carried", size)
 
     def wants(self, number: int | None) -> None:
         """Nothing is granted for this part; None: all that is needed is."""
@@ -273,6 +291,7 @@ def granted(
     made = Grants(path, unsealer(desk), told.wants, attempt=desk.attempt, own=own)
     try:
         yield made
+        told.over()
     finally:
         made.close()
 

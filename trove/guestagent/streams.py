@@ -16,7 +16,7 @@ import typing
 
 from trove.datastores.protocol import Stage
 from trove.guestagent.host import HostError, scrub, spawn
-from trove.guestagent.pacing import Pacing
+from trove.guestagent.pacing import Pacing, widen
 
 KEPT = 64 * 1024
 """Bytes of a program's complaint that are kept: the last ones."""
@@ -111,6 +111,9 @@ class _Running:
     def __init__(self, stage: Stage, stdin: int | typing.BinaryIO, stdout: int) -> None:
         self._stage = stage
         self.process = spawn(stage.argv, stage.user, stdin, stdout)
+        for end in (self.process.stdin, self.process.stdout):
+            if end is not None:
+                widen(end.fileno())
         self._pacing: Pacing | None = None
         if stage.pace is not None and self.process.stdout is not None:
             self._pacing = Pacing(self.process.stdout, stage.pace)

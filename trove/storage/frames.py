@@ -10,6 +10,7 @@ A stream is ``MAGIC``, the salt, and frames of ``FRAME`` bytes and a tag; the la
 may be shorter, and is the only one of an empty stream.
 """
 
+import itertools
 import os
 import typing
 
@@ -45,15 +46,27 @@ def sealed(
     salt = os.urandom(SALT)
     cipher = _cipher(key, salt, about)
     yield MAGIC + salt
-    number, waiting = 0, bytearray()
+    number, held = -1, b""
+    for number, frame in enumerate(_plain(pieces)):
+        if number:
+            yield cipher.encrypt(_nonce(number - 1, False), held, None)
+        held = frame  # one always is: whether it is the last is part of it
+    yield cipher.encrypt(_nonce(max(number, 0), True), held, None)
+
+
+def _plain(pieces: typing.Iterable[bytes]) -> typing.Iterator[bytes]:
+    """What each frame has. A piece that is a frame already is not copied."""
+    waiting = bytearray()
     for piece in pieces:
+        if not waiting and len(piece) == FRAME:
+            yield piece
+            continue
         waiting += piece
-        # one is held back always: whether it is the last is part of it
-        while len(waiting) > FRAME:
-            yield cipher.encrypt(_nonce(number, False), waiting[:FRAME], None)
+        while len(waiting) >= FRAME:
+            yield bytes(memoryview(waiting)[:FRAME])
             del waiting[:FRAME]
-            number += 1
-    yield cipher.encrypt(_nonce(number, True), bytes(waiting), None)
+    if waiting:
+        yield bytes(waiting)
 
 
 def opened(
@@ -63,35 +76,46 @@ def opened(
 
     What came before that one is as it was. It is all of it only when this ends.
     """
-    waiting, number = bytearray(), 0
-    cipher: AESGCM | None = None
+    rest = iter(pieces)
+    cipher, first = _begun(rest, key, about)
+    for number, (frame, last) in enumerate(_divided(itertools.chain([first], rest))):
+        yield _frame(cipher, number, last, frame)
+
+
+def _divided(
+    pieces: typing.Iterable[bytes | memoryview],
+) -> typing.Iterator[tuple[bytes | memoryview, bool]]:
+    """Each frame as it was sealed, and whether it is the last one. Only what a piece
+    ends with is copied: what may be the last, or goes on in the next."""
+    size, held = FRAME + TAG, bytearray()
     for piece in pieces:
+        view = memoryview(piece)
+        at = min(size - len(held), len(view)) if held else 0
+        held += view[:at]
+        if len(held) == size and at < len(view):
+            yield bytes(held), False
+            held.clear()
+        while len(view) - at > size:
+            yield view[at : at + size], False
+            at += size
+        held += view[at:]
+    yield bytes(held), True
+
+
+def _begun(
+    pieces: typing.Iterator[bytes], key: bytes, about: bytes
+) -> tuple[AESGCM, memoryview]:
+    """By the beginning; and what came with it."""
+    waiting, begin = b"", len(MAGIC)
+    while len(waiting) < begin + SALT:
+        piece = next(pieces, None)
+        if piece is None:
+            raise Broken(why="it ends before it has begun")
         waiting += piece
-        if cipher is None and len(waiting) >= len(MAGIC) + SALT:
-            cipher = _begun(waiting, key, about)
-        if cipher is None:
-            continue
-        whole = max(0, len(waiting) - 1) // (FRAME + TAG)
-        with memoryview(waiting) as view:
-            for one in range(whole):
-                with view[one * (FRAME + TAG) : (one + 1) * (FRAME + TAG)] as frame:
-                    plain = _frame(cipher, number, False, frame)
-                yield plain
-                number += 1
-        del waiting[: whole * (FRAME + TAG)]
-    if cipher is None:
-        raise Broken(why="it ends before it has begun")
-    yield _frame(cipher, number, True, bytes(waiting))
-
-
-def _begun(waiting: bytearray, key: bytes, about: bytes) -> AESGCM:
-    """Takes the beginning away."""
-    begin = len(MAGIC)
     if waiting[:begin] != MAGIC:
         raise Broken(why="it does not begin as one of ours")
-    cipher = _cipher(key, bytes(waiting[begin : begin + SALT]), about)
-    del waiting[: begin + SALT]
-    return cipher
+    cipher = _cipher(key, waiting[begin : begin + SALT], about)
+    return cipher, memoryview(waiting)[begin + SALT :]
 
 
 def _frame(cipher: AESGCM, number: int, last: bool, data: bytes | memoryview) -> bytes:

@@ -105,6 +105,17 @@ def test_all_of_it_is_in_the_store_with_its_list(desk, toy, control, vault):
     assert control.said[-1]["carried"] == sum(part.size for part in parts)
 
 
+def test_how_much_is_carried_is_not_said_of_every_part(desk):
+    said = []
+    desk.so_far = said.append
+    told = saving.Told(desk, 1000)
+    for size in range(1, 1000):
+        told.carried(size)
+    told.over()
+    assert len(said) < 100
+    assert said[-1]["carried"] == 999
+
+
 def test_an_attempt_after_another_brings_under_its_own_number(
     desk, toy, control, vault
 ):

@@ -5,6 +5,7 @@ import dataclasses
 import os
 import pathlib
 import signal
+import time
 
 import pytest
 
@@ -27,9 +28,26 @@ def read(*stages, **about):
         return source.read()
 
 
+def until(look, within=20.0):
+    end = time.monotonic() + within
+    while not look():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 def test_what_the_first_says_runs_through_the_others():
     assert read(sh("echo one; echo two"), Stage(("tr", "a-z", "A-Z"))) == b"ONE\nTWO\n"
     assert read(sh("exit 0"), CAT) == b""
+
+
+def test_who_says_something_need_not_wait_for_who_reads_it(tmp_path):
+    """As much as a part's frame is on its way between two programs, or to us."""
+    done = tmp_path / "done"
+    said = 900_000
+    first = sh('head -c "$1" /dev/zero; echo >"$2"', str(said), str(done))
+    with reading(first) as source:
+        until(done.exists)
+        assert len(source.read()) == said
 
 
 @pytest.mark.parametrize("where", range(3))
