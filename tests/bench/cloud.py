@@ -210,6 +210,8 @@ class Cloud:
         if len(path) < 3:
             versions = [self._version("v3.0", "volume/v3", "3.70")]
             return (200 if path else 300), {"versions": versions}
+        if path[2] == "snapshots":
+            return 200, {"snapshots": []}
         rows, rest = self.rows["volumes"], path[3:]
         if method == "POST":
             id = str(uuid.uuid4())

@@ -40,6 +40,7 @@ BOOT = protocol.Boot("db", ID, "1", (), None, "")
 MAKES = {
     "compute.boot": lambda c: c.compute.boot("x.server", BOOT),
     "volumes.create": lambda c: c.volumes.create("x.volume", 1),
+    "snapshots.create": lambda c: c.snapshots.create("x.snapshot", ID),
     "network.create_port": lambda c: c.network.create_port("x.port", net(c), ()),
     # each its own: one that was made by a lost request is taken, not made again
     "network.create_group": lambda c: c.network.create_group(f"{uuid.uuid4()}.g", ()),
@@ -64,6 +65,9 @@ LOOKS = {
     "volumes.find": lambda c: c.volumes.find("x.volume"),
     "volumes.owned": lambda c: c.volumes.owned(),
     "volumes.show": lambda c: c.volumes.show(ID),
+    "snapshots.find": lambda c: c.snapshots.find("x.snapshot"),
+    "snapshots.owned": lambda c: c.snapshots.owned(),
+    "snapshots.show": lambda c: c.snapshots.show(ID),
     "network.find_ports": lambda c: c.network.find_ports("x.port"),
     "network.owned_ports": lambda c: c.network.owned_ports(),
     "network.show_port": lambda c: c.network.show_port(ID),
@@ -94,6 +98,7 @@ DOES = {
     "volumes.resume": lambda c: c.volumes.resume(ID),
     "volumes.delete": lambda c: c.volumes.delete(ID),
     "volumes.extend": lambda c: c.volumes.extend(ID, 2),
+    "snapshots.delete": lambda c: c.snapshots.delete(ID),
     "network.delete_port": lambda c: c.network.delete_port(ID),
     "network.set_pairs": lambda c: c.network.set_pairs(ID, ("10.0.0.9",)),
     "network.delete_group": lambda c: c.network.delete_group(ID),

@@ -58,7 +58,8 @@ class Cloud:
     """What the flows and the API take for a cloud."""
 
     def __init__(self, lines: Lines) -> None:
-        for name in ("compute", "server_groups", "volumes", "network", "images"):
+        block = ("volumes", "snapshots")
+        for name in ("compute", "server_groups", *block, "network", "images"):
             setattr(self, name, Noun(lines, name))
 
 
