@@ -174,9 +174,8 @@ class Savers:
         self.said: dict[str, dict[str, typing.Any]] = {}
         """What a job has said; one that wants something goes on."""
         self.lies = ""
-        """What the guests do otherwise than they say."""
-        self.full: dict[str, bool] = {}
-        """``full``: what was ordered as an increment is none."""
+        """What the guests do otherwise than they say; ``full``: than was ordered, and
+        they say that."""
 
     def goes_on(self, job: str) -> bool:
         return "want" in self.said.get(job, {})
@@ -267,8 +266,8 @@ class Savers:
             parts = [Part.of(data) for data in PARTS]
             if self.lies != "no list":
                 _put(requests[LIST], manifest.brought(parts))
-            about = {"words": WORDS, "size": SIZE, **self.full}
-            self.said[job] = {"attempt": 1, **about}
+            full = {"full": True} if self.lies == "full" else {}
+            self.said[job] = {"attempt": 1, "words": WORDS, "size": SIZE, **full}
         else:
             for number, sha256 in enumerate(self.said[job]["expected"]):
                 data = pathlib.Path(requests[number].url.removeprefix("file://"))

@@ -156,7 +156,7 @@ def back_up_in_vain(world: World) -> None:
 def back_up_in_full_instead(world: World) -> None:
     """A policy's increment: the guest cannot say what has changed, and says all."""
     world.back_up(_quietly_backed_up(world), scheduled=True)
-    world.guests.savers.full = {"full": True}
+    world.guests.savers.lies = "full"
 
 
 def back_up_of_a_liar(world: World) -> None:

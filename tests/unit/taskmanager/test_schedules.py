@@ -151,6 +151,24 @@ def test_a_datastore_without_increments_has_none(house: House) -> None:
     assert [row.created for row in made] == [moment(n, 2) for n in (1, 2, 3)]
 
 
+def test_a_turn_of_an_increment_that_has_nothing_to_stand_on_is_full(
+    house: House,
+) -> None:
+    """Of a version that has them; the guest said no place that one could begin at."""
+    house.offer("postgresql", "17")
+    id = house.active(datastore={"type": "postgresql", "version": "17"})
+    house.put(id, window="02:00")
+    assert house.says(id).increment_every == 6
+    (first,) = house.carried(moment(0, 14))
+    (second,) = house.carried(moment(0, 20))
+    assert (first.parent_id, second.parent_id) == (None, None)
+    (full,) = house.carried(moment(1, 2))
+    with house.database.transaction() as tx:
+        backups.changes(tx, full.id, about={"words": {"manifest": "a" * 64}})
+    (increment,) = house.carried(moment(1, 8))
+    assert (full.parent_id, increment.parent_id) == (None, full.id)
+
+
 def test_an_increment_stands_on_no_users_backup(house: House) -> None:
     """It would be kept with it for ever."""
     id = at_two(house)
