@@ -90,14 +90,20 @@ MARKED = MARKS | {
     if isinstance(column.type, Sealed)
 }
 
+MEASURED = {("operation_steps", "output")}
+"""Where it is written how long something took, which nothing decides by."""
+SECONDS = re.compile(r'"seconds": [0-9.]+')
+
 LOOKED_AT = {"make_ports", "make_volume", "boot_server", "extend_volume"}
 """Steps whose waits are the shorter, the younger they are (``StepContext.soon``)."""
 
 CLOCKS = {"lease_until", "due", "deadline", "begun_at"}
 
+COUNTED_BY_RULE = MARKED | AGES.keys() | MEASURED
+
 COUNTED = {
     name: [
-        (at, place, place not in MARKED | AGES.keys() and column.name not in CLOCKS)
+        (at, place, place not in COUNTED_BY_RULE and column.name not in CLOCKS)
         for at, column in enumerate(table.columns)
         for place in ((name, column.name),)
         if place not in UNREAD
@@ -165,6 +171,8 @@ class State:
     def _value(self, place: Place, value: typing.Any, row: Row) -> typing.Any:
         if place in MARKED:
             return True
+        if place in MEASURED:
+            return SECONDS.sub("", value)
         if place in AGES:
             return min(self._age(value), AGES[place] + 1)
         column = place[1]
