@@ -88,7 +88,7 @@ class Methods:
 
 def _mariadb(home: str) -> Methods:
     there = f"{home}/back"
-    save = ("mariadb-backup", "--backup", "--stream=mbstream", "--user=root")
+    save: Argv = ("mariadb-backup", "--backup", "--stream=mbstream", "--user=root")
     save += ("--socket=/run/mysqld/mysqld.sock", f"--target-dir={home}/temporary")
     prepare = ("mariadb-backup", "--prepare", f"--target-dir={there}")
     own = ("chown", "--recursive", "mysql:mysql", there)
@@ -103,7 +103,7 @@ def _mariadb(home: str) -> Methods:
 
 def _postgresql(home: str) -> Methods:
     there = f"{home}/back"
-    save = (f"{ENGINE}/pg_basebackup", "--pgdata=-", "--format=tar")
+    save: Argv = (f"{ENGINE}/pg_basebackup", "--pgdata=-", "--format=tar")
     save += ("--wal-method=fetch", "--checkpoint=fast", "--host=/run/postgresql")
     own = ("chown", "--recursive", "postgres:postgres", there)
     return Methods(

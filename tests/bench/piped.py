@@ -34,7 +34,8 @@ Step = dict[str, typing.Any]
 def run(step: Step) -> int:
     """The objects that it brought."""
     into = open(step["sink"], "wb") if step.get("sink") else None
-    running, before = [], _first(step)
+    running: list[subprocess.Popen[bytes]] = []
+    before = _first(step)
     for argv in step["stages"]:
         last = len(running) == len(step["stages"]) - 1
         after = subprocess.PIPE if not last or step.get("brought") else into
@@ -46,9 +47,9 @@ def run(step: Step) -> int:
     if step.get("fetched"):
         _fetch(step["fetched"], running[0].stdin)
     count = _bring(running[-1].stdout, step["brought"]) if step.get("brought") else 0
-    for one in running:
+    for argv, one in zip(step["stages"], running, strict=True):
         if one.wait():
-            raise SystemExit(f"{one.args[0]} ended with {one.returncode}")
+            raise SystemExit(f"{argv[0]} ended with {one.returncode}")
     if into is not None:
         os.fsync(into.fileno())
         into.close()
