@@ -32,9 +32,8 @@ from trove.storage.frames import Broken
 
 SECONDS = ("mariadb", "mysql")
 """Whose log says whole seconds."""
-FEW, MANY = 5, 50
-"""Random moments that each engine is restored to; many of them with ``--long`` and with
-``--all-datastores``, and as many as ``TROVE_TEST_POINTS`` says."""
+POINTS = int(os.environ.get("TROVE_TEST_POINTS", "50"))
+"""Random moments that each engine is restored to."""
 ROUNDS, DEEDS = 5, 150
 """So many rounds, each of which lasts as long as some deeds."""
 PACE = 0.01
@@ -48,14 +47,7 @@ HOSTILE = [
 DROPPED = 60
 """Tables that are there from the beginning, and go one by one."""
 
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    ships.parametrized(metafunc)
-    if "number" in metafunc.fixturenames:
-        every = metafunc.config.getoption("all_datastores")
-        many = every or os.environ.get("TROVE_CHAOS") == "all"
-        count = int(os.environ.get("TROVE_TEST_POINTS", MANY if many else FEW))
-        metafunc.parametrize("number", range(count))
+pytest_generate_tests = ships.parametrized
 
 
 @dataclasses.dataclass
@@ -235,6 +227,7 @@ def moments(recorded: Recorded) -> typing.Iterator[Moments]:
         yield made
 
 
+@pytest.mark.parametrize("number", range(POINTS))
 def test_all_before_a_moment_is_there_and_nothing_after(
     recorded: Recorded, moments: Moments, number: int
 ) -> None:
