@@ -99,7 +99,7 @@ def back_up(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
     try:
         return _backed_up(desk, arguments)
     except NoIncrement as none:
-        return {"attempt": desk.attempt, "none": none.message[:1000]}
+        return {"attempt": desk.attempt, "none": str(none.facts["why"])[:1000]}
 
 
 def _backed_up(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
