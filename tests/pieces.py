@@ -46,6 +46,7 @@ EACH = (
     "system/test_point_in_time.py",
     "system/test_recycled.py",
     "system/test_releases.py",
+    "system/test_snapshots.py",
     "system/test_ssl.py",
     "system/test_stores.py",
     "system/test_upgrades.py",
