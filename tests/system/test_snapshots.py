@@ -14,7 +14,8 @@ import psycopg
 import pymysql
 import pytest
 
-from tests.system.deployment import VERSIONS, Deployment, User, ask, completed, until
+from tests.system import builds
+from tests.system.deployment import Deployment, User, ask, completed, until
 from tests.system.test_kills import Armed
 from trove.datastores import registry
 
@@ -75,12 +76,12 @@ def order(demo: User, id: str, **more: typing.Any) -> typing.Any:
     return demo.ask("POST", "/backups", {"backup": body})
 
 
-def restored(demo: User, backup: str, kind: str, size: int) -> str:
+def restored(demo: User, backup: str, kind: str, name: str, size: int) -> str:
     asked = {
         "name": "restored",
         "flavorRef": 1,
         "volume": {"size": size},
-        "datastore": {"type": kind, "version": VERSIONS[kind]},
+        "datastore": {"type": kind, "version": name},
         "restorePoint": {"backupRef": backup},
     }
     answer = demo.ask("POST", "/instances", {"instance": asked})
@@ -88,11 +89,16 @@ def restored(demo: User, backup: str, kind: str, size: int) -> str:
     return str(answer.json()["instance"]["id"])
 
 
-@pytest.mark.parametrize("kind", ["mariadb", "postgresql"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "kind" in metafunc.fixturenames:
+        metafunc.parametrize(("kind", "name"), builds.params(metafunc.config))
+
+
 def test_what_was_committed_comes_back_and_the_volume_stays_until_then(
-    deployment: Deployment, demo: User, kind: str
+    deployment: Deployment, demo: User, kind: str, name: str
 ) -> None:
-    source = demo.create(kind, "source", [USER])
+    builds.offer(deployment, kind, name)
+    source = demo.create(kind, "source", [USER], version=name)
     shown = demo.wait(source)
     with Writer(demo, shown) as writer:
         writer.has_written(200)
@@ -114,7 +120,7 @@ def test_what_was_committed_comes_back_and_the_volume_stays_until_then(
     demo.gone(source)
     assert cinder(deployment, volume) == (True, 1), "the snapshot's volume"
     assert deployment.audit() == []
-    copies = [restored(demo, backup["id"], kind, size) for size in (1, 2)]
+    copies = [restored(demo, backup["id"], kind, name, size) for size in (1, 2)]
     for copy in copies:
         with demo.connect(demo.wait(copy), "ada", "correct horse", "shop") as line:
             found = [row[0] for row in ask(line, "SELECT id FROM goods ORDER BY id")]
