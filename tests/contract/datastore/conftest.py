@@ -187,14 +187,32 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in clients.known():
         line = f"{name}: needs a server of {name}, which the test starts"
         config.addinivalue_line("markers", line)
-    line = "engines(*names): the only ones that it is collected for, of all there are"
+    line = "engines(*names): the only ones, or versions (a-1), that it is collected for"
     config.addinivalue_line("markers", line)
 
 
-def concerns(metafunc: pytest.Metafunc, name: str) -> bool:
+def concerns(metafunc: pytest.Metafunc, name: str, version: str) -> bool:
     """Whether a test is of that engine too: where nothing is said, it is of all."""
     only = metafunc.definition.get_closest_marker("engines")
-    return only is None or name in only.args
+    return only is None or bool({name, f"{name}-{version}"} & set(only.args))
+
+
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """What is of no engine of this run is none of its tests."""
+    none = [item for item in items if _of_none(item)]
+    if none:
+        config.hook.pytest_deselected(items=none)
+        items[:] = [item for item in items if not _of_none(item)]
+
+
+def _of_none(item: pytest.Item) -> bool:
+    mine = pathlib.Path(__file__).parent in item.path.parents
+    return mine and any(
+        "empty parameter set" in str(mark.kwargs.get("reason", ""))
+        for mark in item.iter_markers("skip")
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -208,7 +226,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             id=name if build.suite == releases.FIRST else f"{name}-{build.version}",
         )
         for name, build in builds(metafunc.config.getoption("all_datastores"))
-        if concerns(metafunc, name)
+        if concerns(metafunc, name, build.version)
     ]
     metafunc.parametrize("lab", params, indirect=True, scope="module")
 

@@ -38,7 +38,7 @@ def parametrized(metafunc: pytest.Metafunc) -> None:
                 marks=[getattr(pytest.mark, each[0]), pytest.mark.root],
             )
             for each in KINDS
-            if each in asked and concerns(metafunc, each[0])
+            if each in asked and concerns(metafunc, *each)
         ]
         metafunc.parametrize("kind", params, scope="module")
 

@@ -164,7 +164,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             )
             for each in kinds(metafunc.fixturenames)
             if every or registry.get(each[0]).builds[0].version == each[1]
-            if concerns(metafunc, each[0])
+            if concerns(metafunc, *each)
         ]
         metafunc.parametrize("kind", params, scope="module")
 

@@ -26,7 +26,9 @@ BEYOND = (
     "test_backups_load.py",
     "test_carrying.py",
     "test_dumps.py",
+    "test_increments.py",
     "test_point_in_time.py",
+    "test_programs.py",
 )
 """Of what an engine need not be able to do: it says so itself, and is not asked."""
 SUITE = (

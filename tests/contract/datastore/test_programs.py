@@ -6,10 +6,9 @@ import pytest
 from tests.contract.datastore.conftest import Lab
 
 
+@pytest.mark.engines("mariadb", "mysql")
 def test_a_tenant_has_triggers_and_functions(lab: Lab) -> None:
     """Also one of which the engine does not know whether it says the same each time."""
-    if lab.name not in ("mariadb", "mysql"):
-        pytest.skip("its log has nothing to do with what may be made")
     lab.account("ada", "the word", "shop")
     with lab.client.login("ada", "the word", "shop") as run:
         run("CREATE TABLE goods (n INT)")
