@@ -134,7 +134,7 @@ def unreadable(server):
 )
 def test_what_does_not_go_on_is_no_increment(logged, server, since, how):
     how(server)
-    with pytest.raises(NoIncrement, match="a full one is needed"):
+    with pytest.raises(NoIncrement, match="must be full"):
         increments.begin(logged, since)
 
 
