@@ -6,13 +6,12 @@ looks. The guest goes on all the while, and says again what nobody has counted.
 """
 
 import functools
-import typing
 
 import pytest
 import sqlalchemy as sa
 
 from tests.archivist import Archivist
-from tests.chaos.world import KEYS, Crash, Fault, World
+from tests.chaos.world import KEYS, SETTINGS, Crash, Fault, World
 from trove import errors
 from trove.conductor.archives import checked, news
 from trove.context import Context
@@ -67,11 +66,7 @@ class Play:
         with world.database.transaction() as tx:
             schedules.put(tx, world.instance, project="chaos", **said)
         around = Surroundings(
-            world.database,
-            world.cloud,
-            world.users,
-            self._line,
-            typing.cast(typing.Any, None),
+            world.database, world.cloud, world.users, self._line, SETTINGS
         )
         self.keeper = Archives(around, world.store, "c", 30)
         world.fault, world.left = fault, 1

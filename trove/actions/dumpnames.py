@@ -69,11 +69,13 @@ class Reserved:
         _leave(row, held, self.holder)
 
     def release(self, services: Services) -> None:
-        """No operation came of it."""
+        """No operation came of it: nothing is left of it."""
 
         def work(tx: orm.Session) -> None:
             row = _row(tx, self.project, self.container)
             _leave(row, _held(row), self.holder)
+            if not _held(row):
+                tx.delete(row)
 
         services.books.run(work)
 
