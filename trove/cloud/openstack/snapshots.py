@@ -10,7 +10,7 @@ import typing
 from trove.cloud import protocol
 from trove.cloud.openstack import faults
 from trove.cloud.openstack.session import Access, Clients
-from trove.cloud.openstack.volumes import DEPLOYMENT, KEY
+from trove.cloud.openstack.volumes import DEPLOYMENT, KEY, marked
 
 _STATUS = {"available": "available", "creating": "creating", "deleting": "deleting"}
 """Besides these (a back-end that is at work on one): creating; error*: error."""
@@ -67,14 +67,8 @@ class Snapshots:
             answer = clients.cinder.volume_snapshots.list(
                 search_opts={"metadata": marks}
             )
-            # an old Cinder does not look at the filter; nor may another's be adopted
-            mine = [
-                each
-                for each in (one.to_dict() for one in answer)
-                if marks.items() <= (each.get("metadata") or {}).items()
-            ]
-            mine.sort(key=lambda each: (each.get("created_at") or "", each["id"]))
-            return [_seen(each) for each in mine]
+            found = marked([one.to_dict() for one in answer], marks)
+            return [_seen(each) for each in found]
 
         return self._access.listed("snapshots.list", listing)
 

@@ -164,17 +164,24 @@ class Volumes:
     def _marked(self, marks: dict[str, str]) -> list[protocol.Volume]:
         def listing(clients: Clients) -> list[protocol.Volume]:
             answer = clients.cinder.volumes.list(search_opts={"metadata": marks})
-            found = [volume.to_dict() for volume in answer]
-            # To adopt another's volume would be worse than to find none.
-            mine = [
-                volume
-                for volume in found
-                if marks.items() <= (volume.get("metadata") or {}).items()
-            ]
-            mine.sort(key=lambda volume: (volume.get("created_at") or "", volume["id"]))
-            return [_seen(volume) for volume in mine]
+            found = marked([volume.to_dict() for volume in answer], marks)
+            return [_seen(volume) for volume in found]
 
         return self._access.listed("volumes.list", listing)
+
+
+def marked(
+    found: list[dict[str, typing.Any]], marks: dict[str, str]
+) -> list[dict[str, typing.Any]]:
+    """Those of Cinder's things that have the marks, the oldest first.
+
+    An old Cinder does not look at the filter; and to adopt another's would be worse
+    than to find none.
+    """
+    mine = [
+        each for each in found if marks.items() <= (each.get("metadata") or {}).items()
+    ]
+    return sorted(mine, key=lambda each: (each.get("created_at") or "", each["id"]))
 
 
 def _seen(volume: dict[str, typing.Any]) -> protocol.Volume:
