@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Calls: one request as the services see it, and the ways to refuse it."""
 
+import ast
 import dataclasses
 import datetime
 import json
@@ -156,6 +157,17 @@ def iso(seconds: float | None, form: str = "%Y-%m-%dT%H:%M:%SZ") -> str | None:
 
 
 MICROSECONDS = "%Y-%m-%dT%H:%M:%S.%f"
+
+
+def marks(text: str) -> dict[str, str]:
+    """The metadata filter, which the client writes as a Python dictionary."""
+    try:
+        found = ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        found = None
+    if not isinstance(found, dict):
+        raise Fault(400, f"Invalid filter: metadata {text}")
+    return found
 
 
 def page(

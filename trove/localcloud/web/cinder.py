@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cinder: volumes and their metadata."""
 
-import ast
 import typing
 import uuid
 
@@ -93,20 +92,9 @@ def _held(call: calls.Call) -> dict[str, things.Attachment]:
         return {row.id: row for row in tx.all(things.Attachment)}
 
 
-def _wanted(text: str) -> dict[str, str]:
-    """The metadata filter, which the client writes as a Python dictionary."""
-    try:
-        found = ast.literal_eval(text)
-    except (SyntaxError, ValueError):
-        found = None
-    if not isinstance(found, dict):
-        raise calls.Fault(400, f"Invalid filter: metadata {text}")
-    return found
-
-
 def _fits(row: things.Volume, key: str, value: str) -> bool:
     if key == "metadata":
-        return all(row.metadata.get(k) == v for k, v in _wanted(value).items())
+        return calls.marks(value).items() <= row.metadata.items()
     if key in ("name", "display_name"):
         return row.name == value
     if key in ("status", "id"):

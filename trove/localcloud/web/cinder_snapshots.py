@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cinder: snapshots of volumes."""
 
-import ast
 import typing
 import uuid
 
@@ -62,13 +61,7 @@ def _view(call: calls.Call, row: things.Snapshot) -> View:
 
 def _fits(row: things.Snapshot, key: str, value: str) -> bool:
     if key == "metadata":
-        try:
-            wanted = ast.literal_eval(value)
-        except (SyntaxError, ValueError):
-            wanted = None
-        if not isinstance(wanted, dict):
-            raise calls.Fault(400, f"Invalid filter: metadata {value}")
-        return all(row.metadata.get(k) == v for k, v in wanted.items())
+        return calls.marks(value).items() <= row.metadata.items()
     if key in ("name", "status"):
         return str(getattr(row, key)) == value
     return row.volume == value if key == "volume_id" else True
