@@ -98,9 +98,11 @@ def listed():
     with (
         contextlib.closing(real.connection(ADMIN)) as admin,
         contextlib.closing(real.connection(real.USER)) as user,
+        contextlib.closing(real.connection(real.SERVICE)) as service,
     ):
         found = {
             "objects": objects(user),
+            "backups": objects(service),
             "servers": admin.compute.servers(all_projects=True),
             "server groups": admin.compute.server_groups(all_projects=True),
             "volumes": admin.block_storage.volumes(all_projects=True),
@@ -121,14 +123,14 @@ def listed():
 
 
 def objects(user):
-    """What is kept for a user in the object store, where there is one: logs."""
+    """What an account has in the object store, where there is one."""
     for container in containers(user):
         yield container
         yield from user.object_store.objects(container)
 
 
 def containers(user):
-    """Those of the user's account, where there is an object store."""
+    """Those of an account, where there is an object store."""
     if user.has_service("object-store"):
         yield from user.object_store.containers()
 

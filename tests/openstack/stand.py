@@ -17,6 +17,7 @@ import re
 import signal
 import socket
 import typing
+import urllib.parse
 
 import requests
 import yaml
@@ -43,6 +44,16 @@ TASKMANAGERS = ("taskmanager-1", "taskmanager-2")
 CONDUCTORS = ("conductor-1", "conductor-2")
 PATIENCE = 1200.0
 """Seconds: an emulated server takes minutes where another takes seconds."""
+BACKUP = {
+    "driver": "swift",
+    "schedule_by_default": "false",
+    "final_by_default": "false",
+    "schedule_interval": 10,
+    "ship_interval": 10,
+    "archive_interval": 3,
+    "retention_interval": 60,
+}
+"""In the account of the service's own project."""
 SMALL, LARGE = os.environ.get("TROVE_TEST_FLAVORS", "small,large").split(",")
 
 
@@ -73,6 +84,7 @@ class Stand(Hosted):
         rabbitmq.setup(self.place)
         self._configure()
         self.manage("key", "create-signing", str(self.home / "signing-key"))
+        self.manage("key", "create-backup", str(self.home / "backup-keys"))
         self.manage("db", "sync")
         self._announce()
         self._register()
@@ -189,32 +201,35 @@ class Stand(Hosted):
             "service_token_roles": "service",
             "service_token_roles_required": "true",
         }
+        store = self._store()
         taskmanager = {
             "management_network": os.environ[MANAGEMENT],
             "signing_key": self.home / "signing-key",
-            "object_stores": self._stores(),
+            "object_stores": _guests_door(store),
+        }
+        backup = {
+            **BACKUP,
+            "keyring": self.home / "backup-keys",
+            "guests_endpoint": store,
         }
         self.configure(
             self.database,
             (*CONDUCTORS, *TASKMANAGERS, "api"),
             {
-                "trove": {"cloud": own},
+                "trove": {"cloud": own, "backup": backup if store else {}},
                 "api": {"keystone_authtoken": token},
                 "taskmanager": {"taskmanager": taskmanager},
             },
         )
 
-    def _stores(self) -> str:
-        """``host:port`` of the object store as guests reach it; nothing without one."""
+    def _store(self) -> str:
+        """Where guests reach the object store: scheme, host, port; "" without one."""
         with self._admin() as admin:
             found = admin.session.get_endpoint(
                 service_type="object-store", interface="public"
             )
-        if not found:
-            return ""
-        url = requests.utils.urlparse(found)
-        host = socket.gethostbyname(url.hostname)
-        return f"{host}:{url.port or (443 if url.scheme == 'https' else 80)}"
+        url = urllib.parse.urlsplit(found or "")
+        return f"{url.scheme}://{url.netloc}" if url.netloc else ""
 
     def _admin(self) -> typing.Any:
         return real.connection(ADMIN)
@@ -245,6 +260,15 @@ class Stand(Hosted):
             }
         self.place.clouds_yaml.parent.mkdir(parents=True, exist_ok=True)
         self.place.clouds_yaml.write_text(yaml.safe_dump({"clouds": clouds}))
+
+
+def _guests_door(store: str) -> str:
+    """``host:port`` of that store, which a guest may open a connection to."""
+    url = urllib.parse.urlsplit(store)
+    if not url.hostname:
+        return ""
+    host = socket.gethostbyname(url.hostname)
+    return f"{host}:{url.port or (443 if url.scheme == 'https' else 80)}"
 
 
 def outside(user: User, id: str) -> dict[str, typing.Any]:
