@@ -12,7 +12,7 @@ from tests.system import builds
 from tests.system.deployment import Deployment, User, until
 from tests.system.test_backups import FOREVER, Source
 
-pytestmark = [pytest.mark.root, pytest.mark.localcloud]
+pytestmark = [pytest.mark.root, pytest.mark.localcloud, pytest.mark.backup]
 
 RESET = ("mysql", "--no-defaults", "--user=root", "-e", "RESET BINARY LOGS AND GTIDS")
 

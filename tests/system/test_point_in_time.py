@@ -19,7 +19,7 @@ from tests.system.faults.conftest import LONG
 from tests.system.test_backups import FOREVER, Source, running
 from tests.system.test_kills import cut
 
-pytestmark = [pytest.mark.root, pytest.mark.localcloud]
+pytestmark = [pytest.mark.root, pytest.mark.localcloud, pytest.mark.pitr]
 
 LOST = {
     "mariadb": ("mariadb", "--no-defaults", "--user=root", "--execute=RESET MASTER"),

@@ -9,7 +9,7 @@ import pytest
 from tests.system.deployment import VERSIONS, Deployment, User, until
 from tests.system.test_backups import FOREVER, Source
 
-pytestmark = [pytest.mark.root, pytest.mark.localcloud]
+pytestmark = [pytest.mark.root, pytest.mark.localcloud, pytest.mark.backup]
 
 TURN = 5 * 60.0
 """Seconds within which a minute that is said has come, and a taskmanager has looked."""

@@ -19,7 +19,7 @@ from tests.system.deployment import Deployment, User, ask, completed, until
 from tests.system.test_kills import Armed
 from trove.datastores import registry
 
-pytestmark = [pytest.mark.root, pytest.mark.localcloud]
+pytestmark = [pytest.mark.root, pytest.mark.localcloud, pytest.mark.backup]
 
 USER = {"name": "ada", "password": "correct horse", "databases": [{"name": "shop"}]}
 FOREVER = 300.0

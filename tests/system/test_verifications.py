@@ -18,7 +18,7 @@ from trove.model import naming
 from trove.model.verifications import OWNER
 from trove.rpc.broker import Broker
 
-pytestmark = [pytest.mark.root, pytest.mark.localcloud]
+pytestmark = [pytest.mark.root, pytest.mark.localcloud, pytest.mark.backup]
 
 LONG = 15 * 60.0
 """Seconds in which one is verified: a look, a server, a restore, and its end."""
