@@ -147,49 +147,67 @@ def test_a_chain_comes_back_row_by_row_and_goes(
 
 
 def test_whoever_dies_the_backup_is_whole(deployment: Deployment, demo: User) -> None:
-    """The taskmanagers, the agent and its job are killed in the middle (T04, T23)."""
+    """The taskmanagers, the agent and its job are killed in the middle (T04, T23) of a
+    full one, and of the increment that stands on it."""
     source = Source(deployment, demo, "mariadb", VERSIONS["mariadb"])
-    source.fill()
     hold(deployment, source.id)
-    id = source.order()
-    job = "trove.guestagent.child"
+    full = killed_in_the_middle(deployment, source, incremental=0)
+    increment = killed_in_the_middle(deployment, source, incremental=1)
+    shown = source.show(increment)
+    assert shown is not None and shown["parent_id"] == full
+    before = source.hash(source.id)
+    copy = source.restored(increment)
+    assert source.hash(copy) == before
+    source.gone(source.id, copy)
+    assert demo.ask("DELETE", f"/backups/{full}").status_code == 202
+    for id in (full, increment):
+        until(f"{id} is gone", lambda id=id: source.show(id) is None, FOREVER, every=1)
+
+
+def killed_in_the_middle(
+    deployment: Deployment, source: Source, incremental: int
+) -> str:
+    """A backup that is whole all the same, and only its second attempt's parts are
+    left; nothing else is begun meanwhile."""
+    source.fill()
+    deployment.inside(source.id, "rm", "--force", GO)
+    id = source.order(incremental=incremental)
     until("the job waits", lambda: running(deployment, source.id, WAITS))
-    shown = demo.show(source.id)
+    shown = source.demo.show(source.id)
     assert shown is not None and shown["status"] == "BACKUP"
     for path, body in (
         (f"/instances/{source.id}/action", {"restart": {}}),
         ("/backups", {"backup": {"name": "another", "instance": source.id}}),
     ):
-        assert demo.ask("POST", path, body).status_code == 422
-    assert demo.ask("DELETE", f"/backups/{id}").status_code == 422
-    for one in ("taskmanager-1", "taskmanager-2"):
-        deployment.kill(deployment.processes()[one]["pid"])
-    agent = deployment.inside(
-        source.id, "systemctl", "show", "-P", "MainPID", "trove-guestagent"
-    ).strip()
-    deployment.inside(source.id, "kill", "-KILL", agent)
-    (first,) = running(deployment, source.id, job)
-    share = deployment.inside(source.id, "cat", f"/proc/{first}/cgroup")
-    assert "/trove-backups.slice/" in share
-    deployment.inside(source.id, "kill", "-KILL", first)
-
-    def another() -> bool:
-        found = running(deployment, source.id, job)
-        return bool(found) and found != [first]
-
-    until("the job is done once more", another, FOREVER)
+        assert source.demo.ask("POST", path, body).status_code == 422
+    assert source.demo.ask("DELETE", f"/backups/{id}").status_code == 422
+    kill_all(deployment, source.id)
     deployment.inside(source.id, "touch", GO)
     source.completed(id)
     names = objects(deployment, [id])
     assert {name.split("/")[3] for name in names} == {"2", "manifest"}
-    before = source.hash(source.id)
-    copy = source.restored(id)
-    assert source.hash(copy) == before
-    source.gone(source.id, copy)
-    assert demo.ask("DELETE", f"/backups/{id}").status_code == 202
-    until(f"{id} is gone", lambda: source.show(id) is None, FOREVER, every=1)
+    return id
 
 
+def kill_all(deployment: Deployment, id: str) -> None:
+    """Both taskmanagers, the agent and its job; then there is another job."""
+    for one in ("taskmanager-1", "taskmanager-2"):
+        deployment.kill(deployment.processes()[one]["pid"])
+    words = ("systemctl", "show", "-P", "MainPID", "trove-guestagent")
+    deployment.inside(id, "kill", "-KILL", deployment.inside(id, *words).strip())
+    (first,) = running(deployment, id, JOB)
+    share = deployment.inside(id, "cat", f"/proc/{first}/cgroup")
+    assert "/trove-backups.slice/" in share
+    deployment.inside(id, "kill", "-KILL", first)
+
+    def another() -> bool:
+        found = running(deployment, id, JOB)
+        return bool(found) and found != [first]
+
+    until("the job is done once more", another, FOREVER)
+
+
+JOB = "trove.guestagent.child"
 GO, WAITS = "/run/go", "/usr/local/bin/waits"
 HELD = f"""#!/bin/sh
 {WAITS}
