@@ -14,6 +14,8 @@ import hashlib
 import re
 import typing
 
+from tests.chaos import kept
+from tests.chaos.kept import Row, Rows
 from tests.chaos.world import PAUSE, SETTINGS, World
 from trove.cloud.memory import world as memory
 from trove.db.tables import Record
@@ -28,7 +30,6 @@ SHORT = 110.0
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
-Row = tuple[typing.Any, ...]
 Place = tuple[str, str]
 """A table's column."""
 TABLES = {table.name: table for table in Record.metadata.sorted_tables}
@@ -118,7 +119,7 @@ class State:
     """All that outlives a taskmanager, at a moment."""
 
     moment: float
-    rows: dict[str, list[Row]]
+    rows: Rows
     made: dict[str, memory.Made]
     users: set[str]
     done: dict[str, list[str]]
@@ -237,7 +238,7 @@ def take(world: World, later: float = 0.0) -> State:
     cloud.pass_time()
     return State(
         moment,
-        _rows(world),
+        kept.read(world.database.engine),
         cloud.made,
         set(world.users.there),
         copy.deepcopy(world.guests.done),
@@ -251,28 +252,6 @@ def take(world: World, later: float = 0.0) -> State:
         world.instance,
         world.guests.savers.lies,
     )
-
-
-def _rows(world: World) -> dict[str, list[Row]]:
-    """All of them; read again only when any was written since."""
-    raw = world.database.engine.raw_connection()
-    written = raw.driver_connection.total_changes
-    rows = _read.get(written)
-    if rows is None:
-        cursor, rows = raw.cursor(), {}
-        for name in TABLES:
-            cursor.execute(f"SELECT * FROM {name} ORDER BY rowid")
-            found = cursor.fetchall()
-            if found:
-                rows[name] = found
-        _read.clear()
-        _read[written] = rows
-    raw.close()
-    return rows
-
-
-_read: dict[int, dict[str, list[Row]]] = {}
-"""What was read last, by how many rows the one database had written until then."""
 
 
 def put_back(world: World, state: State) -> None:
@@ -290,13 +269,4 @@ def put_back(world: World, state: State) -> None:
     world.guests.savers.lies = state.lies
     world.store.put_back(state.objects)
     world.instance = state.instance
-    raw = world.database.engine.raw_connection()
-    cursor = raw.cursor()
-    cursor.execute("BEGIN IMMEDIATE")
-    for name in reversed(TABLES):
-        cursor.execute(f"DELETE FROM {name}")
-    for name, rows in state.rows.items():
-        marks = ", ".join("?" * len(rows[0]))
-        cursor.executemany(f"INSERT INTO {name} VALUES ({marks})", rows)
-    cursor.execute("COMMIT")
-    raw.close()
+    kept.write(world.database.engine, state.rows)

@@ -17,7 +17,7 @@ import uuid
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from tests.chaos import frozen
+from tests.chaos import frozen, kept
 from tests.chaos import lent as exported
 from tests.chaos.frozen import Frozen
 from tests.chaos.store import SECRETS, Savers, Store
@@ -1227,6 +1227,7 @@ def shared(world: Played) -> Ticking:
         cursor.execute(f"DELETE FROM {table.name}")
     cursor.execute("COMMIT")
     raw.close()
+    kept.forget()
     accept_datastore(database, world.moment)
     return database
 

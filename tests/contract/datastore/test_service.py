@@ -130,6 +130,8 @@ def test_no_free_connection_is_not_down(running):
     lab.configure(**{lab.client.connections: 20})
     lab.engine.restart()
     lab.account("crowd", "crowd password", "crowddb")
+    if not lab.client.spare:  # whoever came before the crowd keeps what he has
+        assert timed(lab).state == "healthy"
     with contextlib.ExitStack() as stack:
         with pytest.raises(lab.refused):
             for _ in range(30):
@@ -137,7 +139,8 @@ def test_no_free_connection_is_not_down(running):
                     lab.client.login("crowd", "crowd password", "crowddb")
                 )
         for _ in range(2):
-            assert timed(lab).state == "healthy"
+            health = timed(lab)
+            assert health.state == "healthy", health
 
 
 def test_read_only_is_seen_refuses_tenants_outlives_a_restart_and_ends(running):

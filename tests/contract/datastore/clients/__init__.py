@@ -64,6 +64,8 @@ class Sql:
     """What a tenant does with tables of one number, in SQL, and what he may not."""
 
     connections = "max_connections"
+    spare = True
+    """Whether the engine has a connection left for whoever looks after it."""
     spoken = ("sql", "rows")
     """Where in its agent, and by what, everything is said to the engine."""
     breakable = True

@@ -39,6 +39,7 @@ class Client:
     words: typing.ClassVar = {"notify-keyspace-events": "KEA"}
     setting = "CONFIG GET {}"
     connections = "maxclients"
+    spare = False
     live: typing.ClassVar = {"maxclients": 77, "timeout": 601}
     says: typing.ClassVar = ["77", "601"]
     waiting: typing.ClassVar = {"io-threads": 3}

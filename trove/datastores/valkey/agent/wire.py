@@ -54,7 +54,9 @@ class Talk:
         """The answer to one command, all of it within so many seconds."""
         end = time.monotonic() + within
         self._socket.settimeout(_left(end))
-        self._socket.sendall(libvalkey.pack_command(words))
+        # who refuses a connection says so, and ends it without hearing anything
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._socket.sendall(libvalkey.pack_command(words))
         while (said := self._reader.gets()) is False:
             self._socket.settimeout(_left(end))
             piece = self._socket.recv(PIECE)

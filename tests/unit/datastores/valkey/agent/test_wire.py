@@ -98,3 +98,24 @@ def test_no_server_is_an_error_of_ours(path):
     with pytest.raises(errors.EngineFailed, match="socket"):
         with wire.talk(path, "secret"):
             pass
+
+
+def test_who_is_refused_before_he_was_heard_is_told_why(path):
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+
+        def refuse():
+            peer, _ = listener.accept()
+            peer.sendall(b"-ERR max number of clients reached\r\n")
+            peer.close()
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        talk = wire.Talk(path, None, 5)
+        thread.join(10)  # it has ended the conversation
+        with pytest.raises(wire.Refusal, match="max number of clients"):
+            talk.ask("AUTH", "a", within=5)
+        with pytest.raises(ConnectionResetError):
+            talk.ask("AUTH", "a", within=5)
+        talk.close()
