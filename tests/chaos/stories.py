@@ -901,6 +901,44 @@ BESIDE = frozenset(
 """Stories that make the calls of another one, which meets every fault at each of them.
 These meet every crash, and the faults with ``--long``."""
 
+LIKE = {
+    **dict.fromkeys(
+        (
+            story.__name__
+            for story in (
+                create_public,
+                create_apart,
+                create_on_a_port,
+                create_with_a_module,
+                create_with_a_module_in_vain,
+                restore,
+                restore_in_vain,
+                restore_to_a_moment,
+                restore_a_snapshot,
+                verify,
+                undelete,
+            )
+        ),
+        create.__name__,
+    ),
+    **dict.fromkeys(
+        (
+            story.__name__
+            for story in (
+                delete_public,
+                delete_apart,
+                delete_on_a_port,
+                delete_to_the_bin,
+                delete_after_a_last_backup,
+            )
+        ),
+        delete.__name__,
+    ),
+}
+"""Stories that make another one's calls, and some of their own. At their own they meet
+every fault; at the others, where the other one does, only that which turns back, for
+what is undone then is theirs too; and the rest with ``--long``."""
+
 ERRORS = (
     ("passing", False),
     ("unknown", True),
@@ -945,6 +983,20 @@ def quiet(flow: str) -> tuple[int, tuple[str, ...]]:
     """The flow with no fault and no crash: its ticks and its calls."""
     world = one(flow)
     return world.ticks, tuple(world.calls)
+
+
+def played(flow: str, everything: bool) -> list[Fault | None]:
+    """The faults of a story that a run plays."""
+    if everything:
+        return faults(flow)
+    if flow in BESIDE:
+        return [None]
+    shared = quiet(LIKE[flow])[1] if flow in LIKE else ()
+    return [
+        fault
+        for fault in faults(flow)
+        if fault is None or fault.call not in shared or fault.error == "refused"
+    ]
 
 
 def faults(flow: str) -> list[Fault | None]:

@@ -17,13 +17,12 @@ import sqlalchemy as sa
 
 from tests.chaos import states, stories
 from tests.chaos.stories import (
-    BESIDE,
     FLOWS,
     PUBLIC,
     carry_over_with_an_old_agent,
     create,
-    faults,
     one,
+    played,
     quiet,
 )
 from tests.chaos.walk import Story, Walk
@@ -57,11 +56,7 @@ def walk() -> Walk:
     return Walk()
 
 
-CASES = [
-    (flow, fault)
-    for flow in FLOWS
-    for fault in (faults(flow) if CRASHES > 1 or flow not in BESIDE else [None])
-]
+CASES = [(flow, fault) for flow in FLOWS for fault in played(flow, CRASHES > 1)]
 
 
 @pytest.mark.parametrize(
