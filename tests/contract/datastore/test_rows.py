@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rows of a backup are those that there were: by the engines' own hashes (ADR 41).
+
+Of each table that nobody wrote to since; what somebody did write to is left out,
+whenever he began, so that no good backup is called another.
+"""
+
+import contextlib
+import typing
+
+import pytest
+
+from tests.contract.datastore.conftest import Lab, concerns, laboratory
+from tests.contract.datastore.test_backups import (
+    FULL,
+    Link,
+    Run,
+    restored,
+    said,
+    save,
+    working,
+)
+from trove import errors
+from trove.datastores import registry, rows
+from trove.datastores.rows import CHANGED, Different, Hashes, Where
+from trove.datastores.saving import Mark
+
+WITHIN = 300.0
+SQL = ("mariadb", "mysql", "postgresql")
+CLASSIC = ("mariadb", "mysql")
+NAMES = (
+    "goods",
+    'double"quoted',
+    "back`ticked",
+    "it's; DROP TABLE goods --",
+    "two\nlines",
+    "--dash",
+    "größe_数",
+    "%s%(x)s{0}",
+    "n" * 63,
+)
+"""Of tables; all engines take them, quoted."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    every = metafunc.config.getoption("all_datastores")
+    if "kind" in metafunc.fixturenames:
+        params = [
+            pytest.param(
+                each,
+                id="-".join(each),
+                marks=[getattr(pytest.mark, each[0]), pytest.mark.root],
+            )
+            for each in FULL
+            if every or registry.get(each[0]).builds[0].version == each[1]
+            if concerns(metafunc, *each)
+        ]
+        metafunc.parametrize("kind", params, scope="module")
+
+
+@pytest.fixture(scope="module")
+def source(kind: tuple[str, str]) -> typing.Iterator[Lab]:
+    with laboratory(*kind) as lab:
+        lab.account("ada", "the word", "shop")
+        if lab.can.databases:
+            with said(lab) as run:
+                make(lab, run)
+        yield lab
+
+
+def quoted(lab: Lab, name: str) -> str:
+    mark = '"' if lab.name == "postgresql" else "`"
+    return mark + name.replace(mark, 2 * mark) + mark
+
+
+def make(lab: Lab, run: Run) -> None:
+    for number, name in enumerate(NAMES):
+        table = quoted(lab, name)
+        run(f"CREATE TABLE {table} (id INT PRIMARY KEY, {table} VARCHAR(40))")
+        run(f"INSERT INTO {table} VALUES (1, 'one'), (2, NULL), ({3 + number}, '')")
+    for statement in KINDS[lab.name]:
+        run(statement)
+
+
+KINDS = {
+    "classic": (
+        "CREATE TABLE kinds (a BIGINT UNSIGNED, b DECIMAL(30, 10), c FLOAT, d DOUBLE, "
+        "e BIT(17), f DATE, g DATETIME(6), h TIMESTAMP(3) NULL, i TIME(2), j YEAR, "
+        "k CHAR(9) CHARACTER SET latin1, l VARBINARY(99), m LONGTEXT, n LONGBLOB, "
+        "o ENUM('x', 'y|'), p SET('x', 'y'), q JSON, r GEOMETRY, "
+        "s BIGINT AS (a + 1) VIRTUAL, t BIGINT AS (a + 2) STORED)",
+        "INSERT INTO kinds (a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r) "
+        "VALUES (18446744073709551, 1.5, 0.1, 1e-300, 5, '2024-02-29', NOW(6), "
+        "NOW(3), '-838:59:58.5', 2155, 'é', 0x00ff27, REPEAT('long', 99999), "
+        "0x00, 'y|', 'x,y', '{\"b\": [1, 2]}', ST_GeomFromText('POINT(1 2)'))",
+        "INSERT INTO kinds (a) VALUES (1), (1)",
+        "CREATE TABLE parents (id INT PRIMARY KEY)",
+        "CREATE TABLE children (id INT PRIMARY KEY, of_ INT, FOREIGN KEY (of_) "
+        "REFERENCES parents (id) ON DELETE CASCADE)",
+        "INSERT INTO parents VALUES (1), (2)",
+        "INSERT INTO children VALUES (1, 1), (2, 1), (3, 2)",
+        "CREATE VIEW looks AS SELECT * FROM goods",
+    ),
+    "postgresql": (
+        "CREATE TYPE mood AS ENUM ('well', 'sick')",
+        "CREATE DOMAIN short AS text CHECK (length(VALUE) < 9)",
+        "CREATE TABLE kinds (a bigserial, b numeric, c real, d double precision, "
+        "e bytea, f timestamptz, g interval, h jsonb, i int[], j mood, k short, "
+        "l text, m uuid, n inet, o int4range, p bit varying, "
+        "q int GENERATED ALWAYS AS (1 + 2) STORED)",
+        "INSERT INTO kinds (b, c, d, e, f, g, h, i, j, k, l, m, n, o, p) VALUES "
+        "(1e40, 0.1, 1e-300, '\\x00ff', now(), '1 mon 2 days', '{\"b\": 1}', "
+        "'{1,NULL}', 'sick', 'short', repeat('long', 99999), gen_random_uuid(), "
+        "'::1', '[1,5)', B'101')",
+        "INSERT INTO kinds (l) VALUES ('x'), ('x')",
+        "CREATE UNLOGGED TABLE fleeting (id int)",
+        "CREATE TABLE parts (id int, what text) PARTITION BY LIST (id)",
+        "CREATE TABLE parts_one PARTITION OF parts FOR VALUES IN (1)",
+        "INSERT INTO parts VALUES (1, 'x')",
+        'CREATE SCHEMA "sche.ma"',
+        'CREATE TABLE "sche.ma".goods (id int)',
+        "CREATE VIEW looks AS SELECT * FROM goods",
+    ),
+}
+KINDS["mariadb"] = (
+    *KINDS["classic"],
+    "CREATE TABLE own (u UUID, i INET6, s INT) WITH SYSTEM VERSIONING",
+    "INSERT INTO own VALUES (UUID(), '::1', 1)",
+    "CREATE TABLE older (id INT PRIMARY KEY) ENGINE = Aria",
+)
+KINDS["mysql"] = KINDS["classic"]
+
+
+def where(lab: Lab, name: str) -> Where:
+    return ("shop", "public", name) if lab.name == "postgresql" else ("shop", name)
+
+
+@contextlib.contextmanager
+def ended(lab: Lab, since: Mark | None = None) -> typing.Iterator[typing.Any]:
+    """The tool has made a backup; what happens in the block comes after it. Then it is
+    asked for its hashes: they are the last of the list."""
+    tool = lab.engine.backups()
+    found: list[typing.Any] = []
+    with working(lab, "backup") as work:
+        tool.rows().expect(WITHIN)
+        with lab.machine.reading(*tool.stages(work, since), within=60) as stream:
+            while stream.read(2**20):
+                pass
+        yield found
+        found.append(tool.rows().taken(tool.mark(work)))
+
+
+def names(hashes: Hashes) -> set[str]:
+    return {table.where[-1] for table in hashes.tables}
+
+
+def hashed(lab: Lab, since: Mark | None = None) -> tuple[Link, Hashes]:
+    link = save(lab, since, compared=False, hashing=WITHIN)
+    assert link.hashes is not None
+    return link, link.hashes
+
+
+def compared(lab: Lab, before: Hashes) -> dict[str, int]:
+    tables = [table.where for table in before.tables]
+    return rows.compared(before, lab.engine.backups().rows().again(tables, WITHIN))
+
+
+@pytest.mark.engines(*SQL)
+def test_a_quiet_databases_hashes_are_found_again_in_what_is_restored(
+    kind: tuple[str, str], source: Lab
+) -> None:
+    """By names that an agent has to quote, and for each type that there is."""
+    full, hashes = hashed(source)
+    assert hashes.none is None and set(NAMES) <= names(hashes)
+    assert "looks" not in names(hashes) and CHANGED not in hashes.left_out
+    again = rows.read(rows.write(hashes))
+    assert again == hashes
+    with restored(kind, [full]) as lab:
+        assert compared(lab, again) == {
+            "tables": len(hashes.tables),
+            "equal": len(hashes.tables),
+        }
+
+
+@pytest.mark.engines(*SQL)
+def test_one_row_that_was_changed_is_found_and_its_table_is_named(
+    kind: tuple[str, str], source: Lab
+) -> None:
+    full, hashes = hashed(source)
+    with restored(kind, [full]) as lab, said(lab) as run:
+        name = NAMES[4]
+        run(f"UPDATE {quoted(lab, name)} SET {quoted(lab, name)} = 'two' WHERE id = 1")
+        with pytest.raises(Different, match=r"two\?lines") as found:
+            compared(lab, hashes)
+        assert "goods" not in found.value.message
+        run(f"DROP TABLE {quoted(lab, '--dash')}")
+        with pytest.raises(Different, match="--dash"):
+            compared(lab, hashes)
+
+
+@pytest.mark.engines(*SQL)
+def test_what_was_written_after_the_backup_is_left_out(source: Lab) -> None:
+    with ended(source) as found, said(source) as run:
+        run("INSERT INTO goods VALUES (1000, 'after')")
+    assert found[0].left_out[CHANGED] == 1 and found[0].none is None
+    assert "goods" not in names(found[0]) and "kinds" in names(found[0])
+    with said(source) as run:
+        run("DELETE FROM goods WHERE id = 1000")
+
+
+@pytest.mark.engines(*SQL)
+def test_what_began_before_the_end_and_was_committed_after_it_is_left_out(
+    source: Lab,
+) -> None:
+    """Nothing of it is in the backup, and all of it is seen by who reads after it."""
+    tool = source.engine.backups()
+    tool.rows().expect(WITHIN)
+    with working(source, "backup") as work, said(source) as run:
+        with source.machine.reading(*tool.stages(work), within=60) as stream:
+            run("START TRANSACTION")
+            run("INSERT INTO goods VALUES (1001, 'before the end')")
+            while stream.read(2**20):
+                pass
+        mark = tool.mark(work)
+        run("COMMIT")
+        found = tool.rows().taken(mark)
+        run("DELETE FROM goods WHERE id = 1001")
+    assert found.none is not None or "goods" not in names(found)
+    if source.name != "mysql":
+        assert found.left_out[CHANGED] == 1 and "kinds" in names(found)
+
+
+@pytest.mark.engines(*SQL)
+def test_a_definition_that_is_changed_meanwhile_leaves_nothing_to_compare(
+    source: Lab,
+) -> None:
+    with ended(source) as found, said(source) as run:
+        run("ALTER TABLE goods ADD COLUMN more INT DEFAULT 7")
+    assert found[0].none or "goods" not in names(found[0])
+    with said(source) as run:
+        run("ALTER TABLE goods DROP COLUMN more")
+
+
+@pytest.mark.engines(*CLASSIC)
+def test_rows_that_go_with_those_of_another_table_are_left_out(source: Lab) -> None:
+    """The server takes them away by itself, and its log does not say so."""
+    with ended(source) as found, said(source) as run:
+        run("DELETE FROM parents WHERE id = 1")
+    assert not {"parents", "children"} & names(found[0]) and "goods" in names(found[0])
+    assert found[0].left_out[CHANGED] == 2
+
+
+@pytest.mark.engines("valkey")
+def test_a_store_of_keys_has_none(source: Lab) -> None:
+    with pytest.raises(errors.NotSupported, match="hashes of its rows"):
+        source.engine.backups().rows()
