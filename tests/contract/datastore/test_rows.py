@@ -6,6 +6,7 @@ whenever he began, so that no good backup is called another.
 """
 
 import contextlib
+import time
 import typing
 
 import pytest
@@ -185,6 +186,18 @@ def test_a_quiet_databases_hashes_are_found_again_in_what_is_restored(
         }
 
 
+FORGETS = {
+    "mariadb": "RESET MASTER",
+    "mysql": "RESET BINARY LOGS AND GTIDS",
+    "postgresql": "SELECT",
+}
+
+
+def forget(lab: Lab) -> None:
+    """The server's log does not say any more that somebody has written here."""
+    lab.client.admin(FORGETS[lab.name])
+
+
 @pytest.mark.engines(*SQL)
 def test_one_row_that_was_changed_is_found_and_its_table_is_named(
     kind: tuple[str, str], source: Lab
@@ -194,10 +207,12 @@ def test_one_row_that_was_changed_is_found_and_its_table_is_named(
     with restored(kind, [full]) as lab, said(lab) as run:
         name = NAMES[4]
         run(f"UPDATE {quoted(lab, name)} SET {quoted(lab, name)} = 'two' WHERE id = 1")
+        forget(lab)
         with pytest.raises(Different, match=r"two\?lines") as found:
             compared(lab, hashes)
         assert "goods" not in found.value.message
         run(f"DROP TABLE {quoted(lab, '--dash')}")
+        forget(lab)
         with pytest.raises(Different, match="--dash"):
             compared(lab, hashes)
 
@@ -305,6 +320,30 @@ def test_where_a_transaction_began_before_the_backup_nothing_is_compared(
             run("COMMIT")
         run("DELETE FROM goods WHERE id = 2000")
     assert found[0].none is not None and "began before" in found[0].none
+
+
+@pytest.mark.engines("mariadb", "mysql")
+def test_what_runs_by_itself_where_it_is_restored_is_no_difference(
+    kind: tuple[str, str], source: Lab
+) -> None:
+    """An event of a tenant's that changes rows as soon as the server starts."""
+    every = "ON SCHEDULE EVERY 1 SECOND DO"
+    source.client.admin("SET GLOBAL event_scheduler = OFF")
+    with said(source) as run:
+        run("CREATE TABLE ticks (n INT)")
+        run(f"CREATE EVENT tick {every} INSERT INTO ticks VALUES (1)")
+    full, hashes = hashed(source)
+    assert {"ticks", "goods"} <= names(hashes)
+    with said(source) as run:
+        run("DROP EVENT tick")
+    with restored(kind, [full]) as lab:
+        lab.client.admin("SET GLOBAL event_scheduler = ON")
+        end = time.monotonic() + 30
+        while not lab.client.admin("SELECT 1 FROM shop.ticks LIMIT 1"):
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        found = compared(lab, hashes)
+    assert found[CHANGED] == 1 and found["equal"] == len(hashes.tables) - 1
 
 
 @pytest.mark.engines("valkey")

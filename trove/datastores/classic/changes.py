@@ -6,6 +6,7 @@ definition, a statement, a transaction in two phases) may be one of any table: i
 ``Unclear``, and so is whatever is not known here.
 """
 
+import re
 import typing
 
 from trove import errors
@@ -30,6 +31,12 @@ SILENT = frozenset(
 PLAIN = (b"BEGIN", b"COMMIT")
 POINTS = (b"SAVEPOINT ", b"ROLLBACK TO ")
 """Statements that are about a transaction, and in which no other begins."""
+ADMIN = re.compile(
+    rb"\s*((CREATE|ALTER|DROP|RENAME)\s+(USER|ROLE)|CREATE\s+(DATABASE|SCHEMA)|GRANT"
+    rb"|REVOKE|SET\s+(PASSWORD|DEFAULT\s+ROLE)|FLUSH)\b",
+    re.IGNORECASE,
+)
+"""How those begin that are about users, or about what is empty yet."""
 FIXED, STATUS = 13, 11
 """Bytes of a statement's event before its variables, and where their length is."""
 TABLE = 8
@@ -55,6 +62,11 @@ def here(talk: Talk) -> Place:
     """Where the log is by now."""
     last = archive.listed(talk)[-1]
     return Place(last.place, last.size)
+
+
+def beginning(talk: Talk) -> Place:
+    """Where the log begins that there is."""
+    return Place(archive.listed(talk)[0].place, len(binlog.MAGIC))
 
 
 def between(places: Places, talk: Talk, begin: Place, end: Place) -> set[Where]:
@@ -116,9 +128,10 @@ def _text(said: bytes) -> tuple[str, bytes]:
 
 
 def _harmless(said: bytes) -> bool:
-    """Whether a statement is about its transaction alone."""
+    """Whether a statement changes no row of a table that there is."""
     if len(said) < FIXED:
         return False
     status = int.from_bytes(said[STATUS:FIXED], "little")
     statement = said[FIXED + status + said[8] + 1 :]
-    return statement in PLAIN or statement.startswith(POINTS)
+    about = statement in PLAIN or statement.startswith(POINTS)
+    return about or ADMIN.match(statement) is not None

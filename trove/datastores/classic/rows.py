@@ -9,6 +9,7 @@ it is read, and no longer: the lock goes with the savepoint.
 
 import collections
 import contextlib
+import dataclasses
 import re
 import typing
 
@@ -65,33 +66,25 @@ def hash_all(
     talk: Talk,
     bound: Bound,
     changed: typing.Container[Where] = (),
+    only: typing.Container[Where] | None = None,
 ) -> Hashes:
-    """Of all tables but these, which a transaction of the conversation's sees."""
+    """Of all tables, or of these, as a transaction of the conversation's sees them: but
+    for those that were changed, which are left out."""
     left_out: collections.Counter[str] = collections.Counter()
+    unread: set[Where] = set()
     wanted: list[tuple[Where, int]] = []
     for where, engine, size in _found(talk):
-        if engine not in SAFE:
-            left_out[UNTRANSACTIONAL] += 1
-        elif where in changed:
-            left_out[CHANGED] += 1
-        else:
+        if only is not None and where not in only:
+            continue
+        why = UNTRANSACTIONAL if engine not in SAFE else None
+        why = CHANGED if why is None and where in changed else why
+        if why is None:
             wanted.append((where, size))
-    return _hash(talk, bound, wanted, left_out)
-
-
-def hash_these(talk: Talk, bound: Bound, tables: typing.Container[Where]) -> Hashes:
-    """Of these, as far as they are there."""
-    wanted = [(w, size) for w, _, size in _found(talk) if w in tables]
-    return _hash(talk, bound, wanted, collections.Counter())
-
-
-def _hash(
-    talk: Talk,
-    bound: Bound,
-    wanted: list[tuple[Where, int]],
-    left_out: collections.Counter[str],
-) -> Hashes:
-    return taken_of(wanted, left_out, bound, lambda *each: _hashed(talk, *each))
+        else:
+            left_out[why] += 1
+            unread.add(where)
+    found = taken_of(wanted, left_out, bound, lambda *each: _hashed(talk, *each))
+    return dataclasses.replace(found, unread=found.unread | unread)
 
 
 def _found(talk: Talk) -> typing.Iterator[tuple[Where, str, int]]:

@@ -41,18 +41,28 @@ class Snapshots:
         """Of what nobody changed from that place of the log on."""
         with self._talk() as talk:
             _begin(talk)
-            at = self._where(talk)
-            changed = changes.between(self._places, talk, begin, at)
-            changed = rows.spread(changed, rows.pointing(talk))
-            found = rows.hash_all(talk, bound, changed)
-            changes.between(self._places, talk, at, changes.here(talk))
+            return self._since(talk, begin, bound)
+
+    def _since(
+        self,
+        talk: Talk,
+        begin: Place,
+        bound: Bound,
+        only: frozenset[Where] | None = None,
+    ) -> Hashes:
+        at = self._where(talk)
+        changed = changes.between(self._places, talk, begin, at)
+        changed = rows.spread(changed, rows.pointing(talk))
+        found = rows.hash_all(talk, bound, changed, only)
+        changes.between(self._places, talk, at, changes.here(talk))
         return found
 
     def of(self, tables: typing.Sequence[Where], bound: Bound) -> Hashes:
-        """Of these, as they are."""
+        """Of these, as they were when the server was started for the first time: what
+        runs in it by itself (an event) may change what was restored."""
         with self._talk() as talk:
             _begin(talk)
-            return rows.hash_these(talk, bound, frozenset(tables))
+            return self._since(talk, changes.beginning(talk), bound, frozenset(tables))
 
     def _talk(self) -> contextlib.AbstractContextManager[Talk]:
         return opened(self._kind, self._places.socket, LOOK)
