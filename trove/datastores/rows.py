@@ -67,7 +67,7 @@ class Hashes:
     tables: tuple[Table, ...] = ()
     left_out: dict[str, int] = dataclasses.field(default_factory=dict)
     none: str | None = None
-    unread: frozenset[Where] = frozenset()
+    unread: frozenset[Where] = dataclasses.field(default=frozenset(), compare=False)
 
     def bounded(self) -> "Hashes":
         """As much of it as is kept."""
