@@ -355,11 +355,8 @@ class BackUp:
     def to_dict(self) -> dict[str, typing.Any]:
         """Plain JSON values; without either as an older release knows them."""
         delete = {} if self.delete is None else {"delete": self.delete.to_dict()}
-        return {
-            "backup": self.backup,
-            **delete,
-            **({"rows": True} if self.rows else {}),
-        }
+        rows = {"rows": True} if self.rows else {}
+        return {"backup": self.backup, **delete, **rows}
 
     @classmethod
     def from_dict(cls, data: dict[str, typing.Any]) -> "BackUp":

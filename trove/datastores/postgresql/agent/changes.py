@@ -95,6 +95,17 @@ def _written(place: int) -> str:
     return f"{place >> 32:X}/{place & 0xFFFFFFFF:X}"
 
 
+class Unseen(typing.NamedTuple):
+    """Whom a snapshot does not see: those that ran then, and all from a number on."""
+
+    behind: int
+    running: typing.Collection[int] = ()
+
+    def has(self, one: int) -> bool:
+        """Whether a transaction is one of them."""
+        return one in self.running or not _before(one, self.behind)
+
+
 class Commits:
     """The transactions that were committed in a log, and the end of the backup in it.
 
@@ -123,15 +134,17 @@ class Commits:
         elif one.deed.endswith(b"_PREPARED") or one.deed == b"PREPARE":
             raise Unclear(why="there is a transaction of two phases in it")
 
-    def between(self, begin: int, end: int, unseen: set[int]) -> dict[int, int]:
+    def between(self, begin: int, end: int, unseen: Unseen | None) -> set[int]:
         """Those of which the one who looked at ``end`` may have seen something that was
         not there at ``begin``, or the other way: also who is committed by the log, and
         was not yet by what could be seen (``unseen``)."""
-        places = {self.at[one] for one in unseen & self.at.keys()}
-        found = {
-            one: at for one, at in self.at.items() if begin <= at < end or at in places
+        late = {
+            at
+            for one, at in self.at.items()
+            if at < end and unseen is not None and unseen.has(one)
         }
-        for one in found.keys() & self._whole:
+        found = {one for one, at in self.at.items() if begin <= at < end or at in late}
+        for one in found & self._whole:
             if _before(one, self._first):
                 raise Unclear(why="a transaction began before it")
         return found
@@ -168,7 +181,7 @@ class Sight(typing.NamedTuple):
     database: int
     at: int
     until: int
-    unseen: set[int]
+    unseen: Unseen
     files: dict[int, int | None]
 
 
@@ -182,8 +195,8 @@ def changed(
     """
     found: dict[int, set[int] | None] = {each.database: set() for each in sights}
     seen = {s.database: commits.between(begin, s.at, s.unseen) for s in sights}
-    later = {s.database: commits.between(begin, s.until, set()) for s in sights}
-    every = set().union(*seen.values(), *later.values())
+    later = {s.database: commits.between(begin, s.until, None) for s in sights}
+    every = frozenset().union(*seen.values(), *later.values())
     if not every:
         return found
     known = {each.database: each for each in sights}

@@ -17,7 +17,13 @@ from psycopg.sql import SQL, Identifier
 
 from trove.datastores.places import Places
 from trove.datastores.postgresql.agent import changes
-from trove.datastores.postgresql.agent.changes import Commits, Log, Sight, Unclear
+from trove.datastores.postgresql.agent.changes import (
+    Commits,
+    Log,
+    Sight,
+    Unclear,
+    Unseen,
+)
 from trove.datastores.postgresql.agent.measures import (
     NAMES,
     RELATIONS,
@@ -40,7 +46,9 @@ from trove.datastores.saving import Mark
 
 LOOK = 60.0
 MARK = "trove_rows"
-FIRST = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+FIRST = "SELECT pg_current_xact_id()::text::bigint"
+"""A number of our own: whoever begins later has a later one. (The end of a snapshot is
+no such number: it is behind the last that is over, and others may run.)"""
 QUIETLY = (
     "SET max_parallel_workers_per_gather = 0; SET jit = off; "
     # who is gone has nothing read for him
@@ -49,6 +57,7 @@ QUIETLY = (
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 SEEN = """\
 SELECT d.oid::bigint, (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint,
+pg_snapshot_xmax(pg_current_snapshot())::text::bigint,
 ARRAY(SELECT pg_snapshot_xip(pg_current_snapshot())::text::bigint)
 FROM pg_database d WHERE d.datname = current_database()"""
 HERE = "SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint"
@@ -90,7 +99,7 @@ class Rows:
     def begin(self, line: Talk) -> None:
         """The log is held from before here on."""
         ((self._begin,),) = line.rows(HERE, LOOK)
-        # in this order: who begins with that number, or later, writes after that place
+        # in this order: who has a later number writes after that place
         ((self._first,),) = line.rows(FIRST, LOOK)
 
     def taken(self, mark: Mark) -> Hashes:
@@ -116,12 +125,12 @@ class Rows:
         sights: list[Sight] = []
         for name in self._names():
             with self._reading(name) as line:
-                ((database, at, unseen),) = line.rows(SEEN, LOOK)
+                ((database, at, behind, running),) = line.rows(SEEN, LOOK)
                 files = changes.counted(line.rows(FILES, LOOK))
                 found.append(_hashed(line, name, bound))
                 ((until,),) = line.rows(HERE, LOOK)
-            unfinished = {int(one) % 2**32 for one in unseen}
-            sights.append(Sight(database, at, until, unfinished, files))
+            unseen = Unseen(int(behind) % 2**32, {int(n) % 2**32 for n in running})
+            sights.append(Sight(database, at, until, unseen, files))
         if not sights:
             return Hashes()
         log = Log(self._host, self._places, timeline, self._begin, self._written())

@@ -5,7 +5,7 @@
 import pytest
 
 from trove.datastores.postgresql.agent import changes
-from trove.datastores.postgresql.agent.changes import Commits, Sight, Unclear
+from trove.datastores.postgresql.agent.changes import Commits, Sight, Unclear, Unseen
 from trove.datastores.rows import Bound
 
 GOODS, PAIRS, STATISTIC = 20001, 20002, 2619
@@ -46,9 +46,9 @@ class Lines:
                 yield each
 
 
-def sight(database=DATABASE, at=0x2000, until=0x3000, unseen=()):
+def sight(database=DATABASE, at=0x2000, until=0x3000, running=(), behind=2**31):
     files = {GOODS: 1, PAIRS: 2, STATISTIC: None}
-    return Sight(database, at, until, set(unseen), files)
+    return Sight(database, at, until, Unseen(behind, set(running)), files)
 
 
 def changed(*lines, first=100, sights=None):
@@ -79,7 +79,9 @@ def test_who_is_committed_by_the_log_and_was_not_seen_counts():
     """He had not told the others yet when the snapshot was made."""
     some = [wrote(102, 0x100, GOODS), commit(101, 0x200, "; subxacts: 102")]
     assert changed(*some) == {DATABASE: set()}
-    assert changed(*some, sights=[sight(unseen=[101])]) == {DATABASE: {1}}
+    assert changed(*some, sights=[sight(running=[101])]) == {DATABASE: {1}}
+    assert changed(*some, sights=[sight(behind=101)]) == {DATABASE: {1}}
+    assert changed(*some, sights=[sight(behind=103)]) == {DATABASE: set()}
 
 
 def test_what_changes_no_row_does_not_count():
@@ -127,9 +129,9 @@ def test_each_database_has_its_own():
 
 def test_numbers_go_round():
     first = 2**32 - 5 + 2**33
-    assert changed(wrote(7, 0x1100, GOODS), commit(7, 0x1200), first=first) == {
-        DATABASE: {1}
-    }
+    some = [wrote(7, 0x1100, GOODS), commit(7, 0x1200)]
+    sights = [sight(behind=9)]
+    assert changed(*some, first=first, sights=sights) == {DATABASE: {1}}
 
 
 @pytest.mark.parametrize(
