@@ -89,19 +89,32 @@ class Hashes:
         return {"tables": len(self.tables), **self.left_out}
 
 
+def _always() -> None:
+    """Somebody wants it."""
+
+
+class Limits(typing.NamedTuple):
+    """Seconds that may be taken at the most, and bytes in each of them; ``wanted``
+    raises when nobody has a use for it any more."""
+
+    seconds: float
+    pace: int | None = None
+    wanted: typing.Callable[[], None] = _always
+
+
 class Bound:
-    """So many seconds at the most, and so many bytes in each of them."""
+    """What is left of these limits, from now on."""
 
     def __init__(
         self,
-        seconds: float,
-        pace: int | None = None,
+        limits: Limits,
         clock: typing.Callable[[], float] = time.monotonic,
         pause: typing.Callable[[float], None] = time.sleep,
     ) -> None:
-        self._clock, self._pause, self._pace = clock, pause, pace
+        self._clock, self._pause, self._pace = clock, pause, limits.pace
+        self.wanted = limits.wanted
         self._begun = clock()
-        self._until = self._begun + seconds
+        self._until = self._begun + limits.seconds
         self._read = 0
 
     @property
@@ -123,9 +136,8 @@ class Bound:
 class RowHashes(typing.Protocol):
     """How an engine hashes the rows of all tables that it serves."""
 
-    def expect(self, seconds: float, pace: int | None = None) -> None:
-        """Before a backup begins: they will be asked for, and may take so long; so many
-        bytes of rows may be read in a second."""
+    def expect(self, limits: Limits) -> None:
+        """Before a backup begins: they will be asked for, within these."""
 
     def taken(self, mark: "Mark") -> Hashes:
         """After it has ended there: of the tables that nobody changed since. It never
@@ -168,6 +180,7 @@ def taken_of(
     found: list[Table] = []
     unread: set[Where] = set()
     for where, size in tables:
+        bound.wanted()
         why = MANY if len(found) == MOST else LATE if bound.left <= 0 else None
         if why is None:
             try:

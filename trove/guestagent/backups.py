@@ -9,7 +9,7 @@ import dataclasses
 import typing
 
 from trove.datastores.protocol import Host, Stage
-from trove.datastores.rows import Hashes
+from trove.datastores.rows import Hashes, Limits
 from trove.datastores.saving import Backups, Mark, NoIncrement
 from trove.storage import pipeline
 from trove.storage.manifest import Part
@@ -54,19 +54,19 @@ def save(
     told: typing.Callable[[int], None] = lambda size: None,
     pace: int | None = None,
     or_full: bool = False,
-    rows: float | None = None,
+    rows: Limits | None = None,
 ) -> Saved:
     """The data, or what has changed since; ``told`` hears how many bytes are there.
 
     ``pace``: bytes in a second that the engine's tool may say, at the most.
     ``or_full``: where it cannot say what has changed, it says all.
-    ``rows``: seconds in which rows are hashed; None: they are not.
+    ``rows``: within what rows are hashed; None: they are not.
 
     Raises ``NoIncrement`` as the tool does, ``errors.CommandFailed`` when any program
     did not end well, and what ``put`` raises: what was brought is nothing then.
     """
     if rows is not None:
-        tool.rows().expect(rows, pace)
+        tool.rows().expect(rows)
     try:
         stages = tool.stages(work, since)
     except NoIncrement:

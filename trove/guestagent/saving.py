@@ -119,7 +119,9 @@ def _backed_up(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
         _working(desk, "backup") as work,
         granted(desk, job, secret, told) as at,
     ):
-        tool = desk.engine.backups()
+        tool, limits = desk.engine.backups(), None
+        if order.rows is not None:
+            limits = rows.Limits(order.rows, order.pace, at.wanted)
         about = order.backup.encode()
         saved = backups.save(
             desk.host,
@@ -132,7 +134,7 @@ def _backed_up(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
             told.carried,
             order.pace,
             order.or_full,
-            order.rows,
+            limits,
         )
         if saved.rows is not None:
             at.put(ROWS, rows.write(saved.rows))

@@ -22,7 +22,7 @@ import pytest
 from tests.contract.datastore.conftest import Lab, concerns, laboratory
 from trove import errors
 from trove.datastores import registry
-from trove.datastores.rows import Hashes
+from trove.datastores.rows import Hashes, Limits
 from trove.datastores.saving import Mark, NoIncrement
 from trove.guestagent import backups
 from trove.model.states import Service
@@ -232,7 +232,7 @@ def save(
         made = backups.save(
             *(lab.machine, tool, work, since, KEY, ABOUT, put),
             or_full=or_full,
-            rows=hashing,
+            rows=None if hashing is None else Limits(hashing),
         )
     assert made.full == (since is None or or_full)
     said = rows(lab) if compared else ""

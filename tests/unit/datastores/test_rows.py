@@ -17,6 +17,7 @@ from trove.datastores.rows import (
     Bound,
     Different,
     Hashes,
+    Limits,
     Table,
 )
 
@@ -164,7 +165,7 @@ def test_each_table_is_taken_and_what_cannot_be_is_counted():
         return Table(where, 1, "f")
 
     tables = [(("shop", name), 0) for name in ("a", "sick", "b")]
-    found = taken(Bound(60), tables, take)
+    found = taken(Bound(Limits(60)), tables, take)
     assert [table.where[1] for table in found.tables] == ["a", "b"]
     assert (found.left_out, found.unread) == ({UNREAD: 1}, {("shop", "sick")})
 
@@ -176,7 +177,7 @@ def test_what_is_not_read_in_time_is_left_out():
         clock.now += 40
         return Table(where, int(within), "f")
 
-    bound = Bound(60, None, clock, clock.rest)
+    bound = Bound(Limits(60), clock, clock.rest)
     found = taken(bound, [(("s", str(n)), 0) for n in range(4)], take)
     assert [table.rows for table in found.tables] == [60, 20]
     assert found.left_out == {LATE: 2}
@@ -184,11 +185,28 @@ def test_what_is_not_read_in_time_is_left_out():
 
 def test_so_many_bytes_are_read_in_a_second():
     clock = Clock()
-    bound = Bound(600, 10, clock, clock.rest)
+    bound = Bound(Limits(600, 10), clock, clock.rest)
     taken(bound, [(("s", "t"), 100)] * 3, lambda where, within: GOODS)
     assert clock.rests == [10.0, 10.0, 10.0]
     bound.read(10**9)
     assert clock.rests[-1] == 570.0, "no longer than there is time"
-    unbound = Bound(600, None, clock, clock.rest)
+    unbound = Bound(Limits(600), clock, clock.rest)
     unbound.read(10**9)
     assert len(clock.rests) == 4
+
+
+def test_what_nobody_wants_any_more_is_not_gone_on_with():
+    read = []
+
+    def wanted():
+        if len(read) == 2:
+            raise errors.Conflict("it was given up")
+
+    def take(where, within):
+        read.append(where)
+        return Table(where, 1, "f")
+
+    bound = Bound(Limits(60, None, wanted))
+    tables = [(("s", str(n)), 0) for n in range(9)]
+    assert rows.tried(lambda: taken(bound, tables, take)).none == "it was given up"
+    assert len(read) == 2

@@ -70,10 +70,11 @@ class Rows:
     def __init__(self, data):
         self._data = data
 
-    def expect(self, seconds, pace=None):
-        self._asked = seconds
+    def expect(self, limits):
+        self._limits = limits
 
     def taken(self, mark):
+        self._limits.wanted()
         return tried(lambda: self._read(self._data / "goods"))
 
     def again(self, tables, seconds):

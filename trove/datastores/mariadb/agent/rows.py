@@ -9,7 +9,7 @@ from trove.datastores.classic.places import Places
 from trove.datastores.classic.snapshots import LOOK, Snapshots
 from trove.datastores.classic.sql import Talk
 from trove.datastores.mariadb.agent import sql
-from trove.datastores.rows import Bound, Hashes, Where, tried
+from trove.datastores.rows import Bound, Hashes, Limits, Where, tried
 from trove.datastores.saving import Mark
 
 AT = "SHOW STATUS LIKE 'binlog\\_snapshot\\_%'"
@@ -20,11 +20,11 @@ class Rows:
 
     def __init__(self, places: Places) -> None:
         self._snapshots = Snapshots(places, sql.Talk, where)
-        self._limits: tuple[float, int | None] = 0.0, None
+        self._limits = Limits(0.0)
 
-    def expect(self, seconds: float, pace: int | None = None) -> None:
+    def expect(self, limits: Limits) -> None:
         """The tool writes down where in the log its backup ends: that is enough."""
-        self._limits = seconds, pace
+        self._limits = limits
         self._snapshots.end_others()
 
     def taken(self, mark: Mark) -> Hashes:
@@ -34,13 +34,13 @@ class Rows:
     def again(self, tables: typing.Sequence[Where], seconds: float) -> Hashes:
         """As they are."""
         self._snapshots.end_others()
-        return self._snapshots.of(tables, Bound(seconds))
+        return self._snapshots.of(tables, Bound(Limits(seconds)))
 
     def _taken(self, binlog: str) -> Hashes:
         begin = archive.begins(binlog)
         if begin is None:
             raise Unclear(why="the backup does not say where it goes on")
-        return self._snapshots.since(Place(*begin), Bound(*self._limits))
+        return self._snapshots.since(Place(*begin), Bound(self._limits))
 
 
 def where(talk: Talk) -> Place:

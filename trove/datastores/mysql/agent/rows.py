@@ -15,7 +15,7 @@ from trove.datastores.classic.changes import Place, Unclear
 from trove.datastores.classic.snapshots import Snapshots
 from trove.datastores.classic.sql import error
 from trove.datastores.mysql.agent.sql import Talk
-from trove.datastores.rows import Bound, Hashes, Where, tried
+from trove.datastores.rows import Bound, Hashes, Limits, Where, tried
 from trove.datastores.saving import Mark
 
 LOOK = 60.0
@@ -27,12 +27,12 @@ class Rows:
 
     def __init__(self, server: archive.Server) -> None:
         self._snapshots = Snapshots(server.places, Talk)
-        self._limits: tuple[float, int | None] | None = None
+        self._limits: Limits | None = None
         self._found = NOTHING
 
-    def expect(self, seconds: float, pace: int | None = None) -> None:
+    def expect(self, limits: Limits) -> None:
         """They are taken as soon as there is a copy, which is then said."""
-        self._limits = seconds, pace
+        self._limits = limits
         self._snapshots.end_others()
 
     def settle(self, talk: Talk) -> None:
@@ -48,7 +48,7 @@ class Rows:
         """Now: the copy, or the log, has all that was logged until there."""
         if self._limits is not None:
             limits = self._limits
-            self._found = tried(lambda: self._taken(binlog, Bound(*limits)))
+            self._found = tried(lambda: self._taken(binlog, Bound(limits)))
 
     def taken(self, mark: Mark) -> Hashes:
         """Those that were."""
@@ -57,7 +57,7 @@ class Rows:
     def again(self, tables: typing.Sequence[Where], seconds: float) -> Hashes:
         """As they are."""
         self._snapshots.end_others()
-        return self._snapshots.of(tables, Bound(seconds))
+        return self._snapshots.of(tables, Bound(Limits(seconds)))
 
     def _taken(self, binlog: str, bound: Bound) -> Hashes:
         begin = archive.begins(binlog)

@@ -37,6 +37,7 @@ from trove.datastores.rows import (
     UNLOGGED,
     Bound,
     Hashes,
+    Limits,
     Table,
     Where,
     taken_of,
@@ -89,12 +90,12 @@ class Rows:
         self._host, self._places, self._port = host, places, port
         self._held = held
         self.expected = False
-        self._limits: tuple[float, int | None] = 0.0, None
+        self._limits = Limits(0.0)
         self._begin, self._first = 0, 0
 
-    def expect(self, seconds: float, pace: int | None = None) -> None:
+    def expect(self, limits: Limits) -> None:
         """The log is held until they were taken."""
-        self.expected, self._limits = True, (seconds, pace)
+        self.expected, self._limits = True, limits
 
     def begin(self, line: Talk) -> None:
         """The log is held from before here on."""
@@ -111,7 +112,7 @@ class Rows:
 
     def again(self, tables: typing.Sequence[Where], seconds: float) -> Hashes:
         """As they are."""
-        bound, wanted = Bound(seconds), frozenset(tables)
+        bound, wanted = Bound(Limits(seconds)), frozenset(tables)
         found: list[Hashes] = []
         for name in self._names():
             if any(where[0] == name for where in wanted):
@@ -120,7 +121,7 @@ class Rows:
         return _together(found)
 
     def _taken(self, timeline: int) -> Hashes:
-        bound = Bound(*self._limits)
+        bound = Bound(self._limits)
         found: list[tuple[Hashes, dict[Where, int]]] = []
         sights: list[Sight] = []
         for name in self._names():
@@ -135,7 +136,7 @@ class Rows:
             return Hashes()
         log = Log(self._host, self._places, timeline, self._begin, self._written())
         # reading the log has as long again: it is of no use to stop half-way
-        commits = Commits(log, self._first, Bound(self._limits[0]))
+        commits = Commits(log, self._first, Bound(self._limits))
         if commits.end is None:
             raise Unclear(why="the end of the backup is not in it")
         which = changes.changed(commits, commits.end, sights)

@@ -6,7 +6,7 @@ import pytest
 
 from trove.datastores.postgresql.agent import changes
 from trove.datastores.postgresql.agent.changes import Commits, Sight, Unclear, Unseen
-from trove.datastores.rows import Bound
+from trove.datastores.rows import Bound, Limits
 
 GOODS, PAIRS, STATISTIC = 20001, 20002, 2619
 DATABASE, OTHER = 16384, 16385
@@ -52,7 +52,7 @@ def sight(database=DATABASE, at=0x2000, until=0x3000, running=(), behind=2**31):
 
 
 def changed(*lines, first=100, sights=None):
-    commits = Commits(Lines(*lines, ENDED), first, Bound(60))
+    commits = Commits(Lines(*lines, ENDED), first, Bound(Limits(60)))
     return changes.changed(commits, commits.end, sights or [sight()])
 
 
@@ -151,9 +151,9 @@ def test_what_is_not_known_is_said(some, says):
 
 def test_of_several_ends_the_first_counts():
     later = line("XLOG", 0, END + 0x500, "BACKUP_END 0/2000028")
-    commits = Commits(Lines(ENDED, later), 100, Bound(60))
+    commits = Commits(Lines(ENDED, later), 100, Bound(Limits(60)))
     assert commits.end == END
-    assert Commits(Lines(), 100, Bound(60)).end is None
+    assert Commits(Lines(), 100, Bound(Limits(60))).end is None
 
 
 def test_a_file_of_two_tables_is_of_neither():
