@@ -112,6 +112,7 @@ class Bound:
         pause: typing.Callable[[float], None] = time.sleep,
     ) -> None:
         self._clock, self._pause, self._pace = clock, pause, limits.pace
+        self._limits = limits
         self.wanted = limits.wanted
         self._begun = clock()
         self._until = self._begun + limits.seconds
@@ -121,6 +122,10 @@ class Bound:
     def left(self) -> float:
         """Seconds."""
         return self._until - self._clock()
+
+    def again(self) -> "Bound":
+        """As much once more, from now on."""
+        return Bound(self._limits, self._clock, self._pause)
 
     def read(self, size: int) -> None:
         """So many bytes were: rests until they might have been, at the pace."""

@@ -6,6 +6,7 @@ whenever he began, so that no good backup is called another.
 """
 
 import contextlib
+import threading
 import time
 import typing
 
@@ -345,6 +346,27 @@ def test_what_runs_by_itself_where_it_is_restored_is_no_difference(
             time.sleep(0.1)
         found = compared(lab, hashes)
     assert found[CHANGED] == 1 and found["equal"] == len(hashes.tables) - 1
+
+
+@pytest.mark.engines("mariadb", "mysql")
+def test_what_a_job_that_died_has_left_reading_is_ended_by_the_next(
+    source: Lab,
+) -> None:
+    running = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE "
+    begun = f"{running} 'SELECT /* trove_rows%'"
+
+    def read() -> None:
+        with contextlib.suppress(source.refused):
+            source.client.admin("SELECT /* trove_rows */ SLEEP(300)")
+
+    left_over = threading.Thread(target=read)
+    left_over.start()
+    end = time.monotonic() + 30
+    while source.client.admin(begun) != [(1,)]:
+        assert time.monotonic() < end
+    source.engine.backups().rows().expect(Limits(WITHIN))
+    left_over.join(30)
+    assert not left_over.is_alive()
 
 
 @pytest.mark.engines("valkey")

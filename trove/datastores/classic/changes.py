@@ -14,7 +14,7 @@ from trove.datastores.archives import Lost
 from trove.datastores.classic import archive, binlog
 from trove.datastores.classic.places import Places
 from trove.datastores.classic.sql import Talk
-from trove.datastores.rows import Where
+from trove.datastores.rows import Bound, Where
 
 QUERY, NAMED = 2, 19
 """The types of an event that is a statement, and of one that names a table."""
@@ -45,6 +45,11 @@ SHORT = 251
 """A length of one byte is less than this."""
 
 
+LOOKS = 4096
+"""Events between two looks at the clock."""
+TOO_LONG = "there is more of it than can be read in time"
+
+
 class Unclear(errors.EngineFailed):
     """The log does not say which tables were changed."""
 
@@ -69,7 +74,9 @@ def beginning(talk: Talk) -> Place:
     return Place(archive.listed(talk)[0].place, len(binlog.MAGIC))
 
 
-def between(places: Places, talk: Talk, begin: Place, end: Place) -> set[Where]:
+def between(
+    places: Places, talk: Talk, begin: Place, end: Place, bound: Bound
+) -> set[Where]:
     """Tables whose rows were changed by what was committed between these places."""
     if begin > end:
         raise Unclear(why="it was begun anew")
@@ -81,21 +88,24 @@ def between(places: Places, talk: Talk, begin: Place, end: Place) -> set[Where]:
         path = f"{places.binlogs}/{names[number]}"
         first = begin.at if number == begin.file else len(binlog.MAGIC)
         last = end.at if number == end.file else None
-        found |= _changed(path, first, last)
+        found |= _changed(path, first, last, bound)
     return found
 
 
-def _changed(path: str, begin: int, end: int | None) -> set[Where]:
+def _changed(path: str, begin: int, end: int | None, bound: Bound) -> set[Where]:
+    found: set[Where | None] = set()
     try:
-        return {
-            table
-            for kind, said in binlog.between(path, begin, end)
-            if (table := _table(kind, said)) is not None
-        }
+        for number, (kind, said) in enumerate(binlog.between(path, begin, end)):
+            if number % LOOKS == 0:
+                bound.wanted()
+                if bound.left <= 0:
+                    raise Unclear(why=TOO_LONG)
+            found.add(_table(kind, said))
     except OSError:
         raise Unclear(why="a file of it cannot be read") from None
     except Lost as lost:
         raise Unclear(why=lost.message) from None
+    return {table for table in found if table is not None}
 
 
 def _table(kind: int, said: bytes) -> Where | None:

@@ -51,10 +51,11 @@ class Snapshots:
         only: frozenset[Where] | None = None,
     ) -> Hashes:
         at = self._where(talk)
-        changed = changes.between(self._places, talk, begin, at)
+        changed = changes.between(self._places, talk, begin, at, bound.again())
         changed = rows.spread(changed, rows.pointing(talk))
         found = rows.hash_all(talk, bound, changed, only)
-        changes.between(self._places, talk, at, changes.here(talk))
+        # a definition since, and there is nothing that counts: it has its own time
+        changes.between(self._places, talk, at, changes.here(talk), bound.again())
         return found
 
     def of(self, tables: typing.Sequence[Where], bound: Bound) -> Hashes:

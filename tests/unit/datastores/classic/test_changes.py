@@ -11,6 +11,7 @@ import pytest
 from trove.datastores.archives import LogFile
 from trove.datastores.classic import binlog, changes
 from trove.datastores.classic.changes import Place, Unclear
+from trove.datastores.rows import Bound, Limits
 
 FORMAT, QUERY, XID, NAMED, WRITE = 15, 2, 16, 19, 23
 MYSQL_GTID, MARIADB_GTID, PAYLOAD, XA = 33, 162, 40, 38
@@ -57,14 +58,15 @@ class Talk:
 def log(tmp_path):
     """Files of events; which tables were changed from a place to another one."""
 
-    def between(*files, begin=None, end=None):
+    def between(*files, begin=None, end=None, seconds=60):
         for number, events in enumerate(files, 1):
             path = tmp_path / f"binlog.{number:06}"
             path.write_bytes(binlog.MAGIC + BEGIN + b"".join(events))
         first = begin or Place(1, len(binlog.MAGIC) + len(BEGIN))
         talk = Talk(tmp_path)
         return changes.between(
-            Places(str(tmp_path)), talk, first, end or changes.here(talk)
+            *(Places(str(tmp_path)), talk, first, end or changes.here(talk)),
+            Bound(Limits(seconds)),
         )
 
     return between
@@ -138,7 +140,8 @@ def test_a_file_that_cannot_be_read_says_nothing(tmp_path):
 
     with pytest.raises(Unclear, match="cannot be read"):
         changes.between(
-            Places(str(tmp_path)), Elsewhere(tmp_path), Place(1, 4), Place(1, 9)
+            *(Places(str(tmp_path)), Elsewhere(tmp_path), Place(1, 4), Place(1, 9)),
+            Bound(Limits(60)),
         )
 
 
@@ -146,3 +149,8 @@ def test_where_the_log_is(tmp_path):
     (tmp_path / "binlog.000007").write_bytes(bytes(11))
     assert changes.here(Talk(tmp_path)) == Place(7, 11)
     assert LogFile(7, "binlog.000007", 11).place == 7
+
+
+def test_more_of_it_than_can_be_read_says_nothing(log):
+    with pytest.raises(Unclear, match="in time"):
+        log([named("shop", "goods")], seconds=0)

@@ -55,5 +55,6 @@ def test_rows_that_go_with_those_of_another_table_go_with_theirs_too():
 
 def test_a_statement_that_is_left_over_is_known_by_its_words():
     said = rows._statement("`shop`.`goods`", ["`n`"])
-    begin, _, end = rows.LEFT_OVER.partition(" LIKE '%")[2].partition("%")
-    assert begin in said and end.rstrip("%'") in said
+    begin = rows.LEFT_OVER.partition(" LIKE '")[2].removesuffix("%'")
+    assert said.startswith(begin)
+    assert begin not in f"SELECT id FROM processlist WHERE {rows.LEFT_OVER}"[:30]

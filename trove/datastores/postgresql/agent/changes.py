@@ -26,6 +26,7 @@ LINE = re.compile(
     rb"rmgr: (\w+) .*?, tx: +(\d+), lsn: ([0-9A-F]+)/([0-9A-F]+), prev [^,]+, "
     rb"desc: (\w+)(.*)"
 )
+WHOSE = re.compile(rb", tx: +(\d+),")
 CHILDREN = re.compile(rb"; subxacts:((?: \d+)+)")
 BLOCK = re.compile(rb"\brel \d+/(\d+)/(\d+)\b")
 PATH = re.compile(rb"\b(?:base|pg_tblspc/\d+/\w+)/(\d+)/(\d+)\b")
@@ -36,6 +37,11 @@ QUIET = frozenset(
 )
 """What changes no row: who locked it, what is reckoned of its table, and what is
 cleared of those that are gone."""
+TOLD = b"; inval msgs:"
+"""In a commit that others must forget something for: of every definition."""
+MOST = 300_000
+"""Transactions that are kept in mind: some 50 MiB of them."""
+TOO_LONG = "there is more of it than can be read in time"
 LOOKS = 4096
 """Lines between two looks at the clock."""
 
@@ -68,8 +74,10 @@ class Log:
         self._host, self._places, self._timeline = host, places, timeline
         self._begin, self._end = begin, end
 
-    def records(self, bound: Bound, *managers: str) -> typing.Iterator[Record]:
-        """Those of these kinds."""
+    def records(
+        self, bound: Bound, *managers: str, of: typing.Container[int] | None = None
+    ) -> typing.Iterator[Record]:
+        """Those of these kinds; only of these transactions, where they are said."""
         argv = [f"{programs(self._host)}/pg_waldump"]
         argv += [f"--path={self._places.data}/pg_wal", f"--timeline={self._timeline}"]
         argv += [f"--start={_written(self._begin)}", f"--end={_written(self._end)}"]
@@ -77,13 +85,20 @@ class Log:
         stage = Stage(tuple(argv), user=DATASTORE.user)
         with self._host.reading(stage, within=ENDS) as said:
             for number, line in enumerate(said):
-                if number % LOOKS:
+                if number % LOOKS == 0:
+                    bound.wanted()
+                    if bound.left <= 0:
+                        raise Unclear(why=TOO_LONG)
+                if of is None or _whose(line) in of:
                     yield _record(line)
-                    continue
-                bound.wanted()
-                if bound.left <= 0:
-                    raise Unclear(why="there is more of it than can be read in time")
-                yield _record(line)
+
+
+def _whose(line: bytes) -> int:
+    """The transaction of a line: of most of them no more is wanted."""
+    found = WHOSE.search(line)
+    if found is None:
+        raise Unclear(why="a line of it is not understood")
+    return int(found[1])
 
 
 def _record(line: bytes) -> Record:
@@ -110,16 +125,28 @@ class Unseen(typing.NamedTuple):
         return one in self.running or not _before(one, self.behind)
 
 
+class Sight(typing.NamedTuple):
+    """What was seen of a database: from when on, until when, whom it did not see, and
+    which tables the files are of. No table: nothing of that file matters."""
+
+    database: int
+    at: int
+    until: int
+    unseen: Unseen
+    files: dict[int, int | None]
+
+
 class Commits:
-    """The transactions that were committed in a log, and the end of the backup in it.
+    """The transactions that may matter to one of these who looked, and the end of the
+    backup. ``first``: of whom has a number before it not all is in the log."""
 
-    ``first``: the first transaction of which all is in the log.
-    """
-
-    def __init__(self, log: Log, first: int, bound: Bound) -> None:
-        self._log, self._first, self._bound = log, first % 2**32, bound
+    def __init__(
+        self, log: Log, first: int, sights: typing.Sequence[Sight], bound: Bound
+    ) -> None:
+        self._first, self._sights = first % 2**32, sights
+        self._last = max(each.at for each in sights)
         self.end: int | None = None
-        self.at: dict[int, int] = {}
+        self._at: dict[int, int] = {}
         """Where each was committed, and each part of it."""
         self._whole: set[int] = set()
         for one in log.records(bound, "Transaction", "XLOG"):
@@ -130,38 +157,51 @@ class Commits:
             # of several the first: what is left out is more then
             self.end = one.place
         elif one.deed == b"COMMIT":
-            children = CHILDREN.search(one.rest)
-            self.at[one.transaction] = one.place
-            self._whole.add(one.transaction)
-            for child in children[1].split() if children else ():
-                self.at[int(child)] = one.place
+            self._committed(one)
         elif one.deed.endswith(b"_PREPARED") or one.deed == b"PREPARE":
             raise Unclear(why="there is a transaction of two phases in it")
 
-    def between(self, begin: int, end: int, unseen: Unseen | None) -> set[int]:
-        """Those of which the one who looked at ``end`` may have seen something that was
-        not there at ``begin``, or the other way: also who is committed by the log, and
-        was not yet by what could be seen (``unseen``)."""
+    def _committed(self, one: Record) -> None:
+        children = CHILDREN.search(one.rest)
+        parts = [int(child) for child in children[1].split()] if children else []
+        parts.append(one.transaction)
+        if not self._matters(one, parts):
+            return
+        self._whole.add(one.transaction)
+        self._at.update(dict.fromkeys(parts, one.place))
+        if len(self._at) > MOST:
+            raise Unclear(why="there was more committed than can be looked at")
+
+    def _matters(self, one: Record, parts: list[int]) -> bool:
+        """A million others do not: they were over before the backup's end, or came
+        after the last snapshot and defined nothing."""
+        if one.place >= self._last:
+            return TOLD in one.rest
+        if self.end is not None:
+            return True
+        return any(each.unseen.has(part) for each in self._sights for part in parts)
+
+    def seen(self, sight: Sight) -> set[int]:
+        """Those of which this one may have seen something that is not in the backup, or
+        the other way: also who is committed by the log, and was not yet by what could
+        be seen."""
         late = {
             at
-            for one, at in self.at.items()
-            if at < end and unseen is not None and unseen.has(one)
+            for one, at in self._at.items()
+            if at < sight.at and sight.unseen.has(one)
         }
-        found = {one for one, at in self.at.items() if begin <= at < end or at in late}
-        for one in found & self._whole:
-            if _before(one, self._first):
-                raise Unclear(why="a transaction began before it")
-        return found
+        return self._between(sight.at, late)
 
-    def files(
-        self, of: typing.Container[int]
-    ) -> typing.Iterator[tuple[int, File, bool]]:
-        """What these wrote to: by whom, the file, and whether it is only rows."""
-        for one in self._log.records(self._bound, "Heap", "Heap2", "Storage"):
-            if one.transaction in of and one.deed not in QUIET:
-                rows = one.manager != b"Storage"
-                for file in _files(one):
-                    yield one.transaction, file, rows
+    def later(self, sight: Sight) -> set[int]:
+        """Those who were over before all was read."""
+        return self._between(sight.until, frozenset())
+
+    def _between(self, end: int, late: typing.Collection[int]) -> set[int]:
+        begin = typing.cast(int, self.end)
+        found = {one for one, at in self._at.items() if begin <= at < end or at in late}
+        if any(_before(one, self._first) for one in found & self._whole):
+            raise Unclear(why="a transaction began before it")
+        return found
 
 
 def _files(one: Record) -> set[File]:
@@ -178,33 +218,25 @@ def _before(one: int, other: int) -> bool:
     return (one - other) % 2**32 >= 2**31
 
 
-class Sight(typing.NamedTuple):
-    """What was seen of a database: from when on, until when, who was not over yet, and
-    which tables the files are of. No table: nothing of that file matters."""
-
-    database: int
-    at: int
-    until: int
-    unseen: Unseen
-    files: dict[int, int | None]
-
-
 def changed(
-    commits: Commits, begin: int, sights: typing.Sequence[Sight]
+    log: Log, first: int, sights: typing.Sequence[Sight], bound: Bound
 ) -> dict[int, set[int] | None]:
     """By database: the tables that may be others by now; None: any may.
 
     What is no file of a table's rows is a definition, or something else that is not
     known: it may be of any table, and of any moment until all were read.
     """
+    commits = Commits(log, first, sights, bound)
+    if commits.end is None:
+        raise Unclear(why="the end of the backup is not in it")
     found: dict[int, set[int] | None] = {each.database: set() for each in sights}
-    seen = {s.database: commits.between(begin, s.at, s.unseen) for s in sights}
-    later = {s.database: commits.between(begin, s.until, None) for s in sights}
+    seen = {each.database: commits.seen(each) for each in sights}
+    later = {each.database: commits.later(each) for each in sights}
     every = frozenset().union(*seen.values(), *later.values())
     if not every:
         return found
     known = {each.database: each for each in sights}
-    for one, (database, file), rows in commits.files(every):
+    for one, (database, file), rows in _written_by(log, every, bound):
         for sight in known.values() if database == 0 else _one(known, database):
             mine, tables = sight.database, found[sight.database]
             if rows and database and file in sight.files:
@@ -214,6 +246,17 @@ def changed(
             elif one in seen[mine] or one in later[mine]:
                 found[mine] = None
     return found
+
+
+def _written_by(
+    log: Log, some: typing.Container[int], bound: Bound
+) -> typing.Iterator[tuple[int, File, bool]]:
+    """What these wrote to: by whom, the file, and whether it is only rows."""
+    for one in log.records(bound, "Heap", "Heap2", "Storage", of=some):
+        if one.deed not in QUIET:
+            rows = one.manager != b"Storage"
+            for file in _files(one):
+                yield one.transaction, file, rows
 
 
 def _one(known: dict[int, Sight], database: int) -> list[Sight]:

@@ -18,10 +18,8 @@ from psycopg.sql import SQL, Identifier
 from trove.datastores.places import Places
 from trove.datastores.postgresql.agent import changes
 from trove.datastores.postgresql.agent.changes import (
-    Commits,
     Log,
     Sight,
-    Unclear,
     Unseen,
 )
 from trove.datastores.postgresql.agent.measures import (
@@ -51,7 +49,7 @@ FIRST = "SELECT pg_current_xact_id()::text::bigint"
 """A number of our own: whoever begins later has a later one. (The end of a snapshot is
 no such number: it is behind the last that is over, and others may run.)"""
 QUIETLY = (
-    "SET max_parallel_workers_per_gather = 0; SET jit = off; "
+    "SET max_parallel_workers_per_gather = 0; SET jit = off; SET lock_timeout = '5s'; "
     # who is gone has nothing read for him
     "SET client_connection_check_interval = '10s'"
 )
@@ -136,10 +134,7 @@ class Rows:
             return Hashes()
         log = Log(self._host, self._places, timeline, self._begin, self._written())
         # reading the log has as long again: it is of no use to stop half-way
-        commits = Commits(log, self._first, Bound(self._limits))
-        if commits.end is None:
-            raise Unclear(why="the end of the backup is not in it")
-        which = changes.changed(commits, commits.end, sights)
+        which = changes.changed(log, self._first, sights, bound.again())
         return _together(
             [
                 _without(hashes, ids, which[sight.database])

@@ -5,7 +5,7 @@
 import pytest
 
 from trove.datastores.postgresql.agent import changes
-from trove.datastores.postgresql.agent.changes import Commits, Sight, Unclear, Unseen
+from trove.datastores.postgresql.agent.changes import Sight, Unclear, Unseen
 from trove.datastores.rows import Bound, Limits
 
 GOODS, PAIRS, STATISTIC = 20001, 20002, 2619
@@ -40,10 +40,11 @@ class Lines:
     def __init__(self, *lines):
         self.lines = lines
 
-    def records(self, bound, *managers):
+    def records(self, bound, *managers, of=None):
         for each in map(changes._record, self.lines):
             if each.manager.decode() in managers:
-                yield each
+                if of is None or each.transaction in of:
+                    yield each
 
 
 def sight(database=DATABASE, at=0x2000, until=0x3000, running=(), behind=2**31):
@@ -52,8 +53,12 @@ def sight(database=DATABASE, at=0x2000, until=0x3000, running=(), behind=2**31):
 
 
 def changed(*lines, first=100, sights=None):
-    commits = Commits(Lines(*lines, ENDED), first, Bound(Limits(60)))
-    return changes.changed(commits, commits.end, sights or [sight()])
+    lines = sorted((*lines, ENDED), key=where)
+    return changes.changed(Lines(*lines), first, sights or [sight()], Bound(Limits(60)))
+
+
+def where(said):
+    return said.partition(b"lsn: ")[2][:10]
 
 
 def test_what_nobody_wrote_to_is_as_it_was():
@@ -110,9 +115,10 @@ def test_what_changes_no_row_does_not_count():
 )
 def test_what_may_be_a_definition_may_be_of_any_table(some):
     """And of any moment until all were read."""
+    told = "; inval msgs: catcache 55 relcache 20001"
     for place in (0x1200, 0x2500):
-        assert changed(some, commit(101, place)) == {DATABASE: None}
-    assert changed(some, commit(101, 0x3000)) == {DATABASE: set()}
+        assert changed(some, commit(101, place, told)) == {DATABASE: None}
+    assert changed(some, commit(101, 0x3000, told)) == {DATABASE: set()}
 
 
 def test_each_database_has_its_own():
@@ -151,9 +157,20 @@ def test_what_is_not_known_is_said(some, says):
 
 def test_of_several_ends_the_first_counts():
     later = line("XLOG", 0, END + 0x500, "BACKUP_END 0/2000028")
-    commits = Commits(Lines(ENDED, later), 100, Bound(Limits(60)))
-    assert commits.end == END
-    assert Commits(Lines(), 100, Bound(Limits(60))).end is None
+    some = [wrote(101, 0x100, GOODS), commit(101, END + 0x100)]
+    assert changed(*some, later) == {DATABASE: {1}}
+    with pytest.raises(Unclear, match="end of the backup"):
+        changes.changed(Lines(*some), 100, [sight()], Bound(Limits(60)))
+
+
+def test_no_more_is_kept_in_mind_than_matters(monkeypatch):
+    monkeypatch.setattr(changes, "MOST", 3)
+    before = [commit(100 + n, 0x100 + n) for n in range(9)]
+    after = [commit(200 + n, 0x2100 + n) for n in range(9)]
+    assert changed(*before, *after) == {DATABASE: set()}
+    meanwhile = [commit(300 + n, END + 0x100 + n) for n in range(4)]
+    with pytest.raises(Unclear, match="more committed"):
+        changed(*meanwhile)
 
 
 def test_a_file_of_two_tables_is_of_neither():
