@@ -25,7 +25,7 @@ from tests.contract.datastore.test_backups import (
 )
 from trove import errors
 from trove.datastores import registry, rows
-from trove.datastores.rows import CHANGED, Different, Hashes, Limits, Where
+from trove.datastores.rows import CHANGED, UNREAD, Different, Hashes, Limits, Where
 from trove.datastores.saving import Mark
 
 WITHIN = 300.0
@@ -367,6 +367,26 @@ def test_what_a_job_that_died_has_left_reading_is_ended_by_the_next(
     source.engine.backups().rows().expect(Limits(WITHIN))
     left_over.join(30)
     assert not left_over.is_alive()
+
+
+@pytest.mark.engines("mariadb", "mysql")
+def test_a_value_that_may_not_be_said_at_once_is_no_other_value(
+    kind: tuple[str, str], source: Lab
+) -> None:
+    """By the least that a group may say, and the default where it is restored."""
+    wide = ", ".join(f"c{n} BIGINT" for n in range(200))
+    with said(source) as run:
+        run(f"CREATE TABLE wide ({wide}, g GEOMETRY)")
+        run(f"INSERT INTO wide VALUES ({', '.join(['9' * 18] * 200)}, NULL)")
+        line = "CONCAT('LINESTRING(', REPEAT('1 2,', 999), '3 4)')"
+        run(f"UPDATE wide SET g = ST_GeomFromText({line})")
+    source.client.admin("SET GLOBAL max_allowed_packet = 1024")
+    full, hashes = hashed(source)
+    source.client.admin("SET GLOBAL max_allowed_packet = 16777216")
+    assert "goods" in names(hashes) and hashes.none is None
+    assert "wide" not in names(hashes) and hashes.left_out[UNREAD] >= 1
+    with restored(kind, [full]) as lab:
+        assert compared(lab, hashes)["equal"] == len(hashes.tables)
 
 
 @pytest.mark.engines("valkey")

@@ -15,6 +15,7 @@ import typing
 
 import pymysql
 
+from trove import errors
 from trove.datastores.classic.names import RESERVED_DATABASES
 from trove.datastores.classic.sql import Talk, error, identifier, literal
 from trove.datastores.rows import (
@@ -47,6 +48,10 @@ FROM information_schema.referential_constraints"""
 BEGINS = f"SELECT /* {MARK} */ "
 LEFT_OVER = f"user = 'root' AND host = 'localhost' AND info LIKE '{BEGINS}%'"
 
+NO_HASH = 10**45
+"""More than the sum of all that are hashes. A server that may not say so much at once
+(``max_allowed_packet``) says that there is nothing: that would be another hash where it
+may say more."""
 WORD = re.compile(r"\w+")
 COMPUTED = "VIRTUAL"
 """In what is said beside a column that is computed when it is read."""
@@ -125,6 +130,8 @@ def _hashed(talk: Talk, where: Where, within: float) -> Table:
             ((count, total),) = talk.rows(_statement(table, values), within)
     except pymysql.MySQLError as failed:
         raise error(failed) from None
+    if int(total) >= NO_HASH:
+        raise errors.EngineFailed(why="a value is larger than it may be said at once")
     return Table(where, int(count), f"{int(total):x}")
 
 
@@ -139,8 +146,10 @@ def _released(talk: Talk) -> typing.Iterator[None]:
 def _statement(table: str, values: list[str]) -> str:
     """The sum of the hashes of all rows: no order matters, and a row that is there
     twice counts twice."""
-    row = f"SHA2(CONCAT_WS('|', {', '.join(values)}), 256)"
+    together = ", '|', ".join(values)
+    row = f"SHA2(CONCAT({together}), 256)"
     number = f"CAST(CONV(LEFT({row}, 16), 16, 10) AS UNSIGNED)"
+    number = f"IFNULL({number}, {NO_HASH})"
     return f"{BEGINS}COUNT(*), COALESCE(SUM({number}), 0) FROM {table}"
 
 
@@ -163,4 +172,4 @@ def _value(name: str, kind: str) -> str:
         value = f"SHA2(CAST({column} AS CHAR), 256)"
     else:
         value = f"SHA2(HEX({column}), 256)"
-    return f"IFNULL({value}, '|')"
+    return f"IF({column} IS NULL, '|', {value})"

@@ -27,13 +27,13 @@ A, B, C, D = (("shop", name) for name in "abcd")
 )
 def test_no_value_can_be_taken_for_two(kind, value):
     """A bar is in none of them: it stands for no value, and between two."""
-    assert rows._value("n", kind) == f"IFNULL({value}, '|')"
+    assert rows._value("n", kind) == f"IF(`n` IS NULL, '|', {value})"
 
 
 def test_a_name_is_quoted_whatever_it_is():
     hostile = "a`; DROP TABLE b -- \n%s"
     quoted = "`a``; DROP TABLE b -- \n%s`"
-    assert rows._value(hostile, "int") == f"IFNULL({quoted}, '|')"
+    assert rows._value(hostile, "int") == f"IF({quoted} IS NULL, '|', {quoted})"
 
 
 def test_what_is_computed_when_it_is_read_is_not_read():

@@ -50,6 +50,8 @@ FIRST = "SELECT pg_current_xact_id()::text::bigint"
 no such number: it is behind the last that is over, and others may run.)"""
 QUIETLY = (
     "SET max_parallel_workers_per_gather = 0; SET jit = off; SET lock_timeout = '5s'; "
+    # a group may say otherwise, and the restored server has none
+    "SET lc_monetary = 'C'; SET quote_all_identifiers = off; "
     # who is gone has nothing read for him
     "SET client_connection_check_interval = '10s'"
 )
