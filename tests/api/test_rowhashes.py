@@ -50,6 +50,15 @@ def test_nobody_has_rows_hashed_who_does_not_say_so(world: World) -> None:
         assert shown(world, made)["row_hashes"] is None, "nothing is known yet"
 
 
+def test_the_same_key_is_of_the_same_wish(world: World) -> None:
+    id, key = world.active(), {"Idempotency-Key": "k"}
+    first = world.ask("POST", "backups", body(id), headers=key)
+    again = world.ask("POST", "backups", body(id, row_hashes=False), headers=key)
+    assert again.json == first.json and again.status_int == 202
+    other = world.ask("POST", "backups", body(id, row_hashes=True), headers=key)
+    assert other.status_int == 409
+
+
 def test_a_policy_says_it_of_what_it_makes(world: World) -> None:
     id = world.active()
     for said, found in ((False, None), (True, True)):

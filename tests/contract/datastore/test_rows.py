@@ -389,6 +389,16 @@ def test_a_value_that_may_not_be_said_at_once_is_no_other_value(
         assert compared(lab, hashes)["equal"] == len(hashes.tables)
 
 
+@pytest.mark.engines("mariadb")
+def test_temporary_tables_and_new_users_are_no_change(source: Lab) -> None:
+    with ended(source) as found, said(source) as run:
+        run("CREATE TEMPORARY TABLE fleeting (n INT)")
+        run("INSERT INTO fleeting VALUES (1)")
+        run("DROP TEMPORARY TABLE fleeting")
+        source.account("bob", "a word", "other")
+    assert found[0].none is None and {"goods", "kinds"} <= names(found[0])
+
+
 @pytest.mark.engines("valkey")
 def test_a_store_of_keys_has_none(source: Lab) -> None:
     with pytest.raises(errors.NotSupported, match="hashes of its rows"):
