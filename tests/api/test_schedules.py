@@ -23,6 +23,7 @@ NONE: Plain = {
     "increment_every_hours": 6,
     "keep_days": 7,
     "verify": "never",
+    "verify_rows": False,
     "point_in_time": True,
     "next_due": None,
     "last_run": None,
@@ -36,6 +37,7 @@ ALL: Plain = {
     "increment_every_hours": 24,
     "keep_days": 1,
     "verify": "every",
+    "verify_rows": True,
     "point_in_time": False,
 }
 
@@ -210,6 +212,7 @@ HOSTILE: list[Plain] = [
     *({"increment_every_hours": each} for each in (0, 25, -1, "6", 0.5, False)),
     *({"verify": each} for each in (0, 169, -1, 1.5, None, True, "", "0", "169")),
     *({"verify": each} for each in ("always", "every\n", "7 ", "٧", ["every"], {})),
+    *({"verify_rows": each} for each in (None, 2, "yes", [])),
     *({"enabled": each} for each in (None, 2, "yes", "true", [])),
     {"next_due": "2020-01-01T00:00:00"},
     {"last_fault": "x"},

@@ -16,6 +16,8 @@ import typing
 
 from tests.chaos import lent
 from trove.cloud.memory.keymanager import KeyManager
+from trove.datastores import rows
+from trove.datastores.rows import CHANGED, Hashes, Table
 from trove.db.keybook import KeyBook
 from trove.rpc import sealing
 from trove.rpc.messages import (
@@ -23,6 +25,7 @@ from trove.rpc.messages import (
     ExportOrder,
     ImportOrder,
     RestoreOrder,
+    RowsOrder,
     Sealed,
 )
 from trove.storage import archives, manifest
@@ -31,13 +34,14 @@ from trove.storage.managed import ManagedKeys
 from trove.storage.manifest import Part
 from trove.storage.vault import carry
 from trove.storage.vault.directory import Directory
-from trove.storage.vault.protocol import LIST, Before, Signed, Vault
+from trove.storage.vault.protocol import LIST, ROWS, Before, Signed, Vault
 
 if typing.TYPE_CHECKING:
     from tests.chaos.world import World
 
 PARTS = (b"one", b"another")
 WORDS = {"lsn": "7", "place": "7", "at": "1000000.0"}
+HASHES = Hashes((Table(("shop", "goods"), 2, "f00"),), {CHANGED: 1})
 SIZE = 2**30
 SHM = "/dev/shm"
 SECRETS, MANAGED = "keys/", "keys/are managed"
@@ -188,6 +192,8 @@ class Savers:
             self._begun(job, arguments["order"])
         elif method in ("restore", "restore_chain"):
             self._asked(job, arguments["order"])
+        elif method == "check_rows":
+            self._compares(job, arguments["order"])
         elif method == "export":
             self._exporting(job, arguments["order"])
         elif method == "load_dump":
@@ -204,7 +210,12 @@ class Savers:
         for number, data in enumerate(PARTS):
             if self.lies != "no part" or number:
                 _put(requests[number], data)
+        if order.rows is not None and self.lies != "no rows":
+            _put(requests[ROWS], rows.write(HASHES))
         self.said[job] = {"attempt": 1, "carried": 10, "want": LIST}
+
+    def _compares(self, job: str, order: RowsOrder) -> None:
+        self.said[job] = rows.compared(rows.read(order.hashes), Hashes(HASHES.tables))
 
     def _asked(self, job: str, order: RestoreOrder) -> None:
         if job in self.said:

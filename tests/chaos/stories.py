@@ -341,6 +341,39 @@ def verify_what_is_sick(world: World) -> None:
     world.guests.cannot = ("/check_data",)
 
 
+def verify_rows(world: World) -> None:
+    """Of an increment whose rows were hashed when it was made."""
+    full = _quietly_backed_up(world)
+    increment = _quietly_backed_up(world, full, rows=True)
+    with _quietly(world):
+        world.delete()
+    world.verify(increment)
+
+
+def verify_other_rows(world: World) -> None:
+    """It is restored, and a row of it is another."""
+    verify_rows(world)
+    world.guests.cannot = ("/check_rows",)
+
+
+def verify_rows_by_an_older_release(world: World) -> None:
+    """The agent of the image hashes no rows: all else is as it must be."""
+    verify_rows(world)
+    world.guests.unknown = ("/check_rows",)
+
+
+def back_up_rows(world: World) -> None:
+    """The agent is to hash them."""
+    _quietly_created(world)
+    world.back_up(rows=True)
+
+
+def back_up_rows_by_an_older_release(world: World) -> None:
+    """The agent does not know of that: it makes a backup, and that is all."""
+    back_up_rows(world)
+    world.guests.savers.lies = "no rows"
+
+
 def verify_what_was_changed(world: World) -> None:
     """Somebody wrote to the store: there is no server for it."""
     verify(world)
@@ -743,11 +776,13 @@ def _quietly(world: World) -> typing.Iterator[None]:
     world.calls.clear()
 
 
-def _quietly_backed_up(world: World, parent: str | None = None) -> str:
+def _quietly_backed_up(
+    world: World, parent: str | None = None, rows: bool = False
+) -> str:
     if parent is None:
         _quietly_created(world)
     with _quietly(world):
-        return world.back_up(parent)
+        return world.back_up(parent, rows=rows)
 
 
 FLOWS = {
@@ -848,6 +883,9 @@ FLOWS = {
         verify,
         verify_in_vain,
         verify_what_is_sick,
+        verify_rows,
+        verify_other_rows,
+        back_up_rows,
         verify_what_was_changed,
         delete_while_verifying,
         restore_to_a_moment,

@@ -28,6 +28,7 @@ from tests.chaos.stories import (
 from tests.chaos.walk import Story, Walk
 from tests.chaos.world import LENT_ADDRESS, Fault, World
 from trove import flows as product
+from trove.datastores.rows import CHANGED
 from trove.db.queries import backups
 from trove.db.tables import (
     Backup,
@@ -37,6 +38,7 @@ from trove.db.tables import (
     Operation,
     RecycledInstance,
 )
+from trove.flows import rowhashes
 from trove.flows.instance_resize_flavor import GIVEN_UP
 from trove.model import backups as model
 from trove.model import operations
@@ -293,6 +295,9 @@ VERDICTS = {
     stories.verify: (Verification.VERIFIED, None),
     stories.verify_in_vain: (Verification.FAILED, "could not restore"),
     stories.verify_what_is_sick: (Verification.FAILED, "could not check data"),
+    stories.verify_rows: (Verification.VERIFIED, None),
+    stories.verify_other_rows: (Verification.FAILED, "could not check rows"),
+    stories.verify_rows_by_an_older_release: (Verification.VERIFIED, None),
     stories.verify_what_was_changed: (Verification.FAILED, "another one than was"),
     stories.verify_by_an_older_release: (Verification.UNKNOWN, "older release"),
     stories.verify_by_one_that_falls_silent: (Verification.UNKNOWN, "said nothing"),
@@ -312,6 +317,38 @@ def test_what_a_guest_says_is_a_verdict_and_nothing_else(story: typing.Any) -> N
         why = tx.get_one(Backup, world.backup).verify_fault
     assert (why is None) == (VERDICTS[story][1] is None)
     assert why is None or str(VERDICTS[story][1]) in why
+
+
+ROWS = {
+    stories.verify: (None, None),
+    stories.verify_rows: (
+        {"tables": 1, CHANGED: 1},
+        {"tables": 1, "equal": 1, CHANGED: 1},
+    ),
+    stories.verify_other_rows: ({"tables": 1, CHANGED: 1}, None),
+    stories.verify_rows_by_an_older_release: (
+        {"tables": 1, CHANGED: 1},
+        {"tables": 0, "equal": 0, "none": rowhashes.OLD_IMAGE},
+    ),
+    stories.back_up_rows: ({"tables": 1, CHANGED: 1}, None),
+    stories.back_up_rows_by_an_older_release: ({"none": rowhashes.OLD}, None),
+}
+"""What is told of the hashes of rows: when they were taken, and when compared."""
+
+
+@pytest.mark.parametrize("story", ROWS, ids=lambda story: story.__name__)
+def test_how_many_tables_have_the_rows_that_they_had_is_told(
+    story: typing.Any,
+) -> None:
+    """And no table's name is, but of one that has others."""
+    world = World()
+    story(world)
+    world.run(1000)
+    world.check()
+    with world.database.reading() as tx:
+        about = tx.get_one(Backup, world.backup).about or {}
+    told = about.get("rows"), about.get("verified_rows")
+    assert told == ROWS[story] and "goods" not in str(told)
 
 
 def test_what_has_no_increments_any_more_is_known_to_have_none() -> None:

@@ -70,6 +70,7 @@ from trove.rpc import sealing
 from trove.rpc.messages import Enrolment, JobReport, Report
 from trove.storage import manifest
 from trove.storage.backups import Names
+from trove.storage.vault.protocol import ROWS
 from trove.taskmanager.reaper import Reaper
 from trove.workflow import journal
 from trove.workflow.claims import Claims
@@ -673,6 +674,7 @@ class World:
         delete: DeleteInstance | None = None,
         driver: str | None = None,
         scheduled: bool = False,
+        rows: bool = False,
     ) -> str:
         """An accepted POST /backups; or a DELETE with a last backup before; or what a
         policy makes."""
@@ -700,7 +702,7 @@ class World:
 
         self.database.run(work)
         self.backup = id
-        input = operations.BackUp(id, delete).to_dict()
+        input = operations.BackUp(id, delete, rows).to_dict()
         self._ask(operations.BACK_UP, Task.BACKING_UP, input)
         return id
 
@@ -1100,7 +1102,10 @@ class World:
                 for number, part in enumerate(said.parts):
                     data = there[names.of(1, number)]
                     assert manifest.Part.of(data) == part, "INV-10: another part"
-                assert len(mine) == len(said.parts) + 2, "INV-16: more than its parts"
+                hashed = names.of(1, ROWS) in mine
+                assert len(mine) == len(said.parts) + 2 + hashed, (
+                    "INV-16: more than its parts"
+                )
             else:
                 assert row.state == "DELETE_FAILED" or not mine, "INV-16: left there"
             there = {name: data for name, data in there.items() if name not in mine}

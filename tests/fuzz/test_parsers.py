@@ -18,11 +18,11 @@ from hypothesis import strategies as some
 from trove import errors
 from trove.api import paging, schemas, wire
 from trove.api.resources.creation import CREATE, order
-from trove.datastores import registry, rules, values
+from trove.datastores import registry, rows, rules, values
 from trove.rpc import codec, conductor, guest, passwords, screen, sealing, taskmanager
 
 SHORT, LONG = 60.0, 600.0
-PARSERS = 12
+PARSERS = 13
 EACH = (LONG if os.environ.get("TROVE_CHAOS") == "all" else SHORT) / PARSERS
 
 JSON = some.recursive(
@@ -243,6 +243,22 @@ def test_names_and_passwords(name: str) -> None:
             assert "\x00" not in text and text.encode()
 
     fuzz(some.text(max_size=90), check)
+
+
+def test_hashes_of_rows() -> None:
+    """What a guest brings of them is read as it was written, or not at all."""
+    names = some.lists(some.text(max_size=9), min_size=1, max_size=4)
+    line = some.tuples(names, some.integers(-1, 2**64), some.text(max_size=9))
+
+    def check(said: typing.Any) -> None:
+        with OURS:
+            found = rows.read(json.dumps(said))
+            assert rows.read(rows.write(found)) == found
+            assert json.dumps(found.said()).isprintable()
+
+    about = some.fixed_dictionaries({"left_out": some.just({}), "none": JSON})
+    shaped = {"tables": some.lists(line | JSON, max_size=3), "about": about}
+    fuzz(JSON | some.fixed_dictionaries(shaped), check)
 
 
 def test_markers_and_limits() -> None:

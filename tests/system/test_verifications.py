@@ -37,6 +37,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             if registry.get(each.values[0]).can.back_up and tuple(each.values) != FIRST
         ]
         metafunc.parametrize(("datastore", "name"), found)
+    if "hashed" in metafunc.fixturenames:
+        found = [
+            each
+            for each in builds.params(metafunc.config)
+            if registry.get(each.values[0]).can.hash_rows
+        ]
+        metafunc.parametrize(("hashed", "name"), found)
 
 
 def verify(demo: User, id: str) -> None:
@@ -143,3 +150,30 @@ def test_each_engine_reads_all_of_what_was_restored(
     source.gone(source.id)
     assert demo.ask("DELETE", f"/backups/{made}").status_code == 202
     until("it is gone", lambda: source.show(made) is None, FOREVER, every=1)
+
+
+def test_rows_are_compared_with_those_that_there_were(
+    deployment: Deployment, demo: User, hashed: str, name: str
+) -> None:
+    """Of a full one, and of an increment where there are any."""
+    source = Source(deployment, demo, hashed, name)
+    source.fill()
+    policy = {"verify": "every", "verify_rows": True, "enabled": False}
+    path = f"/instances/{source.id}/backup_policy"
+    answer = demo.ask("PUT", path, {"backup_policy": policy})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["backup_policy"]["verify_rows"] is True
+    made = [source.back_up(row_hashes=True)["id"]]
+    if registry.get(hashed).chains(name):
+        source.fill()
+        made.append(source.back_up(incremental=1, row_hashes=True)["id"])
+    for id in made:
+        shown = ended(source, id)
+        assert shown["verification"] == "VERIFIED", shown
+        taken, compared = shown["row_hashes"], shown["verified_rows"]
+        assert taken["tables"] > 0 and "none" not in taken, taken
+        assert compared["tables"] == compared["equal"] == taken["tables"], compared
+    until("its server is gone", lambda: not ours(deployment), FOREVER, every=1)
+    source.gone(source.id)
+    assert demo.ask("DELETE", f"/backups/{made[0]}").status_code == 202
+    until("it is gone", lambda: source.show(made[0]) is None, FOREVER, every=1)

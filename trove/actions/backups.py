@@ -53,6 +53,8 @@ class Order:
     incremental: bool = False
     container: str | None = None
     driver: str | None = None
+    rows: bool = False
+    """Whether the rows of tables are hashed."""
 
 
 # -- looking ------------------------------------------------------------------------
@@ -161,6 +163,8 @@ def start(
         raise errors.NotSupported(datastore=spec.name, what="backups")
     if driver == SNAPSHOT:
         _check_snapshot(spec, row, order)
+    if order.rows and not spec.can.hash_rows:
+        raise errors.NotSupported(datastore=spec.name, what="hashes of rows")
     refuse_unable(services, seen)
     if backups.running(tx, row.id) is not None:
         raise errors.InstanceBusy(instance=row.id, task="BACKUP")
@@ -170,7 +174,7 @@ def start(
     instances.move(tx, row.id, Task.BACKING_UP)
     made = _row(services, tx, row, order, driver, parent)
     made.scheduled = scheduled
-    input = operations.BackUp(made.id, before).to_dict()
+    input = operations.BackUp(made.id, before, order.rows).to_dict()
     kind = operations.BACK_UP
     made.operation_id = begin.open(tx, context, kind, row.project, row.id, input, token)
     tx.add(made)
@@ -191,6 +195,8 @@ def _check_snapshot(spec: Datastore, row: Instance, order: Order) -> None:
         )
     if order.container is not None:
         raise errors.Invalid("A volume's snapshot goes into no container.")
+    if order.rows:
+        raise errors.Invalid("The rows of a volume's snapshot are not hashed.")
 
 
 def _driver(services: Services, asked: str | None) -> str:

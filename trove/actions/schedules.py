@@ -146,6 +146,11 @@ def write(
             f"There is no point in time of {spec.name}: point_in_time must be false, "
             "or be left out."
         )
+    if wish.get("verify_rows") and not spec.can.hash_rows:
+        raise errors.Invalid(
+            f"There are no hashes of the rows of {spec.name}: verify_rows must be "
+            "false, or be left out."
+        )
     held = schedules.hold(tx, id)
     said = _defaults(services, kind) | {
         # any minute is as good, but not the same one for all
@@ -172,5 +177,6 @@ def _defaults(services: Services, kind: Kind) -> Wish:
         "increment_every": model.INCREMENT_EVERY if kind.chained else None,
         "keep_days": model.KEEP_DAYS,
         "verify": services.settings.verify_by_default,
+        "verify_rows": False,
         "point_in_time": kind.spec.can.restore_to_time,
     }

@@ -54,8 +54,9 @@ def take_turn(services: Services, tx: orm.Session, id: str) -> str | None:
         _next(tx, id, plan, made, moment)
         return None
     context = Context(project=row.project)
-    increment = due == Due.INCREMENT
-    order = backups.Order(name(moment), id, incremental=increment)
+    order = backups.Order(
+        name(moment), id, incremental=due == Due.INCREMENT, rows=row.verify_rows
+    )
     backup = backups.start(services, tx, context, seen, order, scheduled=True)
     kind = Due.FULL if backup.parent_id is None else Due.INCREMENT
     about = {"backup_id": backup.id, "last_run": moment}

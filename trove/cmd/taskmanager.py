@@ -217,6 +217,7 @@ def surroundings(conf: "cfg.ConfigOpts", store: "Database") -> "Surroundings":
             commands_key=signer.public if signer else None,
             freeze=conf.backup.freeze,
             backup_pace=conf.backup.rate << 20 or None,
+            rows_within=float(conf.backup.rows_within),
             store_authorities=authorities.told(*backup.authorities(conf)),
         ),
         backupstorage.opened(conf, store),

@@ -137,6 +137,15 @@ OPTS = [
         help="How many backups are verified at the same time; the others wait.",
     ),
     cfg.IntOpt(
+        "rows_within",
+        default=3600,
+        min=1,
+        max=36000,
+        help="Seconds in which a guest hashes the rows of its tables, where a backup "
+        "is to have hashes; what was not read by then has none. A verification may "
+        "take as long to read them again.",
+    ),
+    cfg.IntOpt(
         "ship_interval",
         default=30,
         min=5,

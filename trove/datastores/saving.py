@@ -8,6 +8,7 @@ from trove import errors
 
 if typing.TYPE_CHECKING:
     from trove.datastores.protocol import Stage
+    from trove.datastores.rows import RowHashes
 
 
 class NoIncrement(errors.EngineFailed):
@@ -70,3 +71,7 @@ class Backups(typing.Protocol):
         """Reads all that the engine serves, by its own tool, for hours; what that needs
         it may add. ``errors.EngineFailed``: something is not as it must be.
         """
+
+    def rows(self) -> "RowHashes":
+        """How its rows are hashed, the same each time; ``errors.NotSupported``: it has
+        no such thing."""

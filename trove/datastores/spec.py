@@ -31,6 +31,8 @@ class Can:
     one of before knows none of them, and takes the first link for all."""
     snapshot: bool = False
     """To recover from what a snapshot of its volume has, as from a power cut."""
+    hash_rows: bool = False
+    """To hash the rows of its tables, by which a restored backup is compared."""
     dump: bool = False
     """To have a database brought out in a form that its users' own tools read."""
     restore_to_time: bool = False

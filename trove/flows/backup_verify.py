@@ -16,7 +16,13 @@ from sqlalchemy import orm
 
 from trove import errors
 from trove.db.queries import backups, instances, quotas, verifications
-from trove.flows import guestjobs, instance_create, instance_delete, restoring
+from trove.flows import (
+    guestjobs,
+    instance_create,
+    instance_delete,
+    restoring,
+    rowhashes,
+)
 from trove.flows.context import StepContext
 from trove.model import operations
 from trove.model.backups import NoChain, NotWhole
@@ -56,21 +62,41 @@ def wait_for_health(ctx: StepContext) -> Said | Wait:
     return {"seconds": ctx.claim.now() - begun}
 
 
-def check_data(ctx: StepContext) -> Settle | Wait:
+def check_data(ctx: StepContext) -> Said | Settle | Wait:
     """All that it serves is as it must be, by the engine's own checker.
 
-    So it is verified, however long it takes until the server is gone.
+    So it is verified, unless there are rows to compare, however long it takes until the
+    server is gone.
     """
     restoring.refuse_old(ctx, "check_data")
     guestjobs.refuse_silent(ctx)
     done = _proved(ctx, lambda ctx: guestjobs.carry(ctx, "check_data"))
-    if isinstance(done, Wait):
+    if isinstance(done, Wait) or has_rows(ctx):
         return done
+    return _verified(ctx, rowhashes.none(ctx, _asked(ctx)))
+
+
+def has_rows(ctx: StepContext) -> bool:
+    """Whether hashes of its rows were taken when it was made."""
+    return rowhashes.wanted(ctx, _asked(ctx))
+
+
+def compare_rows(ctx: StepContext) -> Settle | Wait:
+    """Its rows are those that there were; so it is verified."""
+    done = _proved(ctx, lambda ctx: rowhashes.compare(ctx, _asked(ctx)))
+    return done if isinstance(done, Wait) else _verified(ctx, done)
+
+
+def _verified(ctx: StepContext, rows: Said | None) -> Settle:
     seconds = float(ctx.output(wait_for_health)["seconds"])
 
     def work(tx: orm.Session) -> None:
-        verifications.verified(tx, _asked(ctx), seconds)
-        _tell(ctx, tx, "instance.backup_verified", {"seconds": round(seconds, 1)})
+        verifications.verified(tx, _asked(ctx), seconds, rows)
+        about = {
+            "seconds": round(seconds, 1),
+            **({} if rows is None else {"rows": rows}),
+        }
+        _tell(ctx, tx, "instance.backup_verified", about)
 
     return Settle(work)
 
@@ -134,6 +160,7 @@ FLOW = Flow(
         Step(prepare_guest, within=minutes(30)),
         Step(wait_for_health, within=minutes(10)),
         Step(check_data, within=operations.CHECKS),
+        Step(compare_rows, within=operations.CHECKS, wanted=has_rows),
         Step(instance_delete.remove_broker_user),
         Step(instance_delete.delete_server),
         Step(instance_delete.delete_ports),

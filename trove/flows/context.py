@@ -73,6 +73,8 @@ class Settings:
     """Seconds for which a volume is held still for its snapshot, at the most."""
     backup_pace: int | None = None
     """Bytes of its data that a guest reads in a second for a backup, at the most."""
+    rows_within: float = 3600.0
+    """Seconds in which a guest hashes the rows of its tables."""
     store_authorities: str = ""
     """CA certificates (PEM) that guests are told of for object stores."""
 

@@ -18,7 +18,7 @@ from trove.datastores import registry
 from trove.db.queries import backups, root, verifications
 from trove.db.session import now
 from trove.db.tables import Backup
-from trove.flows import afterwards, granting, guestjobs, snapshotting
+from trove.flows import afterwards, granting, guestjobs, rowhashes, snapshotting
 from trove.flows.context import StepContext
 from trove.flows.granting import Wish
 from trove.model import operations
@@ -30,7 +30,7 @@ from trove.storage import frames, manifest
 from trove.storage.backups import Names
 from trove.storage.keys import Wrapped
 from trove.storage.manifest import Manifest
-from trove.storage.vault.protocol import LIST, Signed, Vault
+from trove.storage.vault.protocol import LIST, ROWS, Signed, Vault
 from trove.workflow.flow import Flow, Settle, Step, Wait, minutes
 
 LOG = logging.getLogger(__name__)
@@ -137,6 +137,7 @@ def count_parts(ctx: StepContext) -> Settle:
         vault.shut()
         parts = _compared(vault, names, attempt)
         about = {"words": said["words"], "attempt": attempt, "root": _root(ctx)}
+        hashes = rowhashes.brought(vault, names, attempt) if _asked(ctx).rows else None
         whole = Manifest(
             backup=row.id,
             instance=row.instance_id,
@@ -145,7 +146,7 @@ def count_parts(ctx: StepContext) -> Settle:
             size=int(said["size"]),
             parts=parts,
             parent=parent,
-            about=about,
+            about={**about, **rowhashes.kept(hashes)},
         )
         # by what wrapped its key, which its row names: nothing else opens the backup
         data = manifest.write(whole, *keys.signing(row.project, str(row.ring)))
@@ -157,7 +158,7 @@ def count_parts(ctx: StepContext) -> Settle:
         "size": whole.size,
         "stored": whole.stored,
         "parts": len(parts),
-        "about": about,
+        "about": {**about, **rowhashes.told(hashes)},
         "parent_id": parent,
         "location": where,
         **_goes_on(said["words"]),
@@ -229,7 +230,8 @@ def _order(ctx: StepContext, row: Backup) -> BackupOrder:
     secret = {"key": key.hex(), "grants": grants}
     sealed = sealing.seal(granting.public_key(ctx), secret)
     pace = ctx.settings.backup_pace
-    return BackupOrder(row.id, since, sealed, pace, or_full=row.scheduled)
+    rows = ctx.settings.rows_within if _asked(ctx).rows else None
+    return BackupOrder(row.id, since, sealed, pace, row.scheduled, rows)
 
 
 def _allow(ctx: StepContext, row: Backup, method: str) -> None:
@@ -244,7 +246,7 @@ def _allow(ctx: StepContext, row: Backup, method: str) -> None:
 
 def _sign(vault: Vault, names: Names) -> granting.Sign:
     def sign(attempt: int, number: int) -> Signed | None:
-        if number > LIST:
+        if number > ROWS:
             return None
         return vault.writes(names.of(attempt, number), granting.SECONDS)
 

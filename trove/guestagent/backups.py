@@ -9,6 +9,7 @@ import dataclasses
 import typing
 
 from trove.datastores.protocol import Host, Stage
+from trove.datastores.rows import Hashes, Limits
 from trove.datastores.saving import Backups, Mark, NoIncrement
 from trove.storage import pipeline
 from trove.storage.manifest import Part
@@ -34,11 +35,12 @@ class Link:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Saved:
     """What was brought, and where it ends. ``full``: all the data, and no increment,
-    whatever was asked for."""
+    whatever was asked for. ``rows``: the hashes of rows, where they were asked for."""
 
     parts: tuple[Part, ...]
     mark: Mark
     full: bool = True
+    rows: Hashes | None = None
 
 
 def save(
@@ -52,15 +54,19 @@ def save(
     told: typing.Callable[[int], None] = lambda size: None,
     pace: int | None = None,
     or_full: bool = False,
+    rows: Limits | None = None,
 ) -> Saved:
     """The data, or what has changed since; ``told`` hears how many bytes are there.
 
     ``pace``: bytes in a second that the engine's tool may say, at the most.
     ``or_full``: where it cannot say what has changed, it says all.
+    ``rows``: within what rows are hashed; None: they are not.
 
     Raises ``NoIncrement`` as the tool does, ``errors.CommandFailed`` when any program
     did not end well, and what ``put`` raises: what was brought is nothing then.
     """
+    if rows is not None:
+        tool.rows().expect(rows)
     try:
         stages = tool.stages(work, since)
     except NoIncrement:
@@ -72,7 +78,9 @@ def save(
     last = dataclasses.replace(last, pace=pace)
     with host.reading(*first, last, PRESS, within=ENDS) as stream:
         sent = pipeline.send(stream, key, about, put, told)
-    return Saved(sent.parts, tool.mark(work), since is None)
+    mark = tool.mark(work)
+    hashes = None if rows is None else tool.rows().taken(mark)
+    return Saved(sent.parts, mark, since is None, hashes)
 
 
 def restore(host: Host, tool: Backups, work: str, links: typing.Sequence[Link]) -> None:

@@ -299,6 +299,7 @@ DEEDS: dict[str, Deed] = {
     "thaw": Deed(freezing.thaw, 5 * 60),
     "adopt": Deed(adopting.adopt, 3 * 60 * 60),
     "check_data": Deed(saving.check, 13 * 60 * 60),
+    "check_rows": Deed(saving.check_rows, 13 * 60 * 60),
     "export": Deed(dumping.export, 40 * 60 * 60),
     "load_dump": Deed(dumping.load, 40 * 60 * 60),
     "apply_module": Deed(apply_module, 15 * 60),

@@ -122,7 +122,7 @@ class Grants:
         """``wanted`` is told which part nothing is granted for yet, a little before it
         is waited for; None: all that is needed is. ``own``: of the job's order."""
         self._path, self._unseal = path, unseal
-        self._wanted, self._patience = wanted, patience
+        self._want, self._patience = wanted, patience
         self._attempt, self._own = attempt, own
         self._changed = threading.Condition()
         self._watched = False
@@ -136,6 +136,11 @@ class Grants:
         os.close(self._pipe)
         for path in (self._path, _pipe(self._path)):
             path.unlink(missing_ok=True)
+
+    def wanted(self) -> None:
+        """Raises ``GivenUp`` when nobody has a use for the job any more."""
+        with self._changed:
+            self._newest(LIST)
 
     def put(self, number: int, data: bytes) -> None:
         """Brings a part, however often that takes; in ``patience`` seconds at most.
@@ -180,9 +185,9 @@ class Grants:
                 found = self._newest(number)
                 if found and found.serial > serial:
                     few = LIST > number >= found.end - LEFT
-                    self._wanted(found.end if few else None)
+                    self._want(found.end if few else None)
                     return found
-                self._wanted(number)
+                self._want(number)
                 left = until - time.monotonic()
                 if left <= 0:
                     seconds = f"{self._patience:g}"

@@ -31,9 +31,10 @@ from trove.rpc.messages import (
     BackupOrder,
     ReplayOrder,
     RestoreOrder,
+    RowsOrder,
     SegmentShown,
 )
-from trove.storage.vault.protocol import LIST
+from trove.storage.vault.protocol import LIST, ROWS
 
 if typing.TYPE_CHECKING:
     from trove.guestagent import backups
@@ -103,7 +104,8 @@ def back_up(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
 
 
 def _backed_up(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
-    from trove.guestagent import backups  # only here: they stay out of the agent
+    from trove.datastores import rows  # only here: they stay out of the agent
+    from trove.guestagent import backups
     from trove.storage import manifest
 
     order: BackupOrder = codec.decode(BackupOrder, arguments["order"], "order")
@@ -117,7 +119,9 @@ def _backed_up(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
         _working(desk, "backup") as work,
         granted(desk, job, secret, told) as at,
     ):
-        tool = desk.engine.backups()
+        tool, limits = desk.engine.backups(), None
+        if order.rows is not None:
+            limits = rows.Limits(order.rows, order.pace, at.wanted)
         about = order.backup.encode()
         saved = backups.save(
             desk.host,
@@ -130,7 +134,10 @@ def _backed_up(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
             told.carried,
             order.pace,
             order.or_full,
+            limits,
         )
+        if saved.rows is not None:
+            at.put(ROWS, rows.write(saved.rows))
         at.put(LIST, manifest.brought(saved.parts))
     instead = {"full": True} if since is not None and saved.full else {}
     return {
@@ -183,6 +190,21 @@ def check(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
     serving(desk)
     desk.engine.backups().check()
     return {}
+
+
+def check_rows(desk: Desk, arguments: dict[str, typing.Any]) -> Result:
+    """The rows of tables are those whose hashes were taken; how many were compared."""
+    from trove.datastores import rows
+
+    order: RowsOrder = codec.decode(RowsOrder, arguments["order"], "order")
+    must_be_prepared(desk)
+    serving(desk)
+    before = rows.read(order.hashes)
+    tables = [table.where for table in before.tables]
+    hashes = desk.engine.backups().rows()
+    after = rows.tried(lambda: hashes.again(tables, order.seconds))
+    # what could not be read is no verdict: the checker has read all of it
+    return after.said() if after.none else dict(rows.compared(before, after))
 
 
 def _played(

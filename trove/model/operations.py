@@ -64,7 +64,7 @@ DEADLINES = {
     REAPPLY: 7 * 24 * 3600.0,
     BACK_UP: 48 * 3600.0,
     DELETE_BACKUP: 24 * 3600.0,
-    VERIFY: 56 * 3600.0,
+    VERIFY: 66 * 3600.0,
     EXPORT: 48 * 3600.0,
     IMPORT: 48 * 3600.0,
 }
@@ -344,22 +344,26 @@ class MigrateInstance:
 class BackUp:
     """The backup that ``instance.backup`` makes: its row is there.
 
-    ``delete``: it is the last one, and the delete that follows.
+    ``delete``: it is the last one, and the delete that follows. ``rows``: whether the
+    rows of tables are hashed.
     """
 
     backup: str
     delete: DeleteInstance | None = None
+    rows: bool = False
 
     def to_dict(self) -> dict[str, typing.Any]:
-        """Plain JSON values; without a delete as an older release knows them."""
+        """Plain JSON values; without either as an older release knows them."""
         delete = {} if self.delete is None else {"delete": self.delete.to_dict()}
-        return {"backup": self.backup, **delete}
+        rows = {"rows": True} if self.rows else {}
+        return {"backup": self.backup, **delete, **rows}
 
     @classmethod
     def from_dict(cls, data: dict[str, typing.Any]) -> "BackUp":
         """The reverse of ``to_dict``."""
         delete = data.get("delete")
-        return cls(data["backup"], delete and DeleteInstance.from_dict(delete))
+        before = delete and DeleteInstance.from_dict(delete)
+        return cls(data["backup"], before, bool(data.get("rows")))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

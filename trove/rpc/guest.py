@@ -25,6 +25,7 @@ from trove.rpc.messages import (
     ModuleShown,
     Plan,
     RestoreOrder,
+    RowsOrder,
     Sealed,
     TlsOrder,
     TlsShown,
@@ -36,7 +37,7 @@ class Guest(Interface):
     """Topic ``guestagent.<instance>``, on the guests' vhost."""
 
     topic = "guestagent"
-    version = "1.11"
+    version = "1.12"
     own_topic = True
 
     @cast(since="1.0")
@@ -82,7 +83,7 @@ class Guest(Interface):
         ``{"attempt", "words", "size", "full"?}`` when all is there; ``full``: an
         increment was ordered, and it is none. While it goes on its result
         is ``{"attempt", "carried", "want"?}``: bytes, and the first part that nothing
-        is granted for.
+        is granted for. An agent of before 1.12 hashes no rows.
         """
 
     @cast(since="1.11")
@@ -117,6 +118,11 @@ class Guest(Interface):
     @cast(since="1.10")
     def check_data(self, job: str) -> None:
         """All that is served is as it must be, by the engine's own checker."""
+
+    @cast(since="1.12")
+    def check_rows(self, job: str, order: RowsOrder) -> None:
+        """The rows that are served are those whose hashes these are; ``{"tables",
+        "equal", ...}``: how many are, and how many were not read."""
 
     @cast(since="1.10")
     def export(self, job: str, order: ExportOrder) -> None:

@@ -134,7 +134,8 @@ class BackupOrder:
     """A backup that a guest brings. ``since``: the engine's own words on where the one
     ended that this one stands on; None: it is a full one. ``pace``: bytes of the data
     that may be read in a second; None: as many as there can be. ``or_full``: a full one
-    will do where the engine cannot say what has changed.
+    will do where the engine cannot say what has changed. ``rows``: seconds in which the
+    rows of tables are hashed; None: they are not.
 
     ``sealed`` is ``rpc.sealing.seal`` of ``{"key", "grants"}``: the backup's key, in
     hexadecimal, and the first of what ``Guest.allow`` brings.
@@ -145,6 +146,16 @@ class BackupOrder:
     sealed: str = dataclasses.field(default="", repr=False, metadata={"max": 1048576})
     pace: int | None = None
     or_full: bool = False
+    rows: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RowsOrder:
+    """What rows must be: hashes of them (``datastores.rows.write``), and the seconds in
+    which they are read."""
+
+    hashes: str = dataclasses.field(repr=False, metadata={"max": 524288})
+    seconds: float
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

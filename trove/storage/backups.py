@@ -11,7 +11,7 @@ import typing
 from trove import errors
 from trove.storage.keys import ProjectKeys
 from trove.storage.vault import registry
-from trove.storage.vault.protocol import LIST, Before, Vault, nothing
+from trove.storage.vault.protocol import LIST, ROWS, Before, Vault, nothing
 
 Arguments = typing.Callable[[str], dict[str, typing.Any]]
 """What the store's driver is opened with, for a place of that name."""
@@ -39,8 +39,8 @@ class Names:
         return f"{self.prefix}{attempt}/"
 
     def of(self, attempt: int, number: int) -> str:
-        """A part, or the list of all."""
-        last = "list" if number == LIST else f"part-{number:07}"
+        """A part, or the list of all, or the hashes of rows."""
+        last = {LIST: "list", ROWS: "rows"}.get(number, f"part-{number:07}")
         return f"{self.attempt(attempt)}{last}"
 
     def number(self, attempt: int, name: str) -> int | None:

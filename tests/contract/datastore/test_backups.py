@@ -22,6 +22,7 @@ import pytest
 from tests.contract.datastore.conftest import Lab, concerns, laboratory
 from trove import errors
 from trove.datastores import registry
+from trove.datastores.rows import Hashes, Limits
 from trove.datastores.saving import Mark, NoIncrement
 from trove.guestagent import backups
 from trove.model.states import Service
@@ -151,6 +152,7 @@ class Link:
     data: dict[int, bytes]
     mark: Mark
     rows: str
+    hashes: Hashes | None = None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -217,17 +219,24 @@ def working(lab: Lab, name: str) -> typing.Iterator[str]:
 
 
 def save(
-    lab: Lab, since: Mark | None = None, compared: bool = True, or_full: bool = False
+    lab: Lab,
+    since: Mark | None = None,
+    compared: bool = True,
+    or_full: bool = False,
+    hashing: float | None = None,
 ) -> Link:
     tool = lab.engine.backups()
     data: dict[int, bytes] = {}
     put = data.__setitem__
     with working(lab, "backup") as work:
         made = backups.save(
-            *(lab.machine, tool, work, since, KEY, ABOUT, put), or_full=or_full
+            *(lab.machine, tool, work, since, KEY, ABOUT, put),
+            or_full=or_full,
+            rows=None if hashing is None else Limits(hashing),
         )
     assert made.full == (since is None or or_full)
-    return Link(made.parts, data, made.mark, rows(lab) if compared else "")
+    said = rows(lab) if compared else ""
+    return Link(made.parts, data, made.mark, said, made.rows)
 
 
 @contextlib.contextmanager

@@ -224,3 +224,13 @@ def test_an_object_is_fetched_by_its_own_request(store, path, made):
     give(path, sealed(store, 1, 0, 2))
     assert made().get(1, 4) == b"four"
     assert store.asked == ["GET /1/1?sig=s"]
+
+
+def test_who_carries_nothing_for_long_hears_that_it_was_given_up(path, made):
+    mine = made(attempt=2)
+    mine.wanted()
+    give(path, json.dumps({"serial": 1, "first": 0, "requests": []}))
+    mine.wanted()
+    give(path, json.dumps({"serial": 2, "first": 0, "requests": [], "over": True}))
+    with pytest.raises(grants.GivenUp):
+        mine.wanted()

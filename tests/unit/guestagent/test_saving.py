@@ -10,16 +10,25 @@ import pytest
 
 from tests.objectstore import serving
 from trove import errors
+from trove.datastores import rows
+from trove.datastores.rows import Hashes, Table
 from trove.guestagent import files, grants, identity, ledger, rounds, saving
 from trove.guestagent.archives import Progress
 from trove.guestagent.desk import Desk
 from trove.rpc import codec, sealing
-from trove.rpc.messages import BackupLink, BackupOrder, Plan, ReplayOrder, RestoreOrder
+from trove.rpc.messages import (
+    BackupLink,
+    BackupOrder,
+    Plan,
+    ReplayOrder,
+    RestoreOrder,
+    RowsOrder,
+)
 from trove.storage import archives, manifest
 from trove.storage.backups import Names
 from trove.storage.frames import Broken
 from trove.storage.manifest import Manifest
-from trove.storage.vault.protocol import LIST
+from trove.storage.vault.protocol import LIST, ROWS
 from trove.storage.vault.swift import Swift
 
 JOB, KEY, LOGKEY = "op/back_up", b"k" * 32, b"l" * 32
@@ -84,9 +93,10 @@ def desk(places, host, guest, toy, control):
     return made
 
 
-def order(control, since=None, attempt=1, pace=None, or_full=False):
+def order(control, since=None, attempt=1, pace=None, or_full=False, hashing=None):
     secret = {"key": KEY.hex(), "grants": [control.grant(0, 2, attempt)]}
-    about = BackupOrder("b1", since, control.sealed(secret), pace, or_full)
+    sealed = control.sealed(secret)
+    about = BackupOrder("b1", since, sealed, pace, or_full, hashing)
     return {"order": codec.encode(about), "job": JOB}
 
 
@@ -173,6 +183,45 @@ def test_no_more_is_read_in_a_second_than_may_be(desk, toy, control):
     begun = time.monotonic()
     assert saving.back_up(desk, order(control, pace=2 << 20))["size"] == 3 << 20
     assert time.monotonic() - begun > 1
+
+
+def test_hashes_of_rows_are_brought_where_they_are_asked_for(desk, toy, control, vault):
+    (toy.data / "goods").write_bytes(b"rows")
+    assert "rows" not in saving.back_up(desk, order(control))
+    with pytest.raises(errors.NotFound):
+        vault.get(NAMES.of(1, ROWS), 10000)
+    desk.attempt = 2
+    saving.back_up(desk, order(control, hashing=60.0))
+    found = rows.read(vault.get(NAMES.of(2, ROWS), 10000))
+    assert found.tables == (Table(("toy", "goods"), 4, b"rows".hex()),)
+    assert vault.get(NAMES.of(2, LIST), 10000)
+
+
+def test_a_backup_is_none_the_worse_without_them(desk, toy, control, vault):
+    (toy.data / "goods").write_bytes(b"rows")
+    (toy.data / "locked").write_text("")
+    done = saving.back_up(desk, order(control, hashing=60.0))
+    assert (done["attempt"], done["size"]) == (1, 4)
+    found = rows.read(vault.get(NAMES.of(1, ROWS), 10000))
+    assert not found.tables and "goods is locked" in str(found.none)
+
+
+def compare(desk, hashes):
+    asked = RowsOrder(rows.write(hashes).decode(), 60.0)
+    return saving.check_rows(desk, {"order": codec.encode(asked), "job": JOB})
+
+
+def test_rows_that_are_others_are_a_verdict_and_none_that_cannot_be_read(desk, toy):
+    (toy.data / "data").mkdir(exist_ok=True)
+    (toy.data / "data" / "goods").write_bytes(b"rows")
+    hashes = Hashes((Table(("toy", "goods"), 4, b"rows".hex()),))
+    assert compare(desk, hashes) == {"tables": 1, "equal": 1}
+    (toy.data / "locked").write_text("")
+    assert "goods is locked" in compare(desk, hashes)["none"]
+    (toy.data / "locked").unlink()
+    (toy.data / "data" / "goods").write_bytes(b"cows")
+    with pytest.raises(errors.EngineFailed, match=r"the rows of toy\.goods"):
+        compare(desk, hashes)
 
 
 def test_a_stopped_database_is_not_saved(desk, control):

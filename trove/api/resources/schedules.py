@@ -38,6 +38,7 @@ POLICY: Plain = {
             "maxLength": 5,
             "pattern": rf"\A({verifications.WORDS})\Z",
         },
+        "verify_rows": schemas.FLAG,
         "point_in_time": schemas.FLAG,
     },
 }
@@ -48,7 +49,7 @@ NEW: Plain = {**POLICY, "type": ["object", "boolean", "null"]}
 def wish(body: Plain) -> Wish:
     """What a checked body says."""
     said: Wish = {}
-    for name in ("enabled", "point_in_time"):
+    for name in ("enabled", "verify_rows", "point_in_time"):
         if name in body:
             said[name] = bool(body[name])
     if "window" in body:
@@ -93,6 +94,7 @@ def view(ask: Ask, found: typing.Any) -> Plain:
         "increment_every_hours": row.increment_every,
         "keep_days": row.keep_days,
         "verify": verifications.written(row.verify),
+        "verify_rows": row.verify_rows,
         "point_in_time": row.point_in_time,
         "next_due": shown(row.next_due) if row.enabled else None,
         "last_run": shown(row.last_run),

@@ -28,6 +28,8 @@ as if it were not there."""
 CRC32 = 1
 """How checksums are made, in the fifth byte before the end of the first event."""
 CHECKSUM = 4
+HEAD = 64 * 1024
+"""Bytes of an event that are looked at."""
 PIECE = 1024 * 1024
 """Bytes that are read at once: an event may be as large as its transaction."""
 MIDDLE = "a file of it ends in the middle of an event"
@@ -62,6 +64,29 @@ def checked(path: str) -> None:
         if not _right(file, end):
             why = f"an event of {os.path.basename(path)} is not as it was written"
             raise Lost(why=why)
+
+
+def between(
+    path: str, begin: int, end: int | None
+) -> typing.Iterator[tuple[int, bytes]]:
+    """The type, and the beginning, of each event from a place to another one, or to
+    what there is by now. ``Lost`` unless each is what its checksum says."""
+    with open(path, "rb") as file:
+        size = _opened(file)
+        end = size if end is None else end
+        if end > size:
+            raise Lost(why=f"{os.path.basename(path)} ends before what was committed")
+        _, kind, length = _event(file, size - len(MAGIC))
+        _must_be_summed(file, len(MAGIC), kind, length)
+        place = begin
+        while place < end:
+            file.seek(place)
+            _, kind, length = _event(file, end - place)
+            if _sum(file, place, kind, length - CHECKSUM) != _said(file):
+                raise Lost(why=f"no event of {os.path.basename(path)} begins there")
+            file.seek(place + HEADER.size)
+            yield kind, file.read(min(length - HEADER.size - CHECKSUM, HEAD))
+            place += length
 
 
 def _right(file: typing.BinaryIO, end: int) -> bool:

@@ -31,6 +31,9 @@ class Talk:
     unbound: typing.ClassVar[str]
     """A group's bounds are for tenants. What the agent does has its own, and is in no
     log: the statement that has it so."""
+    bounds: typing.ClassVar[str]
+    """What has the server end a statement of the session's, whoever listens, after so
+    many seconds, ``{0}``, which are ``{1}`` milliseconds."""
 
     def __init__(self, path: str, within: float) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -54,6 +54,7 @@ DATASTORE = Datastore(
     data="/srv/mariadb",
     can=Can(
         back_up=True,
+        hash_rows=True,
         back_up_incrementally=True,
         snapshot=True,
         restore_to_time=True,

@@ -50,6 +50,7 @@ DATASTORE = Datastore(
     data="/srv/mysql",
     can=Can(
         back_up=True,
+        hash_rows=True,
         back_up_incrementally=True,
         chain_apart=True,
         restore_to_time=True,

@@ -50,6 +50,7 @@ DATASTORE = Datastore(
     data="/srv/postgresql",
     can=Can(
         back_up=True,
+        hash_rows=True,
         snapshot=True,
         back_up_incrementally=True,
         chain_apart=True,

@@ -4,6 +4,8 @@
 A policy is held before its backups, as everywhere.
 """
 
+import typing
+
 import sqlalchemy as sa
 from sqlalchemy import orm
 
@@ -15,6 +17,8 @@ from trove.model import verifications as model
 from trove.model.backups import BackupState
 from trove.model.verifications import Verification
 
+ROWS = "verified_rows"
+"""In what is known of a backup: how many tables were compared by its verification."""
 LONGEST = 2000
 """Characters of a fault that are kept."""
 
@@ -78,8 +82,12 @@ def running(tx: orm.Session, id: str) -> None:
     backups.changes(tx, id, verification=Verification.RUNNING)
 
 
-def verified(tx: orm.Session, id: str, seconds: float) -> None:
-    """It was restored in so many seconds, and all of it is well."""
+def verified(
+    tx: orm.Session, id: str, seconds: float, rows: dict[str, typing.Any] | None = None
+) -> None:
+    """It was restored in so many seconds, and all of it is well. ``rows``: how many
+    tables have the rows that they had; None: nobody looked."""
+    row = backups.load(tx, id)
     backups.changes(
         tx,
         id,
@@ -88,7 +96,13 @@ def verified(tx: orm.Session, id: str, seconds: float) -> None:
         restore_seconds=seconds,
         verify_fault=None,
         unsound=False,
+        about=_compared(row, rows),
     )
+
+
+def _compared(row: Backup, rows: dict[str, typing.Any] | None) -> typing.Any:
+    about = {**(row.about or {}), ROWS: rows}
+    return about if rows is not None or ROWS in (row.about or {}) else row.about
 
 
 def failed(tx: orm.Session, id: str, fault: str) -> bool:
@@ -105,7 +119,8 @@ def failed(tx: orm.Session, id: str, fault: str) -> bool:
         return False
     said = fault[:LONGEST]
     state = Verification.FAILED if row.unsound else Verification.UNKNOWN
-    backups.changes(tx, id, verification=state, verify_fault=said)
+    about = _compared(row, None)
+    backups.changes(tx, id, verification=state, verify_fault=said, about=about)
     if policy is None:
         return True
     columns = {"last_fault": f"backup {id} could not be verified: {said}"[:LONGEST]}

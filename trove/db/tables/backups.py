@@ -151,6 +151,8 @@ class BackupPolicy(Record):
     """How many of its backups have failed since the last that did not."""
     verify: orm.Mapped[int] = orm.mapped_column(default=0, server_default="0")
     """How many backups of a week are verified (``model.verifications``)."""
+    verify_rows: orm.Mapped[bool] = orm.mapped_column(default=False, server_default="0")
+    """Whether the rows of tables are hashed, for a verification to compare them."""
     verified_last: orm.Mapped[Moment | None]
     """When the last backup was begun that was chosen for it."""
     updated: orm.Mapped[Moment]

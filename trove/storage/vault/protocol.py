@@ -11,6 +11,8 @@ import typing
 LIST = 1_000_000
 """The number by which a guest is granted what is no part: the list of them, or (from
 here on, one each) the manifests of a chain. No backup has as many parts."""
+ROWS = LIST + 1
+"""That of the hashes of its rows, where a guest brings a backup."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ import urllib.parse
 from trove import errors
 from trove.datastores.archives import LogFile, in_a_row
 from trove.datastores.protocol import Health, Source, Stage
+from trove.datastores.rows import Hashes, Table, tried
 from trove.datastores.saving import Mark, NoIncrement
 
 
@@ -27,6 +28,7 @@ class Tool:
     def __init__(self, engine, host, data):
         self._enter = engine._enter
         self._host, self._data = host, data
+        self._rows = Rows(data)
 
     def stages(self, work, since=None):
         if since is not None and "gone" in since.words:
@@ -56,6 +58,33 @@ class Tool:
     def check(self):
         if (self._data / "data" / "sick").exists():
             raise errors.EngineFailed(why="toy-check: goods is corrupt")
+
+    def rows(self):
+        return self._rows
+
+
+class Rows:
+    """The one table that there is has the rows that its file says; a file ``locked``
+    is why it cannot be read."""
+
+    def __init__(self, data):
+        self._data = data
+
+    def expect(self, limits):
+        self._limits = limits
+
+    def taken(self, mark):
+        self._limits.wanted()
+        return tried(lambda: self._read(self._data / "goods"))
+
+    def again(self, tables, seconds):
+        return self._read(self._data / "data" / "goods")
+
+    def _read(self, path):
+        if (self._data / "locked").exists():
+            raise errors.EngineFailed(why="goods is locked")
+        said = path.read_bytes()
+        return Hashes((Table(("toy", "goods"), len(said), said.hex()[:64]),))
 
 
 class Archive:

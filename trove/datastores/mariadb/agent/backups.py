@@ -12,6 +12,7 @@ from trove import errors
 from trove.datastores.classic import archive, checking
 from trove.datastores.classic.places import Places
 from trove.datastores.classic.sql import opened
+from trove.datastores.mariadb.agent.rows import Rows
 from trove.datastores.mariadb.agent.sql import Talk
 from trove.datastores.mariadb.spec import DATASTORE
 from trove.datastores.protocol import Host, Stage
@@ -38,6 +39,7 @@ class Tool:
 
     def __init__(self, host: Host, places: Places) -> None:
         self._host, self._places = host, places
+        self._rows = Rows(places)
 
     def stages(self, work: str, since: Mark | None = None) -> tuple[Stage, ...]:
         """What says all data files, or the pages that were written since."""
@@ -99,6 +101,10 @@ class Tool:
     def check(self) -> None:
         """Each page and each index of every table."""
         checking.check(self._host, self._places, CHECKER)
+
+    def rows(self) -> Rows:
+        """By the server, of a transaction that begins when the tool has ended."""
+        return self._rows
 
     def _prepare(self, full: str, increment: str | None) -> None:
         argv = [PROGRAM, "--prepare", f"--use-memory={MEMORY}", f"--target-dir={full}"]

@@ -17,6 +17,7 @@ class Talk(sql.Talk):
         # what the agent does is nobody's to read, and not a tenant's work
         "sql_log_off = ON, slow_query_log = OFF"
     )
+    bounds = "SET SESSION max_statement_time = {0:.3f}"
 
 
 def native_hash(password: str) -> str:

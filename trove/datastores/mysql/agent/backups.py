@@ -19,6 +19,7 @@ from trove.datastores.classic.sql import identifier, literal, opened
 from trove.datastores.mysql.agent import increments
 from trove.datastores.mysql.agent.accounts import SESSIONS
 from trove.datastores.mysql.agent.places import HISTORY
+from trove.datastores.mysql.agent.rows import Rows
 from trove.datastores.mysql.agent.sql import Talk
 from trove.datastores.mysql.spec import DATASTORE
 from trove.datastores.protocol import Stage
@@ -61,12 +62,14 @@ class Tool:
     def __init__(self, server: archive.Server) -> None:
         self._server = server
         self._host, self._places = server.host, server.places
+        self._rows = Rows(server)
 
     def stages(self, work: str, since: Mark | None = None) -> tuple[Stage, ...]:
         """What says the copy, once it is made; or the log since that mark."""
         if since is not None:
             files, words = increments.begin(self._server, since)
             self._note(work, words)
+            self._rows.take(words["binlog"])
             return increments.stages(self._server, work, since, files, words)
         there = self._copy(work)
         self._end_copying()
@@ -144,6 +147,10 @@ class Tool:
         """Each index of every table, beside the checksums of pages."""
         checking.check(self._host, self._places, READER)
 
+    def rows(self) -> Rows:
+        """By the server, of a transaction that begins when it has made its copy."""
+        return self._rows
+
     def _copy(self, work: str) -> str:
         return f"{work}/copy"
 
@@ -157,8 +164,11 @@ class Tool:
             if not talk.rows(KNOWN, LOOK):
                 talk.rows(INSTALL, LOOK)
             talk.rows(ALLOW_DDL, LOOK)
-            self._note(work, increments.position(self._server, talk))
+            words = increments.position(self._server, talk)
+            self._note(work, words)
+            self._rows.settle(talk)
             talk.rows(f"CLONE LOCAL DATA DIRECTORY = {literal(there)}", CLONE)
+        self._rows.take(words["binlog"])
         # which versions served the data is in a file, which the server has left out
         history = f"{self._places.data}/{HISTORY}"
         if self._host.exists(history):

@@ -16,3 +16,4 @@ class Talk(sql.Talk):
         "sql_log_off = ON, long_query_time = 31536000, "
         "min_examined_row_limit = 4294967295"
     )
+    bounds = "SET SESSION max_execution_time = {1}"

@@ -22,6 +22,7 @@ from trove.datastores.postgresql.agent import chains
 from trove.datastores.postgresql.agent.archive import where
 from trove.datastores.postgresql.agent.manifests import Manifests, Overheard
 from trove.datastores.postgresql.agent.places import major, programs
+from trove.datastores.postgresql.agent.rows import Rows
 from trove.datastores.postgresql.agent.sql import talk
 from trove.datastores.postgresql.spec import DATASTORE
 from trove.datastores.protocol import Host, Stage
@@ -49,6 +50,7 @@ class Tool:
         self._manifests = Manifests(host, places)
         self._since = ""
         self._heard: Overheard | None = None
+        self._rows = Rows(host, places, port, self._held)
 
     def stages(self, work: str, since: Mark | None = None) -> tuple[Stage, ...]:
         """What says all files, or the blocks that were written since."""
@@ -94,6 +96,7 @@ class Tool:
         make = "SELECT pg_create_physical_replication_slot('{}', true, true)"
         line.rows(make.format(f"trove_backup_{os.getpid()}"), 30.0)
         self._place = where(line).current  # it begins here, or later
+        self._rows.begin(line)
 
     def mark(self, work: str) -> Mark:
         """The server's version, its timeline, where its log is by now, and when; the
@@ -109,7 +112,8 @@ class Tool:
             ((version, lsn, timeline),) = conversation.rows(statement, 10.0)
             ((log,),) = conversation.rows(size, 10.0)
             ((data,),) = conversation.rows(databases, COPY)
-        self._held.close()
+        if not self._rows.expected:
+            self._held.close()
         words = {"version": version, "lsn": lsn, "timeline": timeline}
         words |= {"place": str(self._place), "at": repr(time.time())}
         words |= self._kept()
@@ -181,3 +185,7 @@ class Tool:
         if ran.returncode:
             said = f"{ran.stdout}\n{ran.stderr}"
             raise errors.EngineFailed(why=f"pg_amcheck: {scrub(said)}")
+
+    def rows(self) -> Rows:
+        """By the server, of snapshots that are made when the tool has ended."""
+        return self._rows

@@ -15,6 +15,7 @@ import typing
 
 from trove import errors
 from trove.datastores.protocol import Host, Stage
+from trove.datastores.rows import RowHashes
 from trove.datastores.saving import Mark
 from trove.datastores.unit import scrub, taken
 from trove.datastores.valkey.agent.config import APPENDED
@@ -116,6 +117,11 @@ class Tool:
         self._read(f"{here.data}/{APPENDED}/{bases[0]}")
         self._save()
         self._read(f"{here.data}/{SNAPSHOT}")
+
+    def rows(self) -> RowHashes:
+        """It has keys, and none of them stays as it is for long: they expire."""
+        what = "hashes of its rows"
+        raise errors.NotSupported(datastore=DATASTORE.name, what=what)
 
     def _read(self, path: str) -> None:
         """All of a snapshot is as it was written."""
