@@ -20,7 +20,14 @@ from tests.chaos.world import PAUSE, SETTINGS, World
 from trove.cloud.memory import world as memory
 from trove.db.tables import Record
 from trove.db.types import Sealed
-from trove.flows import context, guestjobs, instance_delete, instance_reboot
+from trove.flows import (
+    backup_delete,
+    context,
+    guestjobs,
+    instance_delete,
+    instance_reboot,
+    snapshotting,
+)
 
 YOUNG = 280.0
 """Seconds in which no deadline, and no ``within`` of five minutes or more, can end."""
@@ -128,6 +135,7 @@ class State:
     cannot: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     keeps_sizes: bool = False
+    keeps_sources: bool = False
     said: dict[str, dict[str, typing.Any]] = dataclasses.field(default_factory=dict)
     objects: dict[str, bytes] = dataclasses.field(default_factory=dict)
     instance: str = ""
@@ -146,6 +154,7 @@ class State:
                 self.cannot,
                 self.unknown,
                 self.keeps_sizes,
+                self.keeps_sources,
                 self.said,
                 sorted(self.objects),
                 self.lies,
@@ -195,6 +204,8 @@ class State:
             return "old" if patience < age <= SHORT else age
         if instance_reboot.reboot_server.__name__ in row and "intent" in row:
             return "old" if instance_reboot.PATIENCE < age <= YOUNG else age
+        if backup_delete.delete_objects.__name__ in row:
+            return "old" if snapshotting.KEEPS < age <= YOUNG else age
         if "intent" in row and LOOKED_AT.intersection(row) and age <= YOUNG:
             return min(age, 2 * context.LATEST)
         return "young" if age <= YOUNG else age
@@ -225,6 +236,7 @@ class State:
             and self.cannot == other.cannot
             and self.unknown == other.unknown
             and self.keeps_sizes == other.keeps_sizes
+            and self.keeps_sources == other.keeps_sources
             and self.said == other.said
             and self.objects == other.objects
         )
@@ -247,6 +259,7 @@ def take(world: World, later: float = 0.0) -> State:
         world.guests.cannot,
         world.guests.unknown,
         world.cloud.world.keeps_sizes,
+        world.cloud.world.keeps_sources,
         dict(world.guests.savers.said),
         world.store.taken(),
         world.instance,
@@ -265,6 +278,7 @@ def put_back(world: World, state: State) -> None:
     world.guests.cannot = state.cannot
     world.guests.unknown = state.unknown
     world.cloud.world.keeps_sizes = state.keeps_sizes
+    world.cloud.world.keeps_sources = state.keeps_sources
     world.guests.savers.said = dict(state.said)
     world.guests.savers.lies = state.lies
     world.store.put_back(state.objects)

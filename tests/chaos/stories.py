@@ -203,6 +203,17 @@ def delete_a_snapshot(world: World) -> None:
     world.delete_backup(taken)
 
 
+def delete_a_snapshot_that_is_kept(world: World) -> None:
+    """There is an instance whose volume was made of it, and the cloud says no later."""
+    taken = _quietly_taken(world)
+    with _quietly(world):
+        world.delete()
+    with _quietly(world):
+        world.create(restore=taken)
+    world.cloud.world.keeps_sources = True
+    world.delete_backup(taken)
+
+
 def delete_a_snapshot_while_deleting(world: World) -> None:
     """The last one goes while its instance does, which may keep its volume for it."""
     taken = _quietly_taken(world)
@@ -871,6 +882,7 @@ FLOWS = {
         snapshot_too_late,
         delete_while_taking_a_snapshot,
         delete_a_snapshot,
+        delete_a_snapshot_that_is_kept,
         delete_a_snapshot_while_deleting,
         delete_below_a_snapshot,
         reclaim_below_a_snapshot,
@@ -920,6 +932,7 @@ BESIDE = frozenset(
         snapshot_in_vain,
         snapshot_too_late,
         delete_while_taking_a_snapshot,
+        delete_a_snapshot_that_is_kept,
         delete_a_snapshot_while_deleting,
         delete_below_a_snapshot,
         reclaim_below_a_snapshot,

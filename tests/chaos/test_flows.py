@@ -518,6 +518,19 @@ def test_what_is_full_instead_stands_on_nothing() -> None:
     assert second.parent_id is None
 
 
+def test_a_snapshot_that_the_cloud_keeps_is_told_and_goes_later() -> None:
+    world = one("delete_a_snapshot_that_is_kept")
+    _, _, (kept,) = rows(world)
+    assert kept.state == BackupState.DELETE_FAILED
+    assert "delete the instances that were restored from this backup" in kept.fault
+    world.cloud.world.keeps_sources = False
+    world.delete_backup(kept.id)
+    world.run()
+    world.check()
+    assert rows(world)[2][0].deleted_at is not None
+    assert world.cloud.snapshots.owned() == []
+
+
 def test_who_asked_for_an_increment_gets_what_he_asked_for() -> None:
     """Whatever the guest says of it."""
     world = World()

@@ -369,6 +369,7 @@ class World:
         self.guests.savers.lies = ""
         self.store.put_back({})
         self.cloud.world.keeps_sizes = False
+        self.cloud.world.keeps_sources = False
         self.reports._service.clear()
 
     def takes_over(self, fault: Fault | None = None) -> None:

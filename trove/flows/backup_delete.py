@@ -4,12 +4,14 @@
 One whose objects could not all be deleted says so, and can be deleted again.
 """
 
+import typing
+
 import sqlalchemy as sa
 from sqlalchemy import orm
 
 from trove.db.queries import backups, quotas, snapshots
 from trove.db.session import now
-from trove.db.tables import Instance
+from trove.db.tables import Backup, Instance
 from trove.flows import granting, snapshotting
 from trove.flows.context import StepContext
 from trove.model import operations
@@ -22,16 +24,19 @@ GOING = (operations.DELETE, operations.RECLAIM, operations.UNDELETE)
 """What decides of a volume that is kept."""
 
 
+def ask_for_end(ctx: StepContext) -> None:
+    """What is a snapshot is to go: whether it does, the next step sees."""
+    for row in _there(ctx):
+        if row.driver == SNAPSHOT:
+            snapshotting.ask_for_end(ctx, row.id)
+
+
 def delete_objects(ctx: StepContext) -> Settle | Wait:
     """Nothing of any of them is in the store; nor, of a snapshot, in the cloud."""
     ids = operations.DeleteBackup.from_dict(ctx.operation.input or {}).backups
-    for id in ids:
-        with ctx.claim.database.reading() as tx:
-            row = backups.get(tx, id)
-        if row is None or row.deleted_at is not None:
-            continue
+    for row in _there(ctx):
         if row.driver == SNAPSHOT:
-            wait = snapshotting.absent(ctx, id)
+            wait = snapshotting.gone(ctx, row.id)
             if wait is not None:
                 return wait
             continue
@@ -40,6 +45,15 @@ def delete_objects(ctx: StepContext) -> Settle | Wait:
             vault.delete([names.manifest])
             vault.end(names.prefix)
     return Settle(lambda tx: _gone(ctx, tx, ids))
+
+
+def _there(ctx: StepContext) -> typing.Iterator[Backup]:
+    """Those that are not deleted, one after the other."""
+    for id in operations.DeleteBackup.from_dict(ctx.operation.input or {}).backups:
+        with ctx.claim.database.reading() as tx:
+            row = backups.get(tx, id)
+        if row is not None and row.deleted_at is None:
+            yield row
 
 
 def _gone(ctx: StepContext, tx: orm.Session, ids: tuple[str, ...]) -> None:
@@ -103,7 +117,7 @@ def failed(ctx: StepContext, tx: orm.Session, fault: str) -> None:
 
 FLOW = Flow(
     operations.DELETE_BACKUP,
-    (Step(delete_objects), Step(let_volume_go)),
+    (Step(ask_for_end), Step(delete_objects), Step(let_volume_go)),
     deadline=operations.DEADLINES[operations.DELETE_BACKUP],
     failed=failed,
 )

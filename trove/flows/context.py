@@ -164,18 +164,22 @@ class StepContext:
         """One fenced transaction."""
         self.claim.write(work)
 
+    @property
+    def waited(self) -> float:
+        """Seconds since the step was begun."""
+        begun = max(
+            (row.begun_at for row in self.claim.steps.values()),
+            default=self.claim.now(),
+        )
+        return max(self.claim.now() - begun, 0.0)
+
     def soon(self, why: str) -> Wait:
         """A cloud makes something and may tell nobody: it is looked at often at first.
 
         A thing that is made in no time costs no second, and one that takes minutes no
         more calls than it did.
         """
-        begun = max(
-            (row.begun_at for row in self.claim.steps.values()),
-            default=self.claim.now(),
-        )
-        waited = max(self.claim.now() - begun, 0.0)
-        return Wait(min(max(waited / 2, SOONEST), self.settings.look), why)
+        return Wait(min(max(self.waited / 2, SOONEST), self.settings.look), why)
 
     def again(self, why: str) -> Wait:
         """A cloud does something that takes a while."""

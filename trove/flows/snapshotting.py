@@ -25,6 +25,8 @@ ROLE = "snapshot"
 GIB = 2**30
 THAWS = 60.0
 """Seconds in which a guest that was told to thaw has said so; it does by itself."""
+KEEPS = 15.0
+"""Seconds after which one that is there as before is one that the cloud keeps."""
 
 
 class NotHeld(errors.Upstream):
@@ -33,6 +35,16 @@ class NotHeld(errors.Upstream):
     sentence = (
         "The data's volume was thawed before its snapshot was taken: the cloud took "
         "longer than the {seconds} seconds for which it is held still."
+    )
+
+
+class Kept(errors.Upstream):
+    """The cloud does not take the snapshot away: it said yes, and has it as before."""
+
+    sentence = (
+        "The cloud keeps the snapshot, which happens where a volume that was made of "
+        "it is there: delete the instances that were restored from this backup, and "
+        "then the backup again."
     )
 
 
@@ -113,6 +125,25 @@ def thaw_volume(ctx: StepContext) -> Settle | Wait:
         )
 
     return Settle(work)
+
+
+def ask_for_end(ctx: StepContext, backup: str) -> None:
+    """A snapshot that is there is to go."""
+    snapshots = ctx.cloud.snapshots
+    for found in snapshots.find(naming.key(backup, ROLE)):
+        snapshots.delete(found.id)
+
+
+def gone(ctx: StepContext, backup: str) -> Wait | None:
+    """None when a snapshot whose end was asked for before this step is not there.
+
+    ``Kept``: Cinder answers a DELETE before its back-end is asked, and some (Ceph) have
+    a snapshot for as long as a volume stands on it. It is available again then.
+    """
+    found = ctx.cloud.snapshots.find(naming.key(backup, ROLE))
+    if ctx.waited > KEEPS and any(one.status == "available" for one in found):
+        raise Kept
+    return absent(ctx, backup)
 
 
 def absent(ctx: StepContext, backup: str) -> Wait | None:

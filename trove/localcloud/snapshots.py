@@ -26,12 +26,9 @@ def carry(store: stores.Store, disks: Disks, id: str) -> None:
         row = tx.get(things.Snapshot, id)
     if row is None or row.status not in PENDING:
         return
-    asked, after = row.status, "available"
+    asked = row.status
     try:
-        if asked == "creating":
-            disks.take(row.volume, id)
-        else:
-            disks.forget(id)
+        after = _carried(store, disks, row)
     except TROUBLE as trouble:
         LOG.error("snapshot %s: %s failed: %s", id, asked, trouble)
         after = "error" if asked == "creating" else "error_deleting"
@@ -39,8 +36,26 @@ def carry(store: stores.Store, disks: Disks, id: str) -> None:
         row = tx.get(things.Snapshot, id)
         if row is None or row.status != asked:
             return
-        if asked == "deleting" and after == "available":
+        if after is None:
             tx.drop(row)
             return
         row.status = after
         tx.put(row)
+
+
+def _carried(store: stores.Store, disks: Disks, row: things.Snapshot) -> str | None:
+    """Its status then; None: it is gone.
+
+    It stays while there is a volume that was made of it. That is a copy here, and would
+    not mind, but with Ceph it would: who uses this cloud is to meet it.
+    """
+    if row.status == "creating":
+        disks.take(row.volume, row.id)
+        return "available"
+    with store.transaction() as tx:
+        busy = any(each.snapshot == row.id for each in tx.all(things.Volume))
+    if busy:
+        LOG.error("snapshot %s is busy: there is a volume that was made of it", row.id)
+        return "available"
+    disks.forget(row.id)
+    return None

@@ -80,6 +80,20 @@ def test_a_volume_is_made_of_it_and_is_not_smaller(bench, snapshot):
     assert volumes.find("z.volume") == []
 
 
+def test_one_of_which_there_is_a_volume_goes_or_is_there_as_before(bench, snapshot):
+    """Which of the two, its back-end decides, after the answer."""
+    volumes, snapshots = bench.cloud.volumes, bench.cloud.snapshots
+    made = volumes.create("w.volume", 1, snapshot=snapshot.id)
+    bench.until(lambda: volumes.show(made.id).status == "available")
+    snapshots.delete(snapshot.id)
+    bench.until(lambda: snapshots.show(snapshot.id) in (None, snapshot))
+    assert volumes.show(made.id).status == "available"
+    volumes.delete(made.id)
+    bench.until(lambda: volumes.show(made.id) is None)
+    snapshots.delete(snapshot.id)
+    bench.until(lambda: snapshots.show(snapshot.id) is None)
+
+
 def test_one_is_taken_of_what_a_server_has(bench, cloud, server, volume):
     assert cloud.volumes.show(volume.id).servers == (server.id,)
     made = cloud.snapshots.create("b.snapshot", volume.id)

@@ -55,4 +55,9 @@ class Snapshots(Part):
             return
         if snapshot.passing:
             raise protocol.CloudConflict(f"snapshot {id} is {snapshot.passing}")
+        if self.world.keeps_sources and self._stood_on(id):
+            return
         self.world.leave(snapshot)
+
+    def _stood_on(self, id: str) -> bool:
+        return any(each.source == id for each in self.world.made.values())

@@ -75,7 +75,7 @@ class Volumes(Part):
         if source.passing or source.status or size < source.size:
             why = f"snapshot {snapshot} is not to be had, or larger than {size} GiB"
             raise protocol.Refused(why, status=400)
-        volume.holds = source.holds
+        volume.holds, volume.source = source.holds, snapshot
 
     @property
     def grow_in_use(self) -> bool:

@@ -95,6 +95,8 @@ class Made:
     size: int = 0
     target: int = 0
     type: str | None = None
+    source: str = ""
+    """The snapshot that a volume was made of."""
     volume: str = ""
     """What a snapshot is of; ``holds``: what a volume was made of, or a snapshot has:
     the moment of its volume that it was."""
@@ -133,6 +135,9 @@ class World:
         self.keeps_sizes = False
         """Confirms a new size by itself, and does not do another one (it says it will):
         Nova with ``resize_confirm_window``, where the disk would become smaller."""
+        self.keeps_sources = False
+        """A snapshot stays as long as there is a volume that was made of it, whoever
+        deletes it, as Ceph has it in Cinder: the answer is yes, and it is available."""
         self.leaves_reserved = False
         """A server that is deleted while it is built leaves its volumes reserved, for
         good, as Nova may."""
