@@ -29,6 +29,7 @@ from trove.rpc.messages import (
     ModuleShown,
     Plan,
     RestoreOrder,
+    RowsOrder,
     Sealed,
     TlsOrder,
     TlsShown,
@@ -149,6 +150,10 @@ class Manager:
     def check_data(self, context: Context, job: str) -> None:
         """Read all data, and say whether they are as they must be."""
         self._submit(job, "check_data", {})
+
+    def check_rows(self, context: Context, job: str, order: RowsOrder) -> None:
+        """Compare the rows of tables with those that there were."""
+        self._submit(job, "check_rows", {"order": codec.encode(order)})
 
     def export(self, context: Context, job: str, order: ExportOrder) -> None:
         """Bring a dump; what is granted stays sealed on disk."""
