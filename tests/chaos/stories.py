@@ -940,6 +940,7 @@ BESIDE = frozenset(
         verify_a_snapshot,
         verify_in_vain,
         verify_what_is_sick,
+        verify_other_rows,
         delete_while_verifying,
         restore_to_a_moment_in_vain,
         delete_while_restoring_to_a_moment,
@@ -985,6 +986,8 @@ LIKE = {
         ),
         delete.__name__,
     ),
+    verify_rows.__name__: verify.__name__,
+    back_up_rows.__name__: back_up.__name__,
 }
 """Stories that make another one's calls, and some of their own. At their own they meet
 every fault; at the others, where the other one does, only that which turns back, for
