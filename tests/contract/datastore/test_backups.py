@@ -358,7 +358,7 @@ def test_a_tool_whose_server_dies_has_made_no_backup(source: Lab) -> None:
 
 
 def test_a_tool_that_dies_has_made_no_backup(source: Lab) -> None:
-    fill(source, 2 * 10**6)  # more than what a pipe holds
+    fill(source, 2 * 10**6, 8 * ROWS)  # more than what pipes hold
     with working(source, "backup") as work:
         stages = source.engine.backups().stages(work)
         before = children()
