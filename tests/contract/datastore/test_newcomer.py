@@ -29,6 +29,7 @@ BEYOND = (
     "test_increments.py",
     "test_point_in_time.py",
     "test_programs.py",
+    "test_rows.py",
 )
 """Of what an engine need not be able to do: it says so itself, and is not asked."""
 SUITE = (

@@ -30,6 +30,7 @@ class Client:
     lock = ("BEGIN",)
     setting, memory = "VALUE {}", "VALUE memory"
     connections = "max_connections"
+    spare = True
     live: typing.ClassVar = {"max_connections": 77, "max_value": 601_000}
     says: typing.ClassVar = ["77", "601000"]
     waiting: typing.ClassVar = {"backlog": 99}
