@@ -183,6 +183,12 @@ def builds(every: bool) -> list[tuple[str, Build]]:
     ]
 
 
+def param(kind: tuple[str, str]) -> typing.Any:
+    """An engine and its version, as what a test is asked with."""
+    marks = [getattr(pytest.mark, kind[0]), pytest.mark.root]
+    return pytest.param(kind, id="-".join(kind), marks=marks)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     for name in clients.known():
         line = f"{name}: needs a server of {name}, which the test starts"

@@ -9,7 +9,7 @@ import typing
 
 import pytest
 
-from tests.contract.datastore.conftest import Lab, builds, concerns
+from tests.contract.datastore.conftest import Lab, builds, concerns, param
 from tests.contract.datastore.test_backups import Link, bare, stored, volume
 from trove import errors
 from trove.datastores import registry
@@ -32,13 +32,7 @@ def parametrized(metafunc: pytest.Metafunc) -> None:
         found = builds(metafunc.config.getoption("all_datastores"))
         asked = {(name, build.version) for name, build in found}
         params = [
-            pytest.param(
-                each,
-                id="-".join(each),
-                marks=[getattr(pytest.mark, each[0]), pytest.mark.root],
-            )
-            for each in KINDS
-            if each in asked and concerns(metafunc, *each)
+            param(each) for each in KINDS if each in asked and concerns(metafunc, *each)
         ]
         metafunc.parametrize("kind", params, scope="module")
 

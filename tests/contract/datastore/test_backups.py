@@ -19,7 +19,7 @@ import typing
 
 import pytest
 
-from tests.contract.datastore.conftest import Lab, concerns, laboratory
+from tests.contract.datastore.conftest import Lab, concerns, laboratory, param
 from trove import errors
 from trove.datastores import registry
 from trove.datastores.rows import Hashes, Limits
@@ -159,11 +159,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     every = metafunc.config.getoption("all_datastores")
     if "kind" in metafunc.fixturenames:
         params = [
-            pytest.param(
-                each,
-                id="-".join(each),
-                marks=[getattr(pytest.mark, each[0]), pytest.mark.root],
-            )
+            param(each)
             for each in kinds(metafunc.fixturenames)
             if every or registry.get(each[0]).builds[0].version == each[1]
             if concerns(metafunc, *each)

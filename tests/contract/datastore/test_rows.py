@@ -12,7 +12,7 @@ import typing
 
 import pytest
 
-from tests.contract.datastore.conftest import Lab, concerns, laboratory
+from tests.contract.datastore.conftest import Lab, concerns, laboratory, param
 from tests.contract.datastore.test_backups import (
     FULL,
     Link,
@@ -51,11 +51,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     every = metafunc.config.getoption("all_datastores")
     if "kind" in metafunc.fixturenames:
         params = [
-            pytest.param(
-                each,
-                id="-".join(each),
-                marks=[getattr(pytest.mark, each[0]), pytest.mark.root],
-            )
+            param(each)
             for each in FULL
             if every or registry.get(each[0]).builds[0].version == each[1]
             if concerns(metafunc, *each)
