@@ -35,7 +35,7 @@ class Borrowed:
     def __init__(self, world: "World", place: Place, before: Before) -> None:
         assert place == PLACE
         self._world = world
-        world.store.used = True
+        world.store.opened()
         self._there = Directory(str(world.store.path), before)
 
     def close(self) -> None:

@@ -134,8 +134,8 @@ class State:
     planned: dict[str, typing.Callable[[], None]]
     cannot: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
-    keeps_sizes: bool = False
-    keeps_sources: bool = False
+    traits: dict[str, bool] = dataclasses.field(default_factory=dict)
+    """Of the cloud (``world.TRAITS``)."""
     said: dict[str, dict[str, typing.Any]] = dataclasses.field(default_factory=dict)
     objects: dict[str, bytes] = dataclasses.field(default_factory=dict)
     instance: str = ""
@@ -153,8 +153,7 @@ class State:
                 sorted(self.planned),
                 self.cannot,
                 self.unknown,
-                self.keeps_sizes,
-                self.keeps_sources,
+                self.traits,
                 self.said,
                 sorted(self.objects),
                 self.lies,
@@ -235,8 +234,7 @@ class State:
             and self.planned.keys() == other.planned.keys()
             and self.cannot == other.cannot
             and self.unknown == other.unknown
-            and self.keeps_sizes == other.keeps_sizes
-            and self.keeps_sources == other.keeps_sources
+            and self.traits == other.traits
             and self.said == other.said
             and self.objects == other.objects
         )
@@ -258,8 +256,7 @@ def take(world: World, later: float = 0.0) -> State:
         dict(world.planned),
         world.guests.cannot,
         world.guests.unknown,
-        world.cloud.world.keeps_sizes,
-        world.cloud.world.keeps_sources,
+        world.traits(),
         dict(world.guests.savers.said),
         world.store.taken(),
         world.instance,
@@ -277,8 +274,7 @@ def put_back(world: World, state: State) -> None:
     world.planned = dict(state.planned)
     world.guests.cannot = state.cannot
     world.guests.unknown = state.unknown
-    world.cloud.world.keeps_sizes = state.keeps_sizes
-    world.cloud.world.keeps_sources = state.keeps_sources
+    vars(world.cloud.world).update(state.traits)
     world.guests.savers.said = dict(state.said)
     world.guests.savers.lies = state.lies
     world.store.put_back(state.objects)

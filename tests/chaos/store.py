@@ -52,14 +52,15 @@ class Store:
     """``flows.context.Surroundings.storage`` of a world."""
 
     driver = "directory"
+    used: typing.ClassVar[bool] = True
+    """Whether anything may be in the folder, which all worlds have in common: what
+    another one left in it is not this one's."""
 
     def __init__(self, world: "World") -> None:
         self._world = world
         self.managed = False
         """Whether a key manager has the keys, and no keyring."""
         self.path = _folder()
-        self.used = True
-        """Whether anything may be in it."""
         self.put_back({})
 
     @property
@@ -82,9 +83,13 @@ class Store:
     def vault(
         self, driver: str, container: str, backup: str, before: Before
     ) -> "Vault":
-        self.used = True
+        self.opened()
         vault = Directory(str(self.path), before)
         return typing.cast(Vault, _Called(self._world, vault))
+
+    def opened(self) -> None:
+        """Somebody is about to put something into it."""
+        Store.used = True
 
     def taken(self) -> dict[str, bytes]:
         """All that is in it, and in the key manager."""
@@ -122,11 +127,11 @@ class Store:
             file = self.path / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(data)
-        self.used = bool(objects)
+        Store.used = bool(objects)
 
     def manage(self) -> None:
         """From now on a key manager has the keys."""
-        self.managed = self.used = True
+        self.managed = Store.used = True
 
 
 def _managed(world: "World") -> ManagedKeys:

@@ -107,6 +107,16 @@ def test_a_walk_ends_where_a_story_played_from_its_birth_ends() -> None:
     assert known >= 20
 
 
+def test_what_another_world_left_in_the_store_is_not_taken_for_the_walks_own() -> None:
+    """They have one folder: who is put back has what was his, and nothing else."""
+    fresh, story = Walk(), Story("back_up_in_vain", None, (20,))
+    end = fresh.end_of(story)
+    again = Walk()
+    again.begin(Story("create", None, ()))
+    assert one("restore_to_a_moment").store.taken()
+    assert again.end_of(story) == end
+
+
 def without_undo(name: str) -> dict[str, Flow]:
     """The product's flows, with a create that does not take one step back."""
     create = product.FLOWS[CREATE]

@@ -109,6 +109,13 @@ SEGMENTS = (
 )
 """The segments of an archive: the first part of each, and its parts. Behind the backups
 of this world (``store.WORDS``) the log goes on with the third."""
+TRAITS = {
+    "keeps_sizes": False,
+    "keeps_sources": False,
+    "leaves_reserved": False,
+    "grow_in_use": True,
+}
+"""In what a cloud can be otherwise than most, and how most are."""
 PAUSE = 4.0
 """Seconds between two batches of a module that is applied everywhere."""
 
@@ -368,14 +375,17 @@ class World:
         self.guests.savers.said.clear()
         self.guests.savers.lies = ""
         self.store.put_back({})
-        self.cloud.world.keeps_sizes = False
-        self.cloud.world.keeps_sources = False
+        vars(self.cloud.world).update(TRAITS)
         self.reports._service.clear()
 
     def takes_over(self, fault: Fault | None = None) -> None:
         """The same, for somebody who puts rows and things there at once."""
         self._forget(fault)
         lent(self)
+
+    def traits(self) -> dict[str, bool]:
+        """What its cloud does otherwise than most."""
+        return {name: getattr(self.cloud.world, name) for name in TRAITS}
 
     # -- time, crashes, faults -----------------------------------------------------
 
@@ -768,7 +778,7 @@ class World:
                 file = place / names.of(1, number)
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_bytes(data)
-        self.store.used = True
+        self.store.opened()
         return id
 
     def delete_backup(self, *ids: str) -> None:

@@ -80,12 +80,14 @@ class CloudNotices(Looping):
 
     def look(self) -> float:
         """Hears until the connection ends; seconds until the next is tried."""
+        import amqp.exceptions
         import kombu.exceptions
 
+        refused = amqp.exceptions.AMQPError, kombu.exceptions.KombuError
         try:
             for _ in self._listen():
                 self._longer, self._told = FIRST, False
-        except (kombu.exceptions.KombuError, OSError, errors.TroveError) as error:
+        except (*refused, OSError, errors.TroveError) as error:
             if not self._told:
                 LOG.warning(
                     "nothing is heard of Nova and Cinder, they are asked: %s", error

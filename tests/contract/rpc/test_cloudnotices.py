@@ -38,9 +38,9 @@ class Cloud:
         self.node, self.conf = node, conf
         self.heard: queue.Queue[set[str]] = queue.Queue()
         self.bus = transport.control(conf)
-        api = Api(rabbitmq.access(node.layout, LOOPBACK))
-        api.ask("PUT", "users", USER, json={"password": PASSWORD, "tags": ""})
-        api.ask("PUT", "permissions", self.vhost, USER, json=GUIDE)
+        self._api = Api(rabbitmq.access(node.layout, LOOPBACK))
+        self._api.ask("PUT", "users", USER, json={"password": PASSWORD, "tags": ""})
+        self.may()
         self._parts: list[CloudNotices] = []
 
     def url(self, **query):
@@ -65,6 +65,18 @@ class Cloud:
         self._parts.append(made)
         made.start()
         return made
+
+    def may(self, **otherwise):
+        """The user's rights are the guide's, but for these."""
+        self._api.ask("PUT", "permissions", self.vhost, USER, json=GUIDE | otherwise)
+
+    def closed(self):
+        """The connections of who listens are closed by the broker: were there any?"""
+        found = self._api.ask("GET", "connections")
+        names = [each["name"] for each in found if each.get("user") == USER]
+        for name in names:
+            self._api.ask("DELETE", "connections", name)
+        return bool(names)
 
     def exchange(self, name):
         """The service has started: it declares what it sends to."""
@@ -227,6 +239,26 @@ def test_a_broker_that_went_and_came_is_heard_again(cloud, node):
     cloud.bound("nova")
     cloud.send("nova", TOPICS[1], versioned("instance.create.end"))
     cloud.hears(SERVER)
+
+
+def test_whom_the_broker_sends_away_is_heard_again(cloud):
+    """As a broker does that stops, to those whom it has the time to tell."""
+    cloud.exchange("nova")
+    part = cloud.listens("nova")
+    cloud.bound("nova")
+    until(cloud.closed, within=BOUND)
+    cloud.bound("nova")
+    assert part.alive()
+
+
+def test_who_may_not_listen_says_so_and_tries_again(cloud, caplog):
+    cloud.may(configure="^$")
+    part = cloud.listens("nova")
+    until(lambda: "nothing is heard" in caplog.text, within=BOUND)
+    assert "refused for user 'trove'" in caplog.text
+    cloud.may()
+    until(lambda: there(cloud, QUEUE), within=BOUND)
+    assert part.alive()
 
 
 def test_who_cannot_show_its_certificate_is_not_believed(cloud, tmp_path, caplog):
