@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real RabbitMQ of our own, with TLS, and the two sides that talk over it."""
 
+import contextlib
 import dataclasses
 import gc
 import inspect
@@ -193,6 +194,15 @@ class Node:
         rabbitmq.stop(self.layout)
         if self.process is not None:
             self.process.wait(30)
+
+    @contextlib.contextmanager
+    def away(self) -> typing.Iterator[None]:
+        """It is stopped, and is there again for who comes next, whatever happened."""
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
 
     def connect(
         self, user: str, password: str = PASSWORD, vhost: str = rabbitmq.GUESTS_VHOST

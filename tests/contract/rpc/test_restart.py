@@ -28,12 +28,11 @@ def test_a_command_outlives_the_broker_and_everybody_comes_back(world):
     line.close()
     world.to_guest("asleep").restart_database("before")
 
-    world.node.stop()
-    with pytest.raises(errors.Unavailable):
-        world.to_conductor(made).heartbeat(report(1))
-    with pytest.raises(errors.GuestSilent):
-        world.to_guest("g1").job("op/1")
-    world.node.start()
+    with world.node.away():
+        with pytest.raises(errors.Unavailable):
+            world.to_conductor(made).heartbeat(report(1))
+        with pytest.raises(errors.GuestSilent):
+            world.to_guest("g1").job("op/1")
 
     from trove.rpc.guest import Guest
 
