@@ -95,8 +95,7 @@ class Store:
         """All that is in it, and in the key manager."""
         if not self.used:
             return {}
-        files = (file for file in self.path.rglob("*") if file.is_file())
-        found = {str(file.relative_to(self.path)): file.read_bytes() for file in files}
+        found = dict(_objects(str(self.path), ""))
         if self.managed:
             found[MANAGED] = b""
         for id, (name, secret) in self._world.cloud.world.secrets.items():
@@ -142,6 +141,18 @@ def _managed(world: "World") -> ManagedKeys:
 def _folder() -> pathlib.Path:
     """One for all worlds of this process, as they have one database."""
     return pathlib.Path(tempfile.mkdtemp(dir=SHM if os.path.isdir(SHM) else None))
+
+
+def _objects(folder: str, below: str) -> typing.Iterator[tuple[str, bytes]]:
+    """Each file's name and what it has. It is asked at every write of a story, and
+    ``pathlib`` would take a quarter of the whole run for it."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _objects(entry.path, f"{below}{entry.name}/")
+            else:
+                with open(entry.path, "rb", buffering=0) as file:
+                    yield f"{below}{entry.name}", file.read()
 
 
 def discard() -> None:
