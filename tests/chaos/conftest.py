@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Chaos needs a seal key, and nothing else from outside."""
 
-import gc
-
 import pytest
 from cryptography import fernet
 
@@ -10,10 +8,6 @@ from tests.chaos import store
 from trove.db import types
 
 types.use_key(fernet.Fernet.generate_key())
-
-# Worlds make millions of short-lived rows, and what was imported stays.
-gc.freeze()
-gc.set_threshold(50_000, 50, 50)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

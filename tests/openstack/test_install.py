@@ -255,11 +255,22 @@ class Guide:
 
         return until("the first instance serves", look, PATIENCE)
 
+    def delete(self):
+        """It goes, and so does the volume that is kept of it, at once."""
+        assert self.asked(f"instances/{self.instance}", "DELETE").status_code == 202
+        until("the first instance is gone", lambda: self.shown() is None, PATIENCE)
+        kept = f"recycled-instances/{self.instance}"
+        assert self.asked(kept, "DELETE").status_code == 202
+        until(
+            "its volume is gone",
+            lambda: self.asked(kept).status_code == 404,
+            PATIENCE,
+        )
+
     def close(self):
         """Nothing of it is left in the cloud or on this machine."""
         if self.instance and self.shown() is not None:
-            self.asked(f"instances/{self.instance}", "DELETE")
-            until("the first instance is gone", lambda: self.shown() is None, PATIENCE)
+            self.delete()
         for name, host in (("first", self.first), ("second", self.second)):
             if logs := os.environ.get("TROVE_TEST_LOGS"):
                 text = host.journal()
@@ -326,8 +337,7 @@ def test_from_zero_to_the_first_instance_and_a_lost_host(followed):
         "systemctl", "kill", "--signal=KILL", "trove-taskmanager", "trove-conductor"
     )
     first.run("systemctl", "stop", "trove-taskmanager", "trove-conductor")
-    assert followed.asked(f"instances/{followed.instance}", "DELETE").status_code == 202
-    until("it is gone", lambda: followed.shown() is None, PATIENCE)
+    followed.delete()
     first.run("systemctl", "start", "trove-taskmanager", "trove-conductor")
     until(
         "its log is new", lambda: first.run("cat", "/var/log/trove/taskmanager.log"), 60
