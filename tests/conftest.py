@@ -82,7 +82,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """What was imported and collected stays: to look through it again and again for
-    what could go took a quarter of the time of all that computes."""
+    what could go took a quarter of the time of the API's tests."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 50, 50)

@@ -145,7 +145,7 @@ def _folder() -> pathlib.Path:
 
 def _objects(folder: str, below: str) -> typing.Iterator[tuple[str, bytes]]:
     """Each file's name and what it has. It is asked at every write of a story, and
-    ``pathlib`` would take a quarter of the whole run for it."""
+    ``pathlib`` took a quarter of its time for that."""
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):

@@ -110,10 +110,8 @@ SEGMENTS = (
 """The segments of an archive: the first part of each, and its parts. Behind the backups
 of this world (``store.WORDS``) the log goes on with the third."""
 TRAITS = {
-    "keeps_sizes": False,
-    "keeps_sources": False,
-    "leaves_reserved": False,
-    "grow_in_use": True,
+    name: getattr(memory.World(), name)
+    for name in ("keeps_sizes", "keeps_sources", "leaves_reserved", "grow_in_use")
 }
 """In what a cloud can be otherwise than most, and how most are."""
 PAUSE = 4.0

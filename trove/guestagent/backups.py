@@ -11,7 +11,6 @@ import typing
 from trove.datastores.protocol import Host, Stage
 from trove.datastores.rows import Hashes, Limits
 from trove.datastores.saving import Backups, Mark, NoIncrement
-from trove.guestagent import writeback
 from trove.storage import pipeline
 from trove.storage.manifest import Part
 
@@ -21,8 +20,6 @@ is a few percent larger: the database works beside it."""
 UNPRESS = Stage(("zstd", "--quiet", "--decompress", "--stdout"))
 ENDS = 600.0
 """Seconds in which the programs end that have said, or been told, everything."""
-COPY = 1800.0
-"""Seconds in which what was written is on the disk."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -94,15 +91,7 @@ def restore(host: Host, tool: Backups, work: str, links: typing.Sequence[Link]) 
     """
     for number, link in enumerate(links):
         stages = (UNPRESS, *tool.taking(work, number))
-        with (
-            writeback.meanwhile(lambda: _sync(host, work)) as disk,
-            host.writing(*stages, within=ENDS) as sink,
-        ):
+        with host.writing(*stages, within=ENDS) as sink:
             for piece in pipeline.receive(link.parts, link.key, link.about, link.get):
                 sink.write(piece)
-                disk.wrote(len(piece))
     tool.together(work, len(links))
-
-
-def _sync(host: Host, work: str) -> None:
-    host.run(["sync", "--file-system", work], timeout=COPY)

@@ -13,7 +13,7 @@ from trove.localcloud import objects
 
 MOST = 1000
 LARGEST = 8 << 20
-BLOCK = 1 << 20
+BLOCK = 1 << 16
 
 
 def static(
