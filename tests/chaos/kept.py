@@ -3,10 +3,11 @@
 where it is not as it was.
 
 Chaos takes the state at every write and puts one back for every turn; most of the
-tables are then as they were. What is written is known by the statements, which all go
-through SQLAlchemy; who writes otherwise says ``forget``.
+tables are then as they were. What is written is known by the statements of its engine,
+which is given to ``watch``; who writes otherwise says ``forget``.
 """
 
+import contextlib
 import re
 import typing
 
@@ -27,7 +28,11 @@ _known: Rows = {}
 _written = set(NAMES)
 
 
-@sa.event.listens_for(sa.Engine, "before_cursor_execute")
+def watch(engine: sa.Engine) -> None:
+    """This one: others of the process, such as other tests', are no concern."""
+    sa.event.listen(engine, "before_cursor_execute", _noted)
+
+
 def _noted(connection: object, cursor: object, statement: str, *_: object) -> None:
     if not statement.startswith(HARMLESS):
         named = WRITES.match(statement)
@@ -42,12 +47,11 @@ def forget() -> None:
 def read(engine: sa.Engine) -> Rows:
     """What every table has, in the order in which it came."""
     if _written:
-        raw = engine.raw_connection()
-        cursor = raw.cursor()
-        for name in _written:
-            cursor.execute(f"SELECT * FROM {name} ORDER BY rowid")
-            _known[name] = cursor.fetchall()
-        raw.close()
+        with contextlib.closing(engine.raw_connection()) as raw:
+            cursor = raw.cursor()
+            for name in _written:
+                cursor.execute(f"SELECT * FROM {name} ORDER BY rowid")
+                _known[name] = cursor.fetchall()
         _written.clear()
     return {name: _known[name] for name in NAMES if _known[name]}
 
@@ -56,15 +60,14 @@ def write(engine: sa.Engine, rows: Rows) -> None:
     """Every table has these."""
     read(engine)
     others = [name for name in NAMES if rows.get(name, []) is not _known[name]]
-    raw = engine.raw_connection()
-    cursor = raw.cursor()
-    cursor.execute("BEGIN IMMEDIATE")
-    for name in reversed(others):
-        cursor.execute(f"DELETE FROM {name}")
-    for name in others:
-        _known[name] = rows.get(name, [])
-        if _known[name]:
-            marks = ", ".join("?" * len(_known[name][0]))
-            cursor.executemany(f"INSERT INTO {name} VALUES ({marks})", _known[name])
-    cursor.execute("COMMIT")
-    raw.close()
+    with contextlib.closing(engine.raw_connection()) as raw:
+        cursor = raw.cursor()
+        cursor.execute("BEGIN IMMEDIATE")
+        for name in reversed(others):
+            cursor.execute(f"DELETE FROM {name}")
+        for name in others:
+            _known[name] = rows.get(name, [])
+            if _known[name]:
+                marks = ", ".join("?" * len(_known[name][0]))
+                cursor.executemany(f"INSERT INTO {name} VALUES ({marks})", _known[name])
+        cursor.execute("COMMIT")

@@ -15,6 +15,8 @@ import hashlib
 import re
 import typing
 
+from sqlalchemy.dialects import sqlite
+
 from tests.chaos import kept
 from tests.chaos.kept import Row, Rows
 from tests.chaos.world import PAUSE, SETTINGS, World
@@ -84,6 +86,7 @@ MARKS = {
     ("backups", "stored"),
     ("backups", "moment"),
     ("backups", "ended"),
+    ("backups", "restore_seconds"),  # measured
     ("backups", "deleted_at"),
     ("archives", "began"),
     ("archives", "latest"),
@@ -92,23 +95,29 @@ MARKS = {
 }
 """Moments of which only counts whether there is one."""
 
-MARKED = MARKS | {
+SEALED = {
     (table.name, column.name)
     for table in TABLES.values()
     for column in table.columns
     if isinstance(column.type, Sealed)
 }
+"""What counts is what is in it: it is sealed anew each time."""
+
+UNSEALED: typing.Any = Sealed().result_processor(sqlite.dialect(), None)
 
 MEASURED = {("operation_steps", "output")}
 """Where it is written how long something took, which nothing decides by."""
-SECONDS = re.compile(r'"seconds": [0-9.]+')
+SECONDS = re.compile(r'"seconds": [-+0-9.e]+')
+
+OPERATIONS = [column.name for column in TABLES["operations"].columns]
+DUE, LOCK = OPERATIONS.index("due"), OPERATIONS.index("lock_key")
 
 LOOKED_AT = {"make_ports", "make_volume", "boot_server", "extend_volume"}
 """Steps whose waits are the shorter, the younger they are (``StepContext.soon``)."""
 
 CLOCKS = {"lease_until", "due", "deadline", "begun_at"}
 
-COUNTED_BY_RULE = MARKED | AGES.keys() | MEASURED
+COUNTED_BY_RULE = MARKS | SEALED | AGES.keys() | MEASURED
 
 COUNTED = {
     name: [
@@ -147,6 +156,7 @@ class State:
         plain = repr(
             (
                 [(name, self._told(name)) for name in TABLES if name in self.rows],
+                self._queue(),
                 [self._thing(thing) for thing in self.made.values()],
                 sorted(self.users),
                 list(self.done.items()),
@@ -156,15 +166,28 @@ class State:
                 self.unknown,
                 self.traits,
                 self.said,
-                sorted(self.objects),
                 self.lies,
             )
         )
-        names: dict[str, str] = {}
-        named = UUID.sub(
-            lambda found: names.setdefault(found.group(), f"#{len(names)}"), plain
-        )
-        return hashlib.sha256(named.encode()).digest()
+        numbers: dict[str, str] = {}
+
+        def named(text: str) -> str:
+            return UUID.sub(
+                lambda id: numbers.setdefault(id.group(), f"#{len(numbers)}"), text
+            )
+
+        told = named(plain)  # before what has no order but that of its names
+        told += repr(sorted(named(name) for name in sorted(self.objects)))
+        return hashlib.sha256(told.encode()).digest()
+
+    def _queue(self) -> list[int]:
+        """Whose turn it is among operations that are due: who is so for longest."""
+        waiting = [
+            (row[DUE], at)
+            for at, row in enumerate(self.rows.get("operations", []))
+            if row[LOCK] is not None and row[DUE] <= self.moment
+        ]
+        return [at for _, at in sorted(waiting)]
 
     def _told(self, name: str) -> list[list[typing.Any]]:
         return [
@@ -179,8 +202,10 @@ class State:
         ]
 
     def _value(self, place: Place, value: typing.Any, row: Row) -> typing.Any:
-        if place in MARKED:
+        if place in MARKS:
             return True
+        if place in SEALED:
+            return _opened(value)
         if place in MEASURED:
             return _unmeasured(value)
         if place in AGES:
@@ -239,6 +264,11 @@ class State:
             and self.said == other.said
             and self.objects == other.objects
         )
+
+
+@functools.lru_cache(4096)
+def _opened(sealed: str) -> str:
+    return repr(UNSEALED(sealed))
 
 
 @functools.lru_cache(4096)

@@ -110,16 +110,16 @@ class Store:
 
     def put_back(self, objects: dict[str, bytes]) -> None:
         """It has these, and no others."""
-        if not self.used and not objects:
-            return
-        for entry in self.path.iterdir():
-            shutil.rmtree(entry)
         self.managed = MANAGED in objects
         self._world.cloud.world.secrets = {
             name.removeprefix(SECRETS): (data[32:].decode(), data[:32])
             for name, data in objects.items()
             if name.startswith(SECRETS) and name != MANAGED
         }
+        if not self.used and not objects:
+            return
+        for entry in self.path.iterdir():
+            shutil.rmtree(entry)
         for name, data in objects.items():
             if name.startswith(SECRETS):
                 continue

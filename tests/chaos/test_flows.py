@@ -107,6 +107,30 @@ def test_a_walk_ends_where_a_story_played_from_its_birth_ends() -> None:
     assert known >= 20
 
 
+BUSY = Fault("guest.restart_database", "bug")
+MIXED = [
+    # two backups that only their sealed plans tell apart
+    ("back_up_in_vain", Story("delete_after_a_last_backup_in_vain", None, (12,))),
+    # two operations are due: who died with one does not go on with the other
+    ("create", Story("apply_a_module_everywhere_while_it_restarts", BUSY, (1,))),
+    # a store with a key manager, and one without
+    ("back_up_with_a_key_manager", Story("back_up", None, (23,))),
+    ("back_up", Story("back_up_with_a_key_manager", None, (32,))),
+]
+
+
+@pytest.mark.parametrize(("before", "story"), MIXED, ids=[at for at, _ in MIXED])
+def test_it_ends_the_same_whatever_was_played_before(before: str, story: Story) -> None:
+    """What the walk remembers of one flow is no other one's."""
+    known = Walk()
+    known.end_of(Story(before, None, (20,)))
+    world = World(story.fault, *story.bombs)
+    FLOWS[story.flow](world)
+    world.run()
+    ended = states.take(world).key()
+    assert known.end_of(story) == ended
+
+
 def test_what_another_world_left_in_the_store_is_not_taken_for_the_walks_own() -> None:
     """They have one folder: who is put back has what was his, and nothing else."""
     fresh, story = Walk(), Story("back_up_in_vain", None, (20,))
@@ -115,6 +139,25 @@ def test_what_another_world_left_in_the_store_is_not_taken_for_the_walks_own() -
     again.begin(Story("create", None, ()))
     assert one("restore_to_a_moment").store.taken()
     assert again.end_of(story) == end
+
+
+def test_what_another_database_of_this_process_has_is_no_concern() -> None:
+    """Other tests before have theirs, and tables in it that are in no other."""
+    end = Walk().end_of(Story("create", None, (20,)))
+    other = sa.create_engine("sqlite://")
+    with other.begin() as line:
+        line.execute(sa.text("CREATE TABLE elsewhere (n INTEGER)"))
+        line.execute(sa.text("INSERT INTO elsewhere VALUES (1)"))
+    assert Walk().end_of(Story("create", None, (20,))) == end
+
+
+def test_how_long_a_restore_took_makes_no_difference() -> None:
+    """Who came first to a state would decide in what figure every other one ends."""
+    world = one("verify")
+    ended = states.take(world).key()
+    with world.database.transaction() as tx:
+        tx.execute(sa.update(Backup).values(restore_seconds=Backup.restore_seconds + 1))
+    assert states.take(world).key() == ended
 
 
 def without_undo(name: str) -> dict[str, Flow]:

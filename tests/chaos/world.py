@@ -468,6 +468,7 @@ class World:
             except Crash:
                 self.moment += RECOVERY
                 self.hire()
+                break  # what else was due, this one alone knew
             finally:
                 self._counting = False
         return self.rest()
@@ -1250,6 +1251,7 @@ def lent(world: Played) -> Ticking:
     """The database is that world's, with whatever the one before left in it."""
     if not _one:
         _one.append(Ticking("sqlite://", clock=_clock, sleep=_clock.sleep))
+        kept.watch(_one[0].engine)
         _clock.world = world
         Record.metadata.create_all(_one[0].engine)
     _clock.world = _one[0].world = world
