@@ -3,11 +3,43 @@
 
 import pytest
 
+from trove.datastores.classic import config as shared
 from trove.datastores.classic.config import MIB
 from trove.datastores.mysql.agent import config
 from trove.datastores.mysql.agent.places import places
 from trove.datastores.mysql.spec import DATASTORE
 from trove.datastores.protocol import ENFORCED, MODES, Sizing
+
+LISTED_BY_8_4 = frozenset(
+    "auto_generate_certs bind_address binlog_expire_logs_seconds character_set_server "
+    "datadir enforce_gtid_consistency gtid_mode innodb_buffer_pool_chunk_size "
+    "innodb_buffer_pool_instances innodb_buffer_pool_size "
+    "innodb_flush_log_at_trx_commit innodb_log_buffer_size innodb_redo_log_capacity "
+    "key_buffer_size local_infile log_bin log_bin_index "
+    "log_bin_trust_function_creators log_output max_binlog_size max_connect_errors "
+    "max_connections mysqlx partial_revokes performance_schema persisted_globals_load "
+    "pid_file port relay_log require_secure_transport secure_file_priv server_id "
+    "skip_name_resolve socket ssl_ca ssl_cert ssl_key sync_binlog thread_cache_size "
+    "tls_certificates_enforced_validation tls_version tmpdir".split()
+)
+"""Of the options in the help of an 8.4 server. What 9.x adds to them is not here."""
+NATIVE = {"mysql_native_password", "mysql_native_password_proxy_users"}
+"""Options that 8.4 has and 9.x does not: with one of them 9.x does not start."""
+
+
+def test_an_8_4_server_knows_every_option_that_is_said(host):
+    here, sizing = places(host), Sizing(4096, 2)
+    said = {
+        *shared.engine_layer(here, 3306),
+        *config.flavor_layer(sizing),
+        *config.service_layer(here, 1),
+        *config.forced_layer(here, ENFORCED),
+    }
+    assert said <= LISTED_BY_8_4
+
+
+def test_no_group_says_what_8_4_has_and_9_has_not():
+    assert not NATIVE & set(DATASTORE.policy)
 
 
 def test_a_group_can_name_nothing_of_the_service_or_forced_layers(host):
