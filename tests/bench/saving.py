@@ -35,6 +35,8 @@ BLOCK = 64 * MIB // ROW
 """Rows that are unlike one another; further ones are like these, too far away for any
 of the programs that press them to see it."""
 FOREVER = 3600.0
+FLAVOR = 3
+"""With two processors: who presses has one, and the rest of the job another."""
 USER, PASSWORD, DATABASE = "ada", "correct horse", "shop"
 LARGE = 2.0
 """GiB: of more than this, upstream's backup is made at the level that is four times as
@@ -59,9 +61,12 @@ class Source:
 
     def __post_init__(self) -> None:
         user = {"name": USER, "password": PASSWORD, "databases": [{"name": DATABASE}]}
-        self.volume = {"size": room(self.gib)}
+        self.size: dict[str, typing.Any] = {
+            "flavorRef": FLAVOR,
+            "volume": {"size": room(self.gib)},
+        }
         self.id = self.demo.create(
-            self.datastore, "bench", [user], [DATABASE], volume=self.volume
+            self.datastore, "bench", [user], [DATABASE], **self.size
         )
         shown = self.demo.wait(self.id)
         self.methods = methods.METHODS[self.datastore](f"/srv/{self.datastore}/bench")
@@ -128,8 +133,8 @@ class Source:
             self.datastore,
             "back",
             databases=(),
-            volume=self.volume,
             restorePoint={"backupRef": backup},
+            **self.size,
         )
         self.demo.patience = FOREVER
         self.demo.wait(id)
