@@ -14,18 +14,20 @@ pytestmark = [pytest.mark.root, pytest.mark.localcloud]
 USER = {"name": "ada", "password": "correct horse", "databases": [{"name": "shop"}]}
 
 
-def kill_at(deployment, id, kind, step):
+def kill_at(deployment, id, kind, step, killed):
     """Waits for the step, then kills the taskmanager that holds the operation, and
-    waits for the one in its place. Who held two and was killed at the other one has
-    died at this step already."""
-
-    def alive():
-        return {one["pid"] for one in deployment.processes().values()}
-
+    waits for the one in its place. Who held two, and is among the ``killed`` by the
+    other one, has died at this step already."""
     pid = until(f"{kind} is at {step}", lambda: deployment.at_step(id, kind, step))
-    if pid in alive():
+    if pid not in killed:
         deployment.kill(pid)
-    until("it is up again", lambda: deployment.all_up() and pid not in alive())
+        killed.add(pid)
+
+    def replaced():
+        pids = {one["pid"] for one in deployment.processes().values()}
+        return deployment.all_up() and pid not in pids
+
+    until("another is in its place", replaced)
 
 
 def prove(demo, id):
@@ -38,14 +40,15 @@ def test_a_taskmanager_dies_during_creates(deployment, demo):
     made = [
         demo.create(datastore, f"kill-{datastore}", [USER]) for datastore in VERSIONS
     ]
-    kill_at(deployment, made[0], "instance.create", "make_volume")
-    kill_at(deployment, made[1], "instance.create", "wait_for_guest")
+    killed = set()
+    kill_at(deployment, made[0], "instance.create", "make_volume", killed)
+    kill_at(deployment, made[1], "instance.create", "wait_for_guest", killed)
     for id in made:
         prove(demo, id)
     for id in made:
         demo.delete(id)
     # and again on the way out
-    kill_at(deployment, made[0], "instance.delete", "delete_server")
+    kill_at(deployment, made[0], "instance.delete", "delete_server", killed)
     for id in made:
         demo.gone(id)
 

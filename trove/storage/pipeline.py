@@ -10,8 +10,6 @@ import concurrent.futures
 import dataclasses
 import hashlib
 import hmac
-import os
-import threading
 import typing
 
 from trove.storage import frames
@@ -22,11 +20,8 @@ PART = 16 * frames.FRAME
 """Bytes of what a part has, before it is encrypted."""
 PIECE = frames.FRAME
 """Bytes that are read at once."""
-AHEAD = 3
+AHEAD = 2
 """Parts that are on their way at once."""
-BEHIND = 10
-"""How much nicer their threads are than the programs that press and read: where there
-are few processors, those are what all others wait for."""
 
 Put = typing.Callable[[int, bytes], None]
 """Brings a part; it is there when this returns. May be called by several threads."""
@@ -163,20 +158,11 @@ class _Counted:
             yield piece
 
 
-def _step_back() -> None:
-    """Of this thread alone: Linux has a priority for each."""
-    here = threading.get_native_id()
-    nice = os.getpriority(os.PRIO_PROCESS, here) + BEHIND
-    os.setpriority(os.PRIO_PROCESS, here, min(nice, 19))
-
-
 class _Ahead:
     """What goes on beside: its results in the order in which it was begun."""
 
     def __init__(self) -> None:
-        self._threads = concurrent.futures.ThreadPoolExecutor(
-            AHEAD, initializer=_step_back
-        )
+        self._threads = concurrent.futures.ThreadPoolExecutor(AHEAD)
         self._begun: collections.deque[concurrent.futures.Future[typing.Any]] = (
             collections.deque()
         )

@@ -176,20 +176,6 @@ def test_who_stops_reading_ends_the_fetching():
     assert len(asked) <= 1 + pipeline.AHEAD
 
 
-def test_who_brings_a_part_steps_back_behind_who_presses_the_next():
-    """Where there are few processors, the programs of the pipe come first."""
-
-    def priority():
-        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-
-    before, heard = priority(), set()
-    pipeline.send(
-        io.BytesIO(bytes(3 * PART)), KEY, ABOUT, lambda *part: heard.add(priority())
-    )
-    assert heard == {min(before + pipeline.BEHIND, 19)}
-    assert priority() == before
-
-
 def test_memory_is_bounded_however_much_it_is(monkeypatch):
     monkeypatch.setattr(frames, "FRAME", 64 * 1024)
     monkeypatch.setattr(pipeline, "PIECE", 64 * 1024)

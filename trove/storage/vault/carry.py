@@ -25,7 +25,7 @@ if typing.TYPE_CHECKING:
 QUIET = 20.0
 """Seconds for a connection to each address of a name, and for the next bytes. How long
 it is looked up is the resolver's to say."""
-BLOCK = 1 << 18
+BLOCK = 1 << 16
 
 
 class Taken(errors.Clash):
