@@ -108,7 +108,7 @@ def _postgresql(home: str) -> Methods:
     own = ("chown", "--recursive", "postgres:postgres", there)
     return Methods(
         home,
-        (*AS_POSTGRES, *save, "--manifest-checksums=SHA256"),
+        (*AS_POSTGRES, *save),
         ("tar", "--extract", f"--directory={there}", "--file=-"),
         ((f"{ENGINE}/pg_verifybackup", "--exit-on-error", there),),
         (own,),

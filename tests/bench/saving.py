@@ -119,7 +119,9 @@ class Source:
             assert shown["status"] != "FAILED", shown
             return bool(shown["status"] == "COMPLETED")
 
-        until("it is COMPLETED", whole, FOREVER, every=0.5)
+        # seldom: asking takes a processor of what is measured, and when it was so is
+        # in the journal
+        until("it is COMPLETED", whole, FOREVER, every=3.0)
         ((over,),) = self.deployment.rows(
             "SELECT max(updated) FROM operations WHERE object_id = ? AND kind = ?",
             self.id,

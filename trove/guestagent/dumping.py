@@ -85,10 +85,10 @@ def _brought(
     """One database; ``before`` bytes were brought of others."""
     from trove.storage import dumps, pipeline
 
-    def put(number: int, data: bytes) -> None:
+    def put(number: int, /, *pieces: bytes) -> None:
         if number >= dumps.EACH:
             raise TooLarge(database=database, parts=dumps.EACH)
-        at.put(index * dumps.EACH + number, data)
+        at.put(index * dumps.EACH + number, *pieces)
 
     with (
         desk.engine.dumps().saying(database) as stages,

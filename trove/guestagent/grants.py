@@ -142,7 +142,7 @@ class Grants:
         with self._changed:
             self._newest(LIST)
 
-    def put(self, number: int, data: bytes) -> None:
+    def put(self, number: int, /, *pieces: bytes) -> None:
         """Brings a part, however often that takes; in ``patience`` seconds at most.
 
         One that is there already is this job's own, of a try whose answer was lost: the
@@ -151,7 +151,7 @@ class Grants:
 
         def bring(request: Signed, authorities: str) -> None:
             with contextlib.suppress(carry.Taken):
-                carry.put(request, data, CARRY, authorities=authorities)
+                carry.put(request, pieces, CARRY, authorities=authorities)
 
         self._carry(number, bring)
 

@@ -164,11 +164,11 @@ class Round:
     def _part(self, first: int) -> pipeline.Put:
         """Brings those of a segment, whose own begin with number ``first``."""
 
-        def put(number: int, data: bytes) -> None:
+        def put(number: int, /, *pieces: bytes) -> None:
             with self._turn:
                 if first + number >= self.progress.part:
                     self._note(part=first + number + 1)
-            self.put(first + number, data)
+            self.put(first + number, *pieces)
 
         return put
 

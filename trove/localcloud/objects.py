@@ -9,6 +9,7 @@ dies in between leaves a file that nobody knows, which the next start removes.
 import contextlib
 import dataclasses
 import hashlib
+import io
 import json
 import os
 import pathlib
@@ -34,7 +35,8 @@ CREATE TABLE IF NOT EXISTS objects (
     PRIMARY KEY (account, container, name)
 ) WITHOUT ROWID;
 """
-BLOCK = 1 << 20
+BLOCK = 1 << 18
+"""Bytes that are held at once."""
 MOST_LISTED = 10_000
 
 Meta = dict[str, str]
@@ -233,7 +235,7 @@ class Objects:
             ).fetchone()
         return None if row is None else _object(row)
 
-    def receive(self, stream: typing.BinaryIO, length: int) -> tuple[str, str]:
+    def receive(self, stream: io.BufferedIOBase, length: int) -> tuple[str, str]:
         """Bytes as a file that is nobody's yet: its name, and their MD5.
 
         Raises ``Short`` where fewer come than ``length``.
@@ -242,14 +244,9 @@ class Objects:
         path = self._data / name
         try:
             with path.open("xb") as file:
-                left = length
-                while left:
-                    block = stream.read(min(BLOCK, left))
-                    if not block:
-                        raise Short
+                for block in _blocks(stream, length):
                     digest.update(block)
                     file.write(block)
-                    left -= len(block)
                 file.flush()
                 os.fsync(file.fileno())
         except BaseException:
@@ -291,6 +288,17 @@ class Objects:
     def path(self, one: Object) -> pathlib.Path:
         """Where its own bytes are."""
         return self._data / one.file
+
+
+def _blocks(stream: io.BufferedIOBase, length: int) -> typing.Iterator[memoryview]:
+    """So many bytes, each block in the place of the one before; or ``Short``."""
+    held = memoryview(bytearray(BLOCK))
+    while length:
+        block = held[: stream.readinto(held[:length])]
+        if not block:
+            raise Short
+        yield block
+        length -= len(block)
 
 
 def _object(row: tuple[typing.Any, ...]) -> Object:

@@ -35,10 +35,13 @@ class Part:
     md5: str
 
     @classmethod
-    def of(cls, data: bytes) -> "Part":
-        """What these bytes are."""
-        md5 = hashlib.md5(data, usedforsecurity=False)
-        return cls(len(data), hashlib.sha256(data).hexdigest(), md5.hexdigest())
+    def of(cls, *pieces: bytes) -> "Part":
+        """What these bytes are, one piece after the other."""
+        md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
+        for piece in pieces:
+            md5.update(piece)
+            sha256.update(piece)
+        return cls(sum(map(len, pieces)), sha256.hexdigest(), md5.hexdigest())
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -23,10 +23,17 @@ PIECE = frames.FRAME
 AHEAD = 2
 """Parts that are on their way at once."""
 
-Put = typing.Callable[[int, bytes], None]
-"""Brings a part; it is there when this returns. May be called by several threads."""
 Get = typing.Callable[[int, int], bytes]
 """Fetches a part of so many bytes. May be called by several threads."""
+
+
+class Put(typing.Protocol):
+    """Brings a part; it is there when this returns. May be called by several threads.
+
+    A part comes as the pieces that it has, one after the other.
+    """
+
+    def __call__(self, number: int, /, *pieces: bytes) -> None: ...
 
 
 class Source(typing.Protocol):
@@ -108,18 +115,18 @@ def fetch(sizes: typing.Iterable[int], get: Get) -> typing.Iterator[bytes]:
         yield from ahead.rest()
 
 
-def _brought(wholes: typing.Iterable[bytes], put: Put) -> typing.Iterator[Part]:
+def _brought(wholes: typing.Iterable[list[bytes]], put: Put) -> typing.Iterator[Part]:
     """Each part, once it is there."""
     with _Ahead() as ahead:
-        for number, data in enumerate(wholes):
+        for number, pieces in enumerate(wholes):
             yield from ahead.room()
-            ahead.begin(_put, put, number, data)
+            ahead.begin(_put, put, number, *pieces)
         yield from ahead.rest()
 
 
-def _put(put: Put, number: int, data: bytes) -> Part:
-    put(number, data)
-    return Part.of(data)
+def _put(put: Put, number: int, *pieces: bytes) -> Part:
+    put(number, *pieces)
+    return Part.of(*pieces)
 
 
 def _part(get: Get, number: int, part: Part) -> bytes:
@@ -132,18 +139,18 @@ def _part(get: Get, number: int, part: Part) -> bytes:
     return data
 
 
-def _filled(stream: typing.Iterable[bytes]) -> typing.Iterator[bytes]:
-    """Whole parts: frames are not divided among them."""
+def _filled(stream: typing.Iterable[bytes]) -> typing.Iterator[list[bytes]]:
+    """Whole parts: frames are not divided among them, and not copied together."""
     waiting: list[bytes] = []
     size = 0
     for frame in stream:
         waiting.append(frame)
         size += len(frame)
         if size >= PART:
-            yield b"".join(waiting)
+            yield waiting
             waiting, size = [], 0
     if waiting:
-        yield b"".join(waiting)
+        yield waiting
 
 
 class _Counted:

@@ -48,11 +48,11 @@ class Shipping:
         self.brought: list[SegmentShown] = []
         self.away = False
 
-    def put(self, number: int, part: bytes) -> None:
+    def put(self, number: int, /, *pieces: bytes) -> None:
         if self.away:
             raise errors.Unavailable(what="The object store")
         assert number not in self.data, "the number of a part was used twice"
-        self.data[number] = part
+        self.data[number] = b"".join(pieces)
 
     def save(self, progress: Progress) -> None:
         self.progress = progress

@@ -147,9 +147,9 @@ def dying(shipping: Shipping, at: int, home: pathlib.Path) -> typing.NoReturn:
         step()
         (home / "progress").write_text(json.dumps(codec.encode(progress)))
 
-    def put(number: int, data: bytes) -> None:
+    def put(number: int, /, *pieces: bytes) -> None:
         step()
-        (home / str(number)).write_bytes(data)
+        (home / str(number)).write_bytes(b"".join(pieces))
 
     shipping.made(put, save).go(shipping.counted)
     os._exit(0)

@@ -19,6 +19,7 @@ import typing
 
 import pytest
 
+from tests.brought import into
 from tests.contract.datastore.conftest import Lab, concerns, laboratory, param
 from trove import errors
 from trove.datastores import registry
@@ -223,10 +224,9 @@ def save(
 ) -> Link:
     tool = lab.engine.backups()
     data: dict[int, bytes] = {}
-    put = data.__setitem__
     with working(lab, "backup") as work:
         made = backups.save(
-            *(lab.machine, tool, work, since, KEY, ABOUT, put),
+            *(lab.machine, tool, work, since, KEY, ABOUT, into(data)),
             or_full=or_full,
             rows=None if hashing is None else Limits(hashing),
         )

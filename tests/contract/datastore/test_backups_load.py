@@ -71,7 +71,7 @@ def test_the_log_of_the_whole_time_is_there(source: Lab, tmp_path: typing.Any) -
     data: dict[int, bytes] = {}
     held: list[typing.Any] = []
 
-    def put(number: int, part: bytes) -> None:
+    def put(number: int, /, *pieces: bytes) -> None:
         if number == 0:
             held.extend(slots(source))
             with asked(source) as ask:
@@ -80,7 +80,7 @@ def test_the_log_of_the_whole_time_is_there(source: Lab, tmp_path: typing.Any) -
                     ask("DROP TABLE public.more")
                     ask("SELECT pg_switch_wal()")
                     ask("CHECKPOINT")
-        data[number] = part
+        data[number] = b"".join(pieces)
 
     tool = source.engine.backups()
     work = tmp_path / "work"

@@ -65,6 +65,16 @@ def test_a_guest_brings_and_fetches_without_being_known(vault, carried):
     assert vault.get("a/0", 0) == b""
 
 
+def test_pieces_are_one_object(vault, carried):
+    pieces = (b"x" * 300_000, b"", b"y", bytes(range(256)) * 4000)
+    carry.put(vault.writes("a/1", 60), pieces, **carried)
+    data = b"".join(pieces)
+    assert list(vault.listed("a/1")) == [Stored("a/1", len(data), md5(data))]
+    assert vault.get("a/1", len(data)) == data
+    carry.put(vault.writes("a/0", 60), (), **carried)
+    assert vault.get("a/0", 0) == b""
+
+
 def test_one_larger_than_a_part(vault, carried):
     data = hashlib.sha256(b"x").digest() * (LARGE // 32)
     carry.put(vault.writes("a/1", 60), data, **carried)

@@ -9,6 +9,7 @@ import tarfile
 
 import pytest
 
+from tests.brought import into
 from trove.guestagent.backups import PRESS
 from trove.guestagent.replaying import Window
 from trove.rpc.messages import PartShown, SegmentShown
@@ -38,7 +39,7 @@ class Stored:
         number = len(self.segments) if number is None else number
         data = {}
         about = archives.about(ID, number)
-        sent = pipeline.send(io.BytesIO(pressed), KEY, about, data.__setitem__)
+        sent = pipeline.send(io.BytesIO(pressed), KEY, about, into(data))
         shown = tuple(PartShown(p.size, p.sha256, p.md5) for p in sent.parts)
         if first is None:
             first = self.segments[-1].last + 1 if self.segments else 7

@@ -408,12 +408,12 @@ def test_a_process_that_cannot_says_so(scene, monkeypatch):
 def test_a_clock_that_goes_back_moves_nothing_back(scene, host, tmp_path):
     made = []
     first = rounds.Round(
-        *(host, scene.log, Progress(ID), KEY, lambda n, data: None, made.append),
+        *(host, scene.log, Progress(ID), KEY, lambda n, *pieces: None, made.append),
         *(str(tmp_path), lambda: 1000.0),
     )
     first.go(0)
     later = rounds.Round(
-        *(host, scene.log, made[-1], KEY, lambda n, data: None, made.append),
+        *(host, scene.log, made[-1], KEY, lambda n, *pieces: None, made.append),
         *(str(tmp_path), lambda: 900.0),
     )
     later.go(0)

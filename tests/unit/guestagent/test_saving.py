@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from tests.brought import into
 from tests.objectstore import serving
 from trove import errors
 from trove.datastores import rows
@@ -330,7 +331,7 @@ def moment(desk, toy, saved, control, vault):
 
     for text in ("one ", "two "):
         log.write(text)
-        put = parts.__setitem__
+        put = into(parts)
         rounds.Round(desk.host, log, tell, LOGKEY, put, save, str(toy.data)).go(0)
         segments = tell.segments
     for number, data in parts.items():

@@ -35,12 +35,12 @@ class Store:
         self.parts, self.lock = {}, threading.Lock()
         self.under_way = self.most = 0
 
-    def put(self, number, data):
+    def put(self, number, *pieces):
         with self.lock:
             self.under_way += 1
             self.most = max(self.most, self.under_way)
         with self.lock:
-            self.parts[number] = data
+            self.parts[number] = b"".join(pieces)
             self.under_way -= 1
 
     def get(self, number, size):
@@ -87,10 +87,10 @@ def test_how_far_it_is_is_told_as_parts_arrive():
 @pytest.mark.parametrize("number", range(4))
 def test_a_part_that_cannot_be_brought_ends_it(number):
     class Full(Store):
-        def put(self, at, data):
+        def put(self, at, *pieces):
             if at == number:
                 raise errors.Unavailable(what="The store")
-            super().put(at, data)
+            super().put(at, *pieces)
 
     with pytest.raises(errors.Unavailable):
         sent(os.urandom(3 * PART + 10), Full())
@@ -190,7 +190,7 @@ def test_memory_is_bounded_however_much_it_is(monkeypatch):
             return bytes(size)
 
     tracemalloc.start()
-    done = pipeline.send(Zeros(), KEY, ABOUT, lambda number, data: None)
+    done = pipeline.send(Zeros(), KEY, ABOUT, lambda number, *pieces: None)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert done.size == 64 * 1024 * 1024 and len(done.parts) == 64

@@ -7,7 +7,6 @@ environment, and no redirect is followed.
 """
 
 import contextlib
-import io
 import os
 import socket
 import threading
@@ -25,7 +24,11 @@ if typing.TYPE_CHECKING:
 QUIET = 20.0
 """Seconds for a connection to each address of a name, and for the next bytes. How long
 it is looked up is the resolver's to say."""
-BLOCK = 1 << 16
+BLOCK = 1 << 18
+"""Bytes that are sent at once."""
+
+Body = bytes | typing.Sequence[bytes]
+"""An object's bytes, or the pieces of it: they are not copied together for this."""
 
 
 class Taken(errors.Clash):
@@ -36,7 +39,7 @@ class Taken(errors.Clash):
 
 def put(
     signed: Signed,
-    data: bytes,
+    data: Body,
     timeout: float,
     *,
     authorities: str = "",
@@ -50,9 +53,9 @@ def put(
     ``files``: whether a ``file:`` URL is one.
     """
     if files and signed.url.startswith("file:"):
-        _write(signed.url, data)
+        _write(signed.url, b"".join(_pieces(data)))
         return
-    with _asked("PUT", signed, timeout, authorities, data) as said:
+    with _asked("PUT", signed, timeout, authorities, _pieces(data)) as said:
         if said.status not in (200, 201):
             raise _refusal(said.status)
 
@@ -110,7 +113,11 @@ def _refusal(status: int) -> errors.TroveError:
 
 @contextlib.contextmanager
 def _asked(
-    verb: str, signed: Signed, timeout: float, authorities: str, data: bytes = b""
+    verb: str,
+    signed: Signed,
+    timeout: float,
+    authorities: str,
+    pieces: typing.Sequence[bytes] = (),
 ) -> typing.Iterator["http.client.HTTPResponse"]:
     """One request, and its answer as long as the block; trouble with the connection,
     and the end of the time, are ``errors.Unavailable``."""
@@ -123,7 +130,7 @@ def _asked(
         connection.connect()
         with _cut(connection.sock, until) as late:
             try:
-                with _answer(connection, verb, where, signed.headers, data) as said:
+                with _answer(connection, verb, where, signed.headers, pieces) as said:
                     yield said
             finally:
                 if late.is_set():
@@ -181,17 +188,29 @@ def _answer(
     verb: str,
     where: urllib.parse.SplitResult,
     headers: dict[str, str],
-    data: bytes,
+    pieces: typing.Sequence[bytes],
 ) -> "http.client.HTTPResponse":
     target = urllib.parse.urlunsplit(("", "", where.path or "/", where.query, ""))
     words = {**headers, "Connection": "close"}
     if verb == "PUT":
-        words["Content-Length"] = str(len(data))
-    body = io.BytesIO(data) if data else None  # sent block by block
+        words["Content-Length"] = str(sum(map(len, pieces)))
+    body = _blocks(pieces) if pieces else None
     # who refuses need not hear all of it: what it said is in its answer
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         connection.request(verb, target, body=body, headers=words)
     return connection.getresponse()
+
+
+def _pieces(data: Body) -> typing.Sequence[bytes]:
+    return (data,) if isinstance(data, bytes) else data
+
+
+def _blocks(pieces: typing.Sequence[bytes]) -> typing.Iterator[memoryview]:
+    """Each has its own time to be sent in; nothing is copied for that."""
+    for piece in pieces:
+        whole = memoryview(piece)
+        for at in range(0, len(whole), BLOCK):
+            yield whole[at : at + BLOCK]
 
 
 @contextlib.contextmanager

@@ -67,7 +67,7 @@ class Tool:
             "--format=tar",
             "--wal-method=fetch",
             "--checkpoint=fast",
-            "--manifest-checksums=SHA256",
+            chains.CHECKSUMS,
             "--no-password",
             f"--host={self._places.runtime}",
             f"--port={self._port}",
