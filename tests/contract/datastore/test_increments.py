@@ -124,7 +124,7 @@ def test_an_attempt_that_was_killed_leaves_nothing(source: Lab) -> None:
     full = save(source, compared=False)
     fill(source, 2 * 10**7)
 
-    def dies(number: int, data: bytes) -> None:
+    def dies(number: int, /, *pieces: bytes) -> None:
         raise errors.Unavailable(what="The object store")
 
     tool = source.engine.backups()
