@@ -52,7 +52,10 @@ def _parser() -> argparse.ArgumentParser:
         ("tag", "two to four letters that mark what is ours"),
         ("cidr", "the guests' network"),
         ("ports", "first of the hundred TCP ports"),
-        ("release", "Debian of 'image' and 'rules': bookworm (default) or trixie"),
+        (
+            "release",
+            "Debian of 'image' and 'rules': bookworm (default), trixie; or all",
+        ),
     ):
         parser.add_argument(f"--{option}", help=text)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -105,11 +108,17 @@ def serve(where: layout.Layout, conf: cfg.ConfigOpts) -> int:
 
 
 def image(where: layout.Layout, conf: cfg.ConfigOpts) -> int:
-    """Builds the guest image of a release; where a cloud is, it has it from then on."""
-    release = releases.release(conf.localcloud.release)
-    built = guestimage.build(
-        where.cache, programs.Host(), guestimage.printed, release=release
-    )
+    """Builds the guest image of a release, or of all; where a cloud is, it has them."""
+    name = conf.localcloud.release
+    every = name == releases.ALL
+    wanted = releases.releases() if every else [releases.release(name)]
+    host = programs.Host()
+    for built in guestimage.build_each(where.cache, host, guestimage.printed, wanted):
+        _enter(where, built)
+    return 0
+
+
+def _enter(where: layout.Layout, built: guestimage.GuestImage) -> None:
     for layer in built.layers:
         guestimage.printed(str(layer))
     if (where.cloud / assembly.ROWS).exists():
@@ -121,7 +130,6 @@ def image(where: layout.Layout, conf: cfg.ConfigOpts) -> int:
             store.close()
         for name, tags in built.names:
             guestimage.printed(f"image {name}, tagged {','.join(tags)}")
-    return 0
 
 
 def rules(where: layout.Layout, conf: cfg.ConfigOpts, datastore: str) -> int:

@@ -37,8 +37,6 @@ from trove.service import supervisor, threads
 FAILED, REFUSED = 1, 2
 FIRST = ",".join(datastore for _, (_, datastore, _) in releases.first_names())
 """The datastores of the image that every deployment has."""
-BUILDERS = 2
-"""Images that are built at once."""
 START = 300.0
 """Seconds that everything together may take to be up."""
 
@@ -178,17 +176,8 @@ def _offer(place: Layout, steps: Steps, wanted: list[Release]) -> None:
         return
     names = " ".join(release.name for release in wanted)
     host = programs.Host()
-    with (
-        steps.step(f"building more guest images ({names})"),
-        concurrent.futures.ThreadPoolExecutor(BUILDERS) as pool,
-    ):
-        builds = [
-            pool.submit(
-                guestimage.build, place.cache, host, lambda _text: None, None, release
-            )
-            for release in wanted
-        ]
-        built = [build.result() for build in builds]
+    with steps.step(f"building more guest images ({names})"):
+        built = guestimage.build_each(place.cache, host, lambda _text: None, wanted)
     with steps.step("registering their datastores"):
         store = assembly.store_of(place)
         try:

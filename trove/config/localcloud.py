@@ -39,7 +39,7 @@ OPTS = [
         help="The image that 'trove-localcloud image' builds: of Debian 12 (bookworm), "
         "with the versions that every deployment begins with, or of 13 (trixie), with "
         "newer ones. A datastore whose packages bear no other beside them has one of "
-        "its own, named after both: trixie-DATASTORE.",
+        "its own, named after both: trixie-DATASTORE. 'all' builds every one of them.",
     ),
     cfg.IntOpt(
         "workers",

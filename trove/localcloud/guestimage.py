@@ -9,6 +9,7 @@ from this host's own apt sources and the libraries from this host's own pip sett
 mirror is named here.
 """
 
+import concurrent.futures
 import dataclasses
 import pathlib
 import re
@@ -20,6 +21,8 @@ from trove import errors
 from trove.localcloud import agentlayer, layers, programs, releases, ruleslayer
 from trove.localcloud.releases import Name, Release
 
+BUILDERS = 2
+"""Images that are built at once."""
 LEFT_OUT = ("man", "doc", "locale", "info", "lintian")
 
 # What a database's machine does not need, or cannot have in a container.
@@ -143,6 +146,21 @@ def build(
         lambda root: ruleslayer.make(root, asked, datastores, host, progress),
     )
     return GuestImage((agent, rules, site, base), release.names)
+
+
+def build_each(
+    cache: pathlib.Path,
+    host: programs.Runner,
+    progress: Progress,
+    wanted: typing.Iterable[Release],
+) -> list[GuestImage]:
+    """The images of these releases, built side by side where missing."""
+    with concurrent.futures.ThreadPoolExecutor(BUILDERS) as pool:
+        builds = [
+            pool.submit(build, cache, host, progress, None, release)
+            for release in wanted
+        ]
+        return [each.result() for each in builds]
 
 
 def recipe(release: Release) -> str:

@@ -24,8 +24,8 @@ COMBINE = 6 * 3600.0
 CHECKSUMS = "--manifest-checksums=CRC32C"
 """What a list of files has each by, which is the tools' own default: it tells what a
 disk, or who unpacked them, did to them. What became of them in a store is told before
-that, by the frames and the parts (ADR 30); a SHA-256 more, of every file, costs a
-backup as much of the server's processor as all else that is done for it."""
+that, by the frames and the parts (ADR 30), and a SHA-256 more, of every file, makes the
+tool take 3.0 s for a GiB instead of 1.7."""
 LOOK = 10.0
 COUNT = 1800.0
 PLACE = re.compile(r"([0-9A-F]{1,8})/([0-9A-F]{1,8})")
