@@ -71,6 +71,11 @@ class Archive(typing.Protocol):
         None: nothing from now on. Answers the place that is held, at the most ``after``
         where that is one. ``Lost``: something has gone already."""
 
+    def known(self, after: int) -> str:
+        """What the first file after this place is known by: numbers begin anew where
+        somebody resets a log, and no other file of that number says the same.
+        ``Lost`` if it is not there."""
+
     def cut(self) -> None:
         """All that is committed is in files that nothing more is written to, and
         something was committed later."""

@@ -23,8 +23,9 @@ class Progress:
     """How far an archive is.
 
     ``number`` is the next segment's, ``part`` the first that was never begun, ``place``
-    the last file's that was brought (None: nothing is held yet), ``until`` the moment
-    before which all is in the store. ``segments`` are those that are not counted yet.
+    the last file's that was brought (None: nothing is held yet), ``known`` what the
+    one after it is known by, ``until`` the moment before which all is in the store.
+    ``segments`` are those that are not counted yet.
     """
 
     archive: str
@@ -36,6 +37,7 @@ class Progress:
     want: int | None = None
     waiting: int | None = None
     broken: str | None = None
+    known: str = ""
 
     def report(self) -> ArchiveReport:
         """As the control plane hears it."""

@@ -2,7 +2,9 @@
 """The report: its sequence number, its jitter, and what makes it come at once.
 
 It is sent each interval, and sooner when what it would say has changed: the service
-state, or a job. A report that cannot be sent is dropped, and the next one is fresh.
+state, or a job. A job's end is told together with what the database is after it: who
+hears that a restart is done may act. A report that cannot be sent is dropped, and the
+next one is fresh.
 """
 
 import logging
@@ -14,7 +16,7 @@ import typing
 
 from trove import errors
 from trove.guestagent import state
-from trove.guestagent.health import Watch, Working, judge
+from trove.guestagent.health import SLOW, Watch, Working, judge
 from trove.guestagent.ledger import Job, Ledger
 from trove.guestagent.places import Places
 from trove.rpc.messages import Report
@@ -112,6 +114,12 @@ class Reporter:
             return False
         return not self._ledger.trouble()
 
+    def unseen(self) -> bool:
+        """Whether the database is about to be looked at, and is not known till then."""
+        if not self._course.prepared or self._watch.latest().health is not None:
+            return False
+        return self._ledger.current() is None
+
     def standing(self) -> tuple[object, ...]:
         """What a change of is reported at once."""
         service, why = self._service()
@@ -178,6 +186,7 @@ class Heartbeat(Looping):
         self._due = clock()
         self._full = clock()  # when as many reports may come at once as ever
         self._said: tuple[object, ...] | None = None
+        self._unseen: float | None = None
         self._heard = False
 
     def ring(self) -> None:
@@ -202,6 +211,8 @@ class Heartbeat(Looping):
             return soon
         if moment < self._due and standing == self._said:
             return min(CHECK, self._due - moment)
+        if self._waits(moment):
+            return CHECK  # the watch wakes it sooner
         self._due = moment + self._pick(self._every * 0.8, self._every * 1.2)
         self._full = max(self._full, moment) + GAP
         try:
@@ -212,6 +223,15 @@ class Heartbeat(Looping):
             self._said = standing  # the next regular report will tell it
             self._note(False, str(error))
         return min(CHECK, max(0.0, self._due - moment))
+
+    def _waits(self, moment: float) -> bool:
+        """For the look that is about to come, unless that takes too long."""
+        if not self._reporter.unseen():
+            self._unseen = None
+            return False
+        if self._unseen is None:
+            self._unseen = moment
+        return moment - self._unseen < SLOW
 
     def _note(self, heard: bool, why: str) -> None:
         """One line when the broker goes, and one when it is back."""

@@ -88,7 +88,16 @@ class Round:
         before = self.progress.place
         place = self.tool.hold(before)
         if before is None:
-            self._note(place=place, until=self.clock())
+            known = self.tool.known(place)
+            self._note(place=place, known=known, until=self.clock())
+        else:
+            self._goes_on()
+
+    def _goes_on(self) -> None:
+        """The log is still the one that was held: a number alone does not say so."""
+        known = self.tool.known(self._place)
+        if self.progress.known not in ("", known):
+            raise Lost(why="the log was begun anew")
 
     def _bring(self) -> None:
         """What an earlier round could not bring comes first: while nobody takes it, no
@@ -149,6 +158,9 @@ class Round:
             raise Lost(why="a file of it is larger than can be told of")
         parts = tuple(PartShown(p.size, p.sha256, p.md5) for p in sent.parts)
         first, last = piece[0].place, piece[-1].place
+        known = self.tool.known(last)
+        # after all else was looked at: what was read is of that log, and so is the next
+        self._goes_on()
         shown = SegmentShown(
             *(progress.number, progress.part, parts, first, last),
             *(progress.until, until),
@@ -156,6 +168,7 @@ class Round:
         self._note(
             number=progress.number + 1,
             place=last,
+            known=known,
             until=until,
             segments=(*progress.segments, shown),
             waiting=(self.progress.waiting or 0) - sum(file.size for file in piece),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An engine keeps its log until it was counted, and says so where a piece is lost."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -155,13 +156,26 @@ def dying(shipping: Shipping, at: int, home: pathlib.Path) -> typing.NoReturn:
     os._exit(0)
 
 
+@pytest.mark.parametrize("brought", (0, 1, 3))
 def test_a_log_that_somebody_loses_is_said_to_be_lost(
-    source: Lab, shipping: Shipping
+    source: Lab, shipping: Shipping, brought: int
 ) -> None:
-    for _ in range(3):
+    """Also where its numbers are by now as high as those that were brought."""
+    if source.name != "postgresql":
+        source.client.admin(LET_GO[source.name])  # it begins at its first number
+    shipping = Shipping(source)
+    shipping.away = not brought
+    with pytest.raises(errors.Unavailable) if not brought else contextlib.nullcontext():
+        shipping.round()
+    for _ in range(brought - 1):
         write(source)
         shipping.round()
+    assert len(shipping.brought) == brought
+    shipping.away = False
     source.client.admin(LET_GO[source.name])
+    for _ in range(brought + 1):
+        write(source)
+        source.engine.archive().cut()
     progress = shipping.round()
     assert "lost" in (progress.broken or "")
     again = Shipping(source)

@@ -157,19 +157,51 @@ def test_things_that_change_all_the_time_do_not_flood(scene):
     assert len(scene.sent) <= 10 / heartbeat.GAP + heartbeat.BURST
 
 
-def test_what_is_found_after_a_jobs_end_need_not_wait(scene):
-    """The job's end is one report, and what the database is then is another."""
-    scene.live(30)
-    told = len(scene.sent)
+def restart(scene):
+    """Begun, and told; the job."""
+    scene.reporter.changed()
+    scene.watch.look()
+    scene.live(3)
+    made = scene.ledger.accept("7/restart_database", "restart_database", {})[0]
+    job = scene.ledger.begin(made)
+    scene.watch.ring(stale=scene.reporter.changed())
+    scene.live(1)
+    return job
+
+
+def ended(scene, job):
+    """It is done; the database was not looked at yet."""
+    scene.ledger.finish(job, Outcome(100, "done"))
+    scene.watch.ring(stale=scene.reporter.changed())
     scene.heart.ring()
-    scene.heart.look()
+    scene.live(1)
+
+
+def told(scene):
+    """What each report said of the database and of its jobs."""
+    return [(r.service, *(job.state for job in r.jobs)) for r in scene.sent]
+
+
+def test_a_restart_is_done_when_the_database_is_seen(scene):
+    """An action asked for right after it is not refused."""
+    ended(scene, restart(scene))
     scene.watch.look()
     scene.heart.look()
-    assert [report.service for report in scene.sent[told:]] == ["starting", "healthy"]
+    assert told(scene) == [("healthy",), ("starting", "running"), ("healthy", "done")]
+
+
+def test_a_database_that_cannot_be_seen_keeps_no_end_of_a_job(scene):
+    ended(scene, restart(scene))
+    assert told(scene)[-1] == ("starting", "running")
+    scene.live(4)
+    assert told(scene)[-1] == ("starting", "done")
 
 
 def test_what_a_look_finds_is_reported_without_waiting_for_a_clock(scene):
     """The thread sleeps much longer than a report takes; the watch wakes it."""
+    scene.engine.said = Health("running")
+    scene.watch.look()
+    scene.engine.said = Engine.said
     scene.heart.start()
     until(lambda: scene.sent)
     scene.clock.now += 5
@@ -221,20 +253,12 @@ def test_a_database_that_serves_through_a_job_is_told_as_it_is(scene):
 
 
 def test_what_was_seen_before_a_restart_is_of_no_use(scene):
-    scene.reporter.changed()
-    scene.watch.look()
-    job = scene.ledger.begin(
-        scene.ledger.accept("7/restart_database", "restart_database", {})[0]
-    )
-    scene.watch.ring(stale=scene.reporter.changed())
-    scene.live(1)
-    scene.ledger.finish(job, Outcome(100, "done"))
-    scene.watch.ring(stale=scene.reporter.changed())
-    scene.live(1)
-    assert {report.service for report in scene.sent} == {"starting"}
+    job = restart(scene)
+    scene.engine.said = Health("crashed", "the process is gone")
+    ended(scene, job)
     scene.watch.look()
     scene.live(1)
-    assert scene.sent[-1].service == "healthy"
+    assert told(scene)[1:] == [("starting", "running"), ("crashed", "done")]
 
 
 def test_what_stands_in_the_way_of_a_job_comes_at_once(scene):

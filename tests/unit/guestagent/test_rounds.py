@@ -300,6 +300,49 @@ def test_a_piece_that_is_gone_ends_the_archive(scene):
     assert scene.toy.calls == calls  # nothing more comes of it
 
 
+@pytest.mark.parametrize("before", (0, 1, 3))
+def test_a_log_that_was_begun_anew_ends_the_archive(scene, before):
+    """Also where its numbers have come as far as those that were brought."""
+    scene.order()
+    for _ in range(before):
+        scene.write()
+        scene.round()
+    if not before:
+        scene.log.hold(None)
+        known = scene.log.known(0)
+        scene.shelf.save(Progress(ID, place=0, known=known))
+    scene.log.begin()
+    for _ in range(before + 2):
+        scene.write()
+        scene.log.cut()
+    progress = scene.round()
+    assert "begun anew" in progress.broken
+    assert not scene.log.held
+    assert scene.stored() == list(range(before))
+
+
+def test_a_log_that_is_begun_anew_while_it_is_brought_ends_the_archive(
+    scene, monkeypatch
+):
+    """What was read may be of either log: it is not told of."""
+    scene.order()
+    scene.write()
+    scene.round()
+    stages = type(scene.log).stages
+
+    def late(log, files):
+        log.begin()
+        for _ in range(files[-1].place + 1):
+            log.cut()
+        return stages(log, files)
+
+    monkeypatch.setattr(type(scene.log), "stages", late)
+    scene.write()
+    progress = scene.round()
+    assert "begun anew" in progress.broken
+    assert scene.stored() == [0]
+
+
 def test_a_guest_that_knows_less_than_was_counted_says_so(scene):
     """It was built anew, or its data are those of a copy."""
     scene.counted = 3

@@ -14,7 +14,7 @@ import typing
 
 from trove.datastores.archives import Archive as Protocol
 from trove.datastores.archives import Log, LogFile, Lost, Target, whole
-from trove.datastores.classic import wanting
+from trove.datastores.classic import binlog, wanting
 from trove.datastores.classic.places import Places
 from trove.datastores.classic.sql import Talk, literal
 from trove.datastores.protocol import Host, Stage
@@ -73,6 +73,16 @@ class Archive(Protocol):
             return self._files()[-1].place - 1
         return after
 
+    def known(self, after: int) -> str:
+        """By its first events."""
+        for file in self._files():
+            if file.place == after + 1:
+                try:
+                    return binlog.identity(self._path(file))
+                except FileNotFoundError:
+                    break
+        raise Lost(why=f"number {after + 1} is not there")
+
     def cut(self) -> None:
         """A commit, and another file begins."""
         with self._server.talk() as talk:
@@ -130,8 +140,10 @@ class Archive(Protocol):
             return listed(talk)
 
     def _young(self, file: LogFile) -> bool:
-        path = f"{self._server.places.binlogs}/{file.name}"
-        return os.stat(path).st_mtime > time.time() - HOUR
+        return os.stat(self._path(file)).st_mtime > time.time() - HOUR
+
+    def _path(self, file: LogFile) -> str:
+        return f"{self._server.places.binlogs}/{file.name}"
 
 
 def listed(talk: Talk) -> list[LogFile]:

@@ -13,9 +13,10 @@ import pathlib
 import signal
 import time
 import urllib.parse
+import uuid
 
 from trove import errors
-from trove.datastores.archives import LogFile, in_a_row
+from trove.datastores.archives import LogFile, Lost, in_a_row
 from trove.datastores.protocol import Health, Source, Stage
 from trove.datastores.rows import Hashes, Table, tried
 from trove.datastores.saving import Mark, NoIncrement
@@ -95,7 +96,14 @@ class Archive:
         self._data = data
         self._home.mkdir(parents=True, exist_ok=True)
         if not self._numbers():
-            (self._home / "1").touch()
+            self.begin()
+
+    def begin(self):
+        """A log that has nothing to do with the one before."""
+        for number in self._numbers():
+            (self._home / str(number)).unlink()
+        (self._home / "born").write_text(str(uuid.uuid4()))
+        (self._home / "1").touch()
 
     def _numbers(self):
         return sorted(int(path.name) for path in self._home.glob("[0-9]*"))
@@ -112,6 +120,12 @@ class Archive:
         self._enter("hold")
         (self._home / "held").touch()
         return self._numbers()[-1] - 1 if after is None else after
+
+    def known(self, after):
+        self._enter("known")
+        if after + 1 not in self._numbers():
+            raise Lost(why=f"number {after + 1} is not there")
+        return (self._home / "born").read_text()
 
     def cut(self):
         self._enter("cut")

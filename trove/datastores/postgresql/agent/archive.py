@@ -36,6 +36,7 @@ HOLD = f"SELECT pg_create_physical_replication_slot('{SLOT}', true)"
 DROP = f"SELECT pg_drop_replication_slot('{SLOT}')"
 BOUND = """\
 SELECT setting::bigint FROM pg_settings WHERE name = 'max_slot_wal_keep_size'"""
+CLUSTER = "SELECT system_identifier FROM pg_control_system()"
 LOG = "SELECT coalesce(sum(size), 0)::bigint FROM pg_ls_waldir()"
 BEAT = "SELECT pg_current_xact_id()"
 """A transaction that writes nothing, and whose commit is in the log with its time."""
@@ -91,6 +92,12 @@ class Archive:
             ((now,), (log,)) = line.rows(BOUND, LOOK) + line.rows(LOG, LOOK)
         self._keep_within(int(now), int(log) // MIB)
         return after
+
+    def known(self, after: int) -> str:
+        """By the cluster that it is of: in one, no number comes twice."""
+        with self._talk() as line:
+            ((cluster,),) = line.rows(CLUSTER, LOOK)
+        return str(cluster)
 
     def cut(self) -> None:
         """The rest of the segment is left empty."""
