@@ -163,6 +163,7 @@ def test_a_log_that_somebody_loses_is_said_to_be_lost(
     """Also where its numbers are by now as high as those that were brought."""
     if source.name != "postgresql":
         source.client.admin(LET_GO[source.name])  # it begins at its first number
+    begun = time.time()
     shipping = Shipping(source)
     shipping.away = not brought
     with pytest.raises(errors.Unavailable) if not brought else contextlib.nullcontext():
@@ -172,6 +173,7 @@ def test_a_log_that_somebody_loses_is_said_to_be_lost(
         shipping.round()
     assert len(shipping.brought) == brought
     shipping.away = False
+    until(lambda: time.time() > begun + 1)  # a log says the second it was begun in
     source.client.admin(LET_GO[source.name])
     for _ in range(brought + 1):
         write(source)
