@@ -34,6 +34,8 @@ from trove.service import supervisor
 VERSIONS = {"mariadb": "10.11", "postgresql": "15"}
 FOREVER = 180.0
 """Seconds that anything may take on a loaded machine of two cores."""
+PATIENT, SELDOM = 20, 0.5
+"""A pause is one in so many of what was waited by then, and seconds, at the most."""
 WITNESSES: list[typing.Callable[[], str]] = []
 """Who is asked, when a wait was in vain, what is going on instead."""
 
@@ -44,9 +46,14 @@ def until(
     within: float = FOREVER,
     every: float = 0.1,
 ) -> typing.Any:
-    """What ``look`` answers as soon as that is true; it is asked ``every`` so many
-    seconds, which a service that counts requests is to be spared."""
-    end = time.monotonic() + within
+    """What ``look`` answers as soon as that is true.
+
+    It is asked ``every`` so many seconds, which a service that counts requests is to be
+    spared, and less often the longer it takes: what is asked takes a tenth of the
+    machine from what is waited for.
+    """
+    begun = time.monotonic()
+    end = begun + within
     while True:
         seen = look()
         if seen:
@@ -54,7 +61,8 @@ def until(
         if time.monotonic() > end:
             told = "; ".join([what, *(witness() for witness in WITNESSES)])
             raise AssertionError(f"not within {within:.0f} s: {told}")
-        time.sleep(every)
+        waited = time.monotonic() - begun
+        time.sleep(max(every, min(waited / PATIENT, SELDOM)))
 
 
 def completed(user: "User", backup: str, within: float = FOREVER) -> typing.Any:
