@@ -26,10 +26,14 @@ TOGETHER = {
     "contract/rpc/": "contract/rpc",
     "contract/db/": "contract/db",
 }
+LONG = ("upgrades", "point_in_time", "addresses", "faults_cloud", "changes")
+LONG += ("logs", "sick", "units", "soak", "snapshots")
+"""Files of which a piece takes more than a minute."""
 FIRST = (
     "system/faults/",
     "system/test_attacks",
     "system/test_compromised",
+    *(f"system/test_{name}" for name in LONG),
     "system/test_",
     "system/",
     "functional/",

@@ -31,8 +31,10 @@ STATE = os.environ.get("TROVE_TEST_STATE", "/var/lib/trove/tests")
 
 def _layout() -> Layout:
     """Each worker's own: several deployments stand side by side."""
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
-    number = slots.WORKERS * slots.slot() + int(worker) % slots.WORKERS
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    if worker >= slots.WORKERS:
+        raise pytest.UsageError(f"there is room for {slots.WORKERS} workers")
+    number = slots.WORKERS * slots.slot() + worker
     return Layout(
         state=pathlib.Path(STATE) / f"system{number}",
         cache=pathlib.Path(CACHE),
