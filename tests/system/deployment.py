@@ -49,8 +49,8 @@ def until(
     """What ``look`` answers as soon as that is true.
 
     It is asked ``every`` so many seconds, which a service that counts requests is to be
-    spared, and less often the longer it takes: what is asked takes a tenth of the
-    machine from what is waited for.
+    spared, and less often the longer it takes: each question takes processors from
+    what is waited for.
     """
     begun = time.monotonic()
     end = begun + within

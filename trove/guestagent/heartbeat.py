@@ -209,9 +209,10 @@ class Heartbeat(Looping):
         soon = self._free() - moment
         if soon > 0:
             return soon
+        waits = self._waits(moment)
         if moment < self._due and standing == self._said:
             return min(CHECK, self._due - moment)
-        if self._waits(moment):
+        if waits:
             return CHECK  # the watch wakes it sooner
         self._due = moment + self._pick(self._every * 0.8, self._every * 1.2)
         self._full = max(self._full, moment) + GAP

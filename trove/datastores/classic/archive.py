@@ -77,10 +77,7 @@ class Archive(Protocol):
         """By its first events."""
         for file in self._files():
             if file.place == after + 1:
-                try:
-                    return binlog.identity(self._path(file))
-                except FileNotFoundError:
-                    break
+                return binlog.identity(path(self._server, file.name))
         raise Lost(why=f"number {after + 1} is not there")
 
     def cut(self) -> None:
@@ -140,10 +137,12 @@ class Archive(Protocol):
             return listed(talk)
 
     def _young(self, file: LogFile) -> bool:
-        return os.stat(self._path(file)).st_mtime > time.time() - HOUR
+        return os.stat(path(self._server, file.name)).st_mtime > time.time() - HOUR
 
-    def _path(self, file: LogFile) -> str:
-        return f"{self._server.places.binlogs}/{file.name}"
+
+def path(server: Server, name: str) -> str:
+    """Where a file of the log is."""
+    return f"{server.places.binlogs}/{name}"
 
 
 def listed(talk: Talk) -> list[LogFile]:

@@ -60,13 +60,13 @@ def begin(server: archive.Server, since: Mark) -> tuple[list[LogFile], Words]:
         raise NoIncrement(why="its log is another one by now")
     try:
         files = archives.whole(ended, first - 1, current.place)
-        begun = binlog.identity(_path(server, files[0].name)) if files else ""
+        begun = binlog.identity(archive.path(server, files[0].name)) if files else ""
         if begun != since.words["log"]:
             raise NoIncrement(why="its log was begun anew")
         if files[0].size < place:
             raise Lost(why=f"{files[0].name} ends before that backup does")
         for file in files:
-            binlog.checked(_path(server, file.name))
+            binlog.checked(archive.path(server, file.name))
     except (Lost, OSError) as lost:
         why = lost.message if isinstance(lost, Lost) else "a file of it cannot be read"
         raise NoIncrement(why=why) from lost
@@ -120,7 +120,7 @@ def _words(server: archive.Server, talk: Talk, place: str, executed: str) -> Wor
         "version": str(version).partition("-")[0],
         "server": str(uuid),
         "binlog": place,
-        "log": binlog.identity(_path(server, place.partition(":")[0])),
+        "log": binlog.identity(archive.path(server, place.partition(":")[0])),
         NAMES: "".join(executed.split()),
     }
 
@@ -175,7 +175,3 @@ def _names(there: str, numbers: range) -> list[str]:
     if found or not names or "" in names:
         raise Lost(why="an increment has not the files that it says")
     return names
-
-
-def _path(server: archive.Server, name: str) -> str:
-    return f"{server.places.binlogs}/{name}"
