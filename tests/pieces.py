@@ -26,20 +26,28 @@ TOGETHER = {
     "contract/rpc/": "contract/rpc",
     "contract/db/": "contract/db",
 }
-LONG = ("upgrades", "point_in_time", "attacks", "compromised", "addresses")
-LONG += ("faults_cloud", "changes", "logs", "sick", "units", "soak", "snapshots")
-"""Files of which a piece takes more than a minute. The first of them wait for what
-takes minutes to be given up; a flood of messages comes beside these, and not beside
-crowds and many machines that start, which have all of the processors."""
-FIRST = (
+WAITING: tuple[str, ...] = ("upgrades.py::test_an_upgrade_to_a_sick", "point_in_time")
+WAITING += ("attacks", "compromised", "addresses", "faults_cloud", "changes")
+WAITING += ("verifications",)
+"""What waits for what takes minutes to be given up, or to come by itself, and leaves
+the processors to others; longer ones first. A flood of messages comes beside these."""
+BUSY: tuple[str, ...] = ("snapshots", "ssl", "dumps", "backups", "recycled", "prepare")
+BUSY += ("quickstart", "soak", "units", "clients", "conformance", "crash", "logs")
+"""What takes all that it gets of the processors, longer ones last: of the two workers
+that begin with deployments one goes from the first piece on and one from the last, so
+that one waits while the other computes."""
+ORDER = (
     "system/faults/",
-    *(f"system/test_{name}" for name in LONG),
+    *(f"system/test_{name}" for name in WAITING),
+    "system/test_upgrades",
     "system/test_",
+    *(f"system/test_{name}" for name in BUSY),
     "system/",
     "functional/",
     "contract/",
     "chaos/test_flows",
 )
+"""Which comes sooner: how a name begins, and the longest of these beginnings says."""
 ALONE = ("chaos", "architecture")
 """Each test of these is a piece of work by itself."""
 EACH = (
@@ -87,10 +95,8 @@ def piece(nodeid: str) -> str:
 def turn(nodeid: str) -> int:
     """Whose turn comes sooner has the lower number."""
     place = nodeid.removeprefix("tests/")
-    for number, beginning in enumerate(FIRST):
-        if place.startswith(beginning):
-            return number
-    return len(FIRST)
+    known = [each for each in ORDER if place.startswith(each)]
+    return ORDER.index(max(known, key=len)) if known else len(ORDER)
 
 
 def deployed(found: str) -> bool:
@@ -123,8 +129,8 @@ def _wanted(worker: int, workers: int, left: list[str]) -> str | None:
     if workers <= DEPLOYMENTS:
         return left[0]
     mine = worker < DEPLOYMENTS
-    for found in left:
-        if deployed(found) == mine:
-            return found
+    fitting = [found for found in left if deployed(found) == mine]
+    if fitting:
+        return fitting[-1 if mine and worker else 0]
     more = worker == DEPLOYMENTS and len(left) >= MANY
     return left[0] if mine or more else None
