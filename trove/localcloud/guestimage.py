@@ -21,8 +21,9 @@ from trove import errors
 from trove.localcloud import agentlayer, layers, programs, releases, ruleslayer
 from trove.localcloud.releases import Name, Release
 
-BUILDERS = 2
-"""Images that are built at once."""
+BUILDERS = 3
+"""Images that are built at once: each waits for packages, and for disks, half of its
+time."""
 LEFT_OUT = ("man", "doc", "locale", "info", "lintian")
 
 # What a database's machine does not need, or cannot have in a container.
