@@ -5,6 +5,11 @@ oslo.messaging waits for it as long as for a heartbeat, a minute. A broker that 
 killed and came back may never say it of a queue that it had not recovered yet; on a
 connection made anew the same message goes through. Whoever sends has promised to be
 done within ``call_timeout``, and a lease depends on that.
+
+Nor is there a queue for what is said to all servers of a topic: nobody says that. It
+would be a new one with each start of a process, and one that was being declared when
+its broker was killed has no leader afterwards (ADR 13): who asked for it hung for a
+minute, and with it the questions that the broker had handed to the same connection.
 """
 
 import typing
@@ -42,7 +47,7 @@ class Producer(kombu.messaging.Producer):
 
 
 class Connection(impl_rabbit.Connection):
-    """oslo.messaging's own connection, with that producer."""
+    """oslo.messaging's own connection, with that producer and without that queue."""
 
     max_retries: int | None
 
@@ -61,6 +66,11 @@ class Connection(impl_rabbit.Connection):
         """As ever; the next broker of the list is no second try of the first."""
         return super().ensure(method, self._round(retry), **settings)
 
+    def declare_fanout_consumer(
+        self, topic: str, callback: typing.Callable[[typing.Any], None]
+    ) -> None:
+        """Does nothing."""
+
     def _round(self, retry: int | None) -> int | None:
         """A number of tries again that gets through the list of brokers."""
         if retry is None or retry < 0:
@@ -78,5 +88,5 @@ class Connection(impl_rabbit.Connection):
 
 
 def bound(transport: typing.Any) -> None:
-    """Makes a transport's senders wait no longer; before its first connection."""
+    """Makes a transport's connections such ones; before its first."""
     transport._driver._connection_pool.connection_cls = Connection

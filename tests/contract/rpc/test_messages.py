@@ -117,8 +117,8 @@ def world_errors():
     return amqp.exceptions.AMQPError
 
 
-def queues(world):
-    asked = world.node.broker._ask("GET", ("queues", "/trove-guests"))
+def queues(world, vhost="/trove-guests"):
+    asked = world.node.broker._ask("GET", ("queues", vhost))
     return [queue["name"] for queue in asked]
 
 
@@ -140,9 +140,11 @@ def test_the_control_plane_has_its_own_broker_side(world):
     try:
         Proxy(TaskManager, control, Context()).run("op-1")
         until(lambda: Manager.ran == ["op-1"])
+        own = {name for name in queues(world, "/trove") if "trove-task" in name}
     finally:
         part.stop(10)
         control.cleanup()
+    assert own == {"trove-taskmanager", "trove-taskmanager.here"}, "and no fanout"
     assert "trove-taskmanager" not in queues(world)
 
 
