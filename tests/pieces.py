@@ -28,18 +28,17 @@ TOGETHER = {
 }
 WAITING: tuple[str, ...] = ("upgrades.py::test_an_upgrade_to_a_sick", "point_in_time")
 WAITING += ("attacks", "compromised", "addresses", "faults_cloud", "changes")
-WAITING += ("verifications",)
+WAITING += ("verifications", "upgrades", "snapshots", "ssl")
 """What waits for what takes minutes to be given up, or to come by itself, and leaves
 the processors to others; longer ones first. A flood of messages comes beside these."""
-BUSY: tuple[str, ...] = ("snapshots", "ssl", "dumps", "backups", "recycled", "prepare")
-BUSY += ("quickstart", "soak", "units", "clients", "conformance", "crash", "logs")
+BUSY: tuple[str, ...] = ("dumps", "backups", "recycled", "prepare", "quickstart")
+BUSY += ("soak", "units", "clients", "conformance", "crash", "logs")
 """What takes all that it gets of the processors, longer ones last: of the two workers
 that begin with deployments one goes from the first piece on and one from the last, so
 that one waits while the other computes."""
 ORDER = (
     "system/faults/",
     *(f"system/test_{name}" for name in WAITING),
-    "system/test_upgrades",
     "system/test_",
     *(f"system/test_{name}" for name in BUSY),
     "system/",
