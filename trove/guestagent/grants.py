@@ -95,7 +95,8 @@ def give(path: pathlib.Path, sealed: str) -> None:
             return  # nobody waits: who comes reads the file
         raise
     try:
-        with contextlib.suppress(BlockingIOError):  # it has been woken often enough
+        # it has been woken often enough; or it ended since the pipe was opened
+        with contextlib.suppress(BlockingIOError, BrokenPipeError):
             os.write(pipe, b"!")
     finally:
         os.close(pipe)

@@ -2,6 +2,7 @@
 """What a job brings by: granted some at a time, ended, granted again, and away."""
 
 import json
+import os
 import stat
 import threading
 
@@ -95,6 +96,23 @@ def test_one_that_was_there_before_the_job_is_found(store, path, made):
     give(path, sealed(store, 1, 0, 1))
     give(path, sealed(store, 2, 0, 1))
     made().put(0, b"x")
+    assert store.asked == ["PUT /2/0?sig=s"]
+
+
+def test_one_that_ends_as_it_is_woken_harms_nobody(store, path, made, monkeypatch):
+    mine, real = Grants(path, json.loads), os.open
+
+    def opened_and_left(name, *how, **more):
+        opened = real(name, *how, **more)
+        if stat.S_ISFIFO(os.fstat(opened).st_mode):
+            mine.close()
+        return opened
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", opened_and_left)
+        give(path, sealed(store, 1, 0, 3))
+    give(path, sealed(store, 2, 0, 3))
+    made().put(0, b"nought")
     assert store.asked == ["PUT /2/0?sig=s"]
 
 
