@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ours stands beside: the engine's tool alone, and upstream Trove's method.
+"""What ours stands beside: the engine's tool, and upstream Trove's method.
 
-The tool alone writes a file through the same ``zstd`` and reads it, and both ways what
-it made is on the disk at the end, as ours is. Upstream's compresses with ``gzip``, and
-brings the stream to the object store and has it back in one go; it is encrypted with
-``openssl`` as it was up to Ussuri, since ours is (its later releases encrypt nothing).
-What it restores it leaves to the kernel to write.
+The tool writes a file and reads it: as it is, and through the same ``zstd``. All ways
+what it made is on the disk at the end, as ours is. Upstream's compresses with ``gzip``,
+and brings the stream to the object store and has it back in one go; it is encrypted
+with ``openssl`` as it was up to Ussuri, since ours is (its later releases encrypt
+nothing). What it restores it leaves to the kernel to write.
 
 Each way is steps of ``piped.py``, as argument lists.
 """
@@ -37,15 +37,19 @@ class Methods:
     whole: tuple[Argv, ...]
     theirs: tuple[Argv, ...]
 
-    def saved(self) -> list[Step]:
-        """The tool to a file."""
-        return [{"stages": [self.save, PRESS], "sink": f"{self.home}/raw"}]
+    def saved(self, *between: Argv) -> list[Step]:
+        """The tool to a file, through the program ``between`` if there is one."""
+        return [{"stages": [self.save, *between], "sink": self._file(between)}]
 
-    def had_back(self) -> list[Step]:
+    def had_back(self, *between: Argv) -> list[Step]:
         """The file to a data directory."""
-        first: Step = {"stages": [UNPRESS, self.unpack], "source": f"{self.home}/raw"}
+        stages = [*between, self.unpack]
+        first: Step = {"stages": stages, "source": self._file(between)}
         sync = ("sync", "--file-system", self.there)
         return [first, *({"stages": [each]} for each in (*self.whole, sync))]
+
+    def _file(self, between: tuple[Argv, ...]) -> str:
+        return f"{self.home}/{'pressed' if between else 'raw'}"
 
     def brought(self, urls: list[str], level: int) -> list[Step]:
         """Upstream's backup."""

@@ -41,7 +41,9 @@ USER, PASSWORD, DATABASE = "ada", "correct horse", "shop"
 LARGE = 2.0
 """GiB: of more than this, upstream's backup is made at the level that is four times as
 fast, so that there is something to restore, and its time is not noted."""
-TOOL, OURS, UPSTREAM = "the tool alone", "ours", "upstream's method"
+RAW, TOOL = "the tool alone", "the tool and zstd"
+OURS, UPSTREAM = "ours", "upstream's method"
+OTHERS = (RAW, TOOL, UPSTREAM)
 SETTLING = {"postgresql": "VACUUM ANALYZE goods"}
 """What an engine would do by itself after so many rows, beside whoever is measured."""
 TASKMANAGERS = ("taskmanager-1", "taskmanager-2")
@@ -182,7 +184,7 @@ def _restart(deployment: Deployment) -> None:
 
 def room(gib: float) -> int:
     """GiB of a volume with so much, its log, and what is made of it twice."""
-    return 3 + int(5 * gib)
+    return 3 + int(6 * gib)
 
 
 def _user(deployment: Deployment, gib: float) -> User:
@@ -216,7 +218,8 @@ def _round(source: Source, store: Store, run: int, note: Note) -> None:
     how = source.methods
     backup, restore = (f"{source.datastore}: {what}" for what in ("backup", "restore"))
     source.timed(how.empty())
-    note(backup, run, TOOL, source.timed(how.saved())[0])
+    note(backup, run, RAW, source.timed(how.saved())[0])
+    note(backup, run, TOOL, source.timed(how.saved(methods.PRESS))[0])
     id, seconds = source.back_up()
     note(backup, run, OURS, seconds)
     large = source.gib > LARGE
@@ -226,7 +229,9 @@ def _round(source: Source, store: Store, run: int, note: Note) -> None:
     if not large:
         note(backup, run, UPSTREAM, seconds)
     source.timed(how.anew())
-    note(restore, run, TOOL, source.timed(how.had_back())[0])
+    note(restore, run, RAW, source.timed(how.had_back())[0])
+    source.timed(how.anew())
+    note(restore, run, TOOL, source.timed(how.had_back(methods.UNPRESS))[0])
     source.timed(how.anew())
     note(restore, run, UPSTREAM, source.timed(how.fetched(store.reads(count)))[0])
     source.timed(how.empty())
@@ -262,16 +267,14 @@ def _served(source: Source, run: int, note: Note) -> None:
 
 
 def table(results: list[dict[str, typing.Any]], gib: float) -> report.Table:
-    """A row for each way: MiB of rows in a second, the seconds, and how many times the
-    tool's and upstream's ours is, run by run."""
-    found = [
-        [f"{gib:g} GiB of rows", "MiB/s", "seconds"]
-        + [f"{TOOL}, seconds", "ratio", f"{UPSTREAM}, seconds", "ratio"]
-    ]
+    """A row for each way: MiB of rows in a second, the seconds, and how many times as
+    fast as each of the others ours is, run by run."""
+    heads = [[f"{other}, seconds", "ratio"] for other in OTHERS]
+    found = [[f"{gib:g} GiB of rows", "MiB/s", "seconds", *sum(heads, [])]]
     for measure, by in report.collect(results).items():
         row = [measure, report.cell([gib * GIB / MIB / one for one in by[OURS]])]
         row.append(report.cell(by[OURS]))
-        for other in (TOOL, UPSTREAM):
+        for other in OTHERS:
             theirs = by.get(other)
             pairs = zip(theirs or (), by[OURS], strict=bool(theirs))
             ratios = [their / our for their, our in pairs]
