@@ -143,6 +143,34 @@ def test_a_killed_database_says_so_and_comes_back(patient):
     patient.well()
 
 
+def test_one_that_failed_often_is_started_for_who_asks(patient):
+    """systemd refuses such a one, which is for what it starts by itself."""
+    patient.remember(40)
+    place, mended = f"/run/systemd/system/{patient.unit}.d", "/run/mended"
+    service = f"[Service]\nExecStartPre=/usr/bin/test -e {mended}\nRestartSec=0\n"
+    limit = "[Unit]\nStartLimitIntervalSec=900\nStartLimitBurst=5\n"
+
+    def state():
+        return patient.inside("systemctl", "show", "-P", "ActiveState", patient.unit)
+
+    patient.inside("mkdir", place)
+    try:
+        file = ("tee", f"{place}/sick.conf")
+        patient.deployment.inside(patient.id, *file, input=service + limit)
+        patient.inside("systemctl", "daemon-reload")
+        patient.inside("systemctl", "restart", "--no-block", patient.unit)
+        until("systemd gives it up", lambda: state() == "failed")
+        patient.inside("touch", mended)
+        path = f"/instances/{patient.id}/action"
+        answer = patient.demo.ask("POST", path, {"restart": {}})
+        assert answer.status_code == 202, answer.text
+        patient.well()
+    finally:
+        patient.inside("rm", "-r", "-f", place, mended)
+        patient.inside("systemctl", "daemon-reload")
+    assert patient.remembers(40)
+
+
 def test_a_full_disk(patient):
     """T14. The data that fill it are removed again, and writes are allowed."""
     filler = f"{patient.data}/filler"

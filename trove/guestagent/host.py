@@ -212,6 +212,10 @@ class Host:
         if self._units_changed or self._shown(unit, "NeedDaemonReload") == "yes":
             self.run(["systemctl", "daemon-reload"], timeout=60)
             self._units_changed = False
+        if action in ("start", "restart"):
+            # What failed often of late is refused, to whoever asks. That is for
+            # what systemd starts by itself; this is somebody's wish.
+            self.run(["systemctl", "reset-failed", "--", unit], timeout=60, check=False)
         words = ["systemctl", "--no-ask-password", action, "--", unit]
         try:
             self.run(words, timeout=timeout)

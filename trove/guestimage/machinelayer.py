@@ -138,7 +138,7 @@ def packages(secure_shell: bool) -> tuple[str, ...]:
 
 def recipe(secure_shell: bool) -> str:
     """What the layer is named after, beside its base."""
-    tables = (UNMASKED, MASKED, BEFORE, FILES, HOST_KEYS, WANTED, GONE, 2)
+    tables = (UNMASKED, MASKED, BEFORE, FILES, HOST_KEYS, WANTED, GONE, 3)
     return repr((packages(secure_shell), *tables))
 
 
@@ -187,13 +187,16 @@ def write(
 
 
 def remove(root: pathlib.Path, patterns: typing.Iterable[str]) -> None:
-    """Takes away what the patterns name below ``root``."""
+    """Takes away what the patterns name below ``root``.
+
+    A name without a pattern may be a link to what this host has not.
+    """
     for pattern in patterns:
-        for path in root.glob(pattern):
+        for path in root.glob(pattern) if "*" in pattern else [root / pattern]:
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
-                path.unlink()
+                path.unlink(missing_ok=True)
 
 
 def _link(path: pathlib.Path, to: str) -> None:

@@ -166,7 +166,7 @@ def build_each(
 
 def recipe(release: Release) -> str:
     """What a root file system is named after."""
-    ours = (LEFT_OUT, MASKED, EMPTIED, FILES, 2)
+    ours = (LEFT_OUT, MASKED, EMPTIED, FILES, 3)
     theirs = (
         release.suite,
         release.packages,
@@ -287,9 +287,10 @@ def _customise(root: pathlib.Path, release: Release) -> None:
     for unit in MASKED:
         _link(units / unit, "/dev/null")
     _link(units / "default.target", "/lib/systemd/system/multi-user.target")
-    for unit in release.units:
-        for wanted in units.glob(f"*.wants/{unit}"):
-            wanted.unlink()
+    # Not by a pattern of both: what such a link leads to may not be on this host.
+    for wants in units.glob("*.wants"):
+        for unit in release.units:
+            (wants / unit).unlink(missing_ok=True)
     for name in (*release.emptied, *EMPTIED):
         _empty(root / name)
     (root / "etc/hostname").unlink(missing_ok=True)

@@ -94,6 +94,13 @@ def test_the_initrd_is_configured_before_the_kernel_comes(made, host):
     assert json.dumps(modules) == json.dumps(sorted(modules))
 
 
+def test_a_link_to_what_this_host_has_not_is_taken_away(tmp_path):
+    link = tmp_path / "vmlinuz.old"
+    link.symlink_to("/boot/that-this-host-has-not")
+    machinelayer.remove(tmp_path, ("vmlinuz.old", "initrd.img.old"))
+    assert not link.is_symlink()
+
+
 def test_a_file_that_is_a_link_to_a_layer_is_not_written_through(tmp_path):
     (tmp_path / "layer").write_text("kept")
     (tmp_path / "tree").hardlink_to(tmp_path / "layer")

@@ -23,7 +23,7 @@ def unpacked(argv):
         (root / name).mkdir(parents=True, exist_ok=True)
     wanted = root / "etc/systemd/system/multi-user.target.wants/mariadb.service"
     wanted.unlink(missing_ok=True)
-    wanted.symlink_to("/lib/systemd/system/mariadb.service")
+    wanted.symlink_to("/lib/systemd/system/that-this-host-has-not.service")
     (root / "etc/apt/sources.list.d/mirror.sources").touch(exist_ok=False)
     (root / "etc/hostname").touch()
     (root / "var/lib/mysql/ibdata1").touch()
