@@ -283,6 +283,12 @@ class World:
         part.start()
         self._closing.append(lambda: part.stop(10))
 
+    def control(self) -> oslo_messaging.Transport:
+        """A process of the control plane's own, to the others of it."""
+        made = transport.control(self.conf)
+        self._closing.append(made.cleanup)
+        return made
+
     def guest_transport(self, instance: str, password: str = PASSWORD, **other):
         settings: dict[str, typing.Any] = {
             "instance": instance,

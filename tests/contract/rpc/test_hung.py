@@ -11,7 +11,6 @@ import pytest
 
 from trove import errors
 from trove.context import Context
-from trove.rpc import transport
 from trove.rpc.interface import Proxy
 from trove.rpc.taskmanager import TaskManager
 
@@ -63,9 +62,9 @@ def frozen(node):
 
 
 @pytest.mark.parametrize("side", ["control", "guests", "guest"])
-def test_a_send_ends_in_time_and_the_next_one_arrives(world, conf, frozen, side):
+def test_a_send_ends_in_time_and_the_next_one_arrives(world, frozen, side):
     orders, made = world.guest(f"hung-{side}")
-    control, bells = transport.control(conf), Bells()
+    control, bells = world.control(), Bells()
     world.serve(control, TaskManager, bells, "here")
     bell = Proxy(TaskManager, control, Context())
     guest, conductor = world.to_guest(f"hung-{side}"), world.to_conductor(made)
