@@ -183,7 +183,7 @@ def _restart(deployment: Deployment) -> None:
 
 
 def room(gib: float) -> int:
-    """GiB of a volume with so much, its log, and what is made of it twice."""
+    """GiB of a volume with so much, its log, and what the others make of it."""
     return 3 + int(6 * gib)
 
 
@@ -269,8 +269,8 @@ def _served(source: Source, run: int, note: Note) -> None:
 def table(results: list[dict[str, typing.Any]], gib: float) -> report.Table:
     """A row for each way: MiB of rows in a second, the seconds, and how many times as
     fast as each of the others ours is, run by run."""
-    heads = [[f"{other}, seconds", "ratio"] for other in OTHERS]
-    found = [[f"{gib:g} GiB of rows", "MiB/s", "seconds", *sum(heads, [])]]
+    heads = [head for one in OTHERS for head in (f"{one}, seconds", "ratio")]
+    found = [[f"{gib:g} GiB of rows", "MiB/s", "seconds", *heads]]
     for measure, by in report.collect(results).items():
         row = [measure, report.cell([gib * GIB / MIB / one for one in by[OURS]])]
         row.append(report.cell(by[OURS]))

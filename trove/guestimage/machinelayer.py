@@ -5,6 +5,7 @@ It is the base layer with more packages (kernel, udev, cloud-init, ...), other m
 a network; the other layers lie over it as they lie over the base.
 """
 
+import glob
 import pathlib
 import shutil
 import typing
@@ -187,16 +188,15 @@ def write(
 
 
 def remove(root: pathlib.Path, patterns: typing.Iterable[str]) -> None:
-    """Takes away what the patterns name below ``root``.
-
-    A name without a pattern may be a link to what this host has not.
-    """
+    """Takes away what the patterns name below ``root``."""
     for pattern in patterns:
-        for path in root.glob(pattern) if "*" in pattern else [root / pattern]:
+        # Not pathlib's, which does not see a link to what this host has not.
+        for name in glob.glob(pattern, root_dir=root, include_hidden=True):
+            path = root / name
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
-                path.unlink(missing_ok=True)
+                path.unlink()
 
 
 def _link(path: pathlib.Path, to: str) -> None:

@@ -287,7 +287,7 @@ def _customise(root: pathlib.Path, release: Release) -> None:
     for unit in MASKED:
         _link(units / unit, "/dev/null")
     _link(units / "default.target", "/lib/systemd/system/multi-user.target")
-    # Not by a pattern of both: what such a link leads to may not be on this host.
+    # Not by one pattern: pathlib's do not see a link to what this host has not.
     for wants in units.glob("*.wants"):
         for unit in release.units:
             (wants / unit).unlink(missing_ok=True)
