@@ -14,18 +14,22 @@ pytestmark = [pytest.mark.root, pytest.mark.localcloud]
 USER = {"name": "ada", "password": "correct horse", "databases": [{"name": "shop"}]}
 
 
-def kill_at(deployment, id, kind, step, killed):
-    """Waits for the step, then kills the taskmanager that holds the operation, and
-    waits for the one in its place. Who held two, and is among the ``killed`` by the
-    other one, has died at this step already."""
+def kill_at(deployment, id, kind, step):
+    """kill -9 of the taskmanager that holds the operation, as soon as it is there.
+
+    To be called at once after the request: what has ended is held by nobody.
+    """
     pid = until(f"{kind} is at {step}", lambda: deployment.at_step(id, kind, step))
-    if pid not in killed:
-        deployment.kill(pid)
-        killed.add(pid)
+    deployment.kill(pid)
+    return pid
+
+
+def whole_again(deployment, *killed):
+    """Until another is in the place of each."""
 
     def replaced():
         pids = {one["pid"] for one in deployment.processes().values()}
-        return deployment.all_up() and pid not in pids
+        return deployment.all_up() and pids.isdisjoint(killed)
 
     until("another is in its place", replaced)
 
@@ -36,19 +40,20 @@ def prove(demo, id):
 
 
 def test_a_taskmanager_dies_during_creates(deployment, demo):
-    """At different steps of two creates; both taskmanagers are killed in turn."""
-    made = [
-        demo.create(datastore, f"kill-{datastore}", [USER]) for datastore in VERSIONS
-    ]
-    killed = set()
-    kill_at(deployment, made[0], "instance.create", "make_volume", killed)
-    kill_at(deployment, made[1], "instance.create", "wait_for_guest", killed)
+    """At different steps of two creates, the second while the first is taken over."""
+    first, second = VERSIONS
+    made = [demo.create(first, f"kill-{first}", [USER])]
+    killed = [kill_at(deployment, made[0], "instance.create", "make_volume")]
+    made.append(demo.create(second, f"kill-{second}", [USER]))
+    killed.append(kill_at(deployment, made[1], "instance.create", "wait_for_guest"))
+    whole_again(deployment, *killed)
     for id in made:
         prove(demo, id)
-    for id in made:
-        demo.delete(id)
     # and again on the way out
-    kill_at(deployment, made[0], "instance.delete", "delete_server", killed)
+    demo.delete(made[0])
+    killed = [kill_at(deployment, made[0], "instance.delete", "delete_server")]
+    demo.delete(made[1])
+    whole_again(deployment, *killed)
     for id in made:
         demo.gone(id)
 
