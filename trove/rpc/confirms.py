@@ -10,6 +10,10 @@ Nor is there a queue for what is said to all servers of a topic: nobody says tha
 would be a new one with each start of a process, and one that was being declared when
 its broker was killed has no leader afterwards (ADR 13): who asked for it hung for a
 minute, and with it the questions that the broker had handed to the same connection.
+
+And a question waits for its server no longer than its sender does: oslo.messaging lets
+it stay in the queue for the whole of its time-out, when whoever asked has long been
+told that nobody answers.
 """
 
 import typing
@@ -17,6 +21,7 @@ import typing
 import kombu.messaging
 from oslo_messaging._drivers import impl_rabbit
 
+from trove.rpc.interface import MONITORED
 from trove.rpc.leaderless import SUSPECTS
 
 WITHIN = 4.0
@@ -71,6 +76,20 @@ class Connection(impl_rabbit.Connection):
     ) -> None:
         """Does nothing."""
 
+    def topic_send(
+        self,
+        exchange_name: str,
+        topic: str,
+        msg: object,
+        timeout: float | None = None,
+        retry: int | None = None,
+        transport_options: typing.Any = None,
+    ) -> None:
+        """As ever; what asks for an answer ends in the queue when nobody takes it."""
+        super().topic_send(
+            *(exchange_name, topic, msg, lived(timeout)), retry, transport_options
+        )
+
     def _round(self, retry: int | None) -> int | None:
         """A number of tries again that gets through the list of brokers."""
         if retry is None or retry < 0:
@@ -85,6 +104,11 @@ class Connection(impl_rabbit.Connection):
 
     def _new_producer(self, channel: typing.Any) -> Producer:
         return Producer(channel, on_return=self.on_return)  # type: ignore[no-untyped-call]
+
+
+def lived(timeout: float | None) -> float | None:
+    """Seconds that a request stays in its queue; None: one that nobody waits for."""
+    return None if timeout is None else min(timeout, MONITORED)
 
 
 def bound(transport: typing.Any) -> None:

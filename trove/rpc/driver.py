@@ -276,7 +276,7 @@ class Connection(confirms.Connection):
             _exchange(exchange_name, passive=self.guest),
             msg,
             routing_key=topic,
-            timeout=timeout,
+            timeout=confirms.lived(timeout),
             retry=retry,
             transport_options=transport_options,
         )

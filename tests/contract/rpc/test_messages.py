@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Messages between the control plane and guests, over a real broker."""
 
+import contextlib
 import uuid
 
 import pytest
@@ -8,11 +9,12 @@ import pytest
 from trove import errors
 from trove.context import Context
 from trove.rpc import messages, passwords, transport
+from trove.rpc.guest import Guest
 from trove.rpc.interface import Proxy
 from trove.rpc.taskmanager import TaskManager
 from trove.service import certificates
 
-from .conftest import PASSWORD, PLAN, report, until
+from .conftest import PASSWORD, PLAN, Orders, report, until
 
 pytestmark = [pytest.mark.rabbitmq, pytest.mark.root]
 
@@ -95,6 +97,66 @@ def test_a_guest_that_is_not_there_is_silent_and_not_forgotten(world):
         world.to_guest("never-was").restart_database("op/1")
     with pytest.raises(errors.GuestSilent, match="never-was"):
         world.to_guest("never-was").job("op/1")
+
+
+class Answering:
+    """A server of either kind: keeps what it was asked for."""
+
+    def __init__(self):
+        self.asked = []
+
+    def ask_guest(self, context, instance, question):
+        self.asked.append(instance)
+
+    def run(self, context, operation):
+        """Not told of here."""
+
+
+class Asked(Orders):
+    """The same, of a guest."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = []
+
+    def job(self, context, job):
+        self.asked.append(job)
+
+
+def asked_of(world, side):
+    """Its transport, its interface and name, a server, and how it is asked."""
+    if side == "control":
+        made, question = world.control(), messages.Question("ping", {})
+        bell = Proxy(TaskManager, made, Context())
+        return made, TaskManager, Answering, lambda word: bell.ask_guest(word, question)
+    world.node.broker.add_guest("here", PASSWORD)
+    made = world.guest_transport("here")
+    return made, Guest, Asked, world.to_guest("here").job
+
+
+@contextlib.contextmanager
+def serving(made, interface, manager):
+    part = transport.server(made, interface, manager, "here")
+    part.start()
+    try:
+        yield
+    finally:
+        part.stop(10)
+
+
+@pytest.mark.parametrize("side", ["control", "guest"])
+def test_what_nobody_takes_is_not_carried_out_after_all(world, side):
+    """Its sender was told so: who serves the queue later finds nothing in it."""
+    made, interface, kind, ask = asked_of(world, side)
+    first, second = kind(), kind()
+    with serving(made, interface, first):
+        ask("in time")
+    with pytest.raises(errors.Unavailable):
+        ask("in vain")
+    with serving(made, interface, second):
+        ask("again")
+    assert first.asked == ["in time"]
+    assert second.asked == ["again"]
 
 
 def test_revoking_cuts_the_connection_and_leaves_nothing(world):
