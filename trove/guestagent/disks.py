@@ -7,6 +7,7 @@ told from somebody else's data: the record says FORMATTING and the UUID is ours.
 """
 
 import dataclasses
+import errno
 import os
 import pathlib
 import re
@@ -24,9 +25,13 @@ MAKE = {
 }
 FORCE = {"xfs": "-f", "ext4": "-F"}
 
+"""Only for a file system of our own that was never finished."""
+
 LATE = 8.0
 """Seconds after which a device that is waited for is told to be missing."""
-"""Only for a file system of our own that was never finished."""
+LET_GO = 20.0
+"""Seconds in which another namespace lets a file system go that was unmounted here.
+Afterwards it is for the next program to say that the device is in use."""
 
 
 class DiskError(errors.Internal):
@@ -268,9 +273,18 @@ class Disks:
         )
 
     def unmount(self, point: str) -> None:
-        """Takes the mount away; nothing to do when there is none."""
-        if self.mount_at(point) is not None:
-            self._host.run(["umount", "--", point], timeout=120)
+        """Takes the mount away; nothing to do when there is none.
+
+        What comes next wants the device for itself: a program that began meanwhile, in
+        a namespace of its own, may have a copy of the mount for a moment.
+        """
+        there = self.mount_at(point)
+        if there is None:
+            return
+        self._host.run(["umount", "--", point], timeout=120)
+        end = time.monotonic() + LET_GO
+        while not _free(there.source) and time.monotonic() < end:
+            time.sleep(0.05)
 
     # -- growing
 
@@ -320,6 +334,17 @@ def new_volume(instance: str, fstype: str) -> Volume:
     if fstype not in MAKE:
         raise DiskError(device="data", why=f"no file system {fstype}")
     return Volume(str(uuid.uuid4()), label_of(instance), fstype)
+
+
+def _free(device: str) -> bool:
+    """Whether a block device is mounted nowhere, whoever's the namespace is."""
+    if not _is_block(device):
+        return True
+    try:
+        os.close(os.open(device, os.O_RDONLY | os.O_EXCL | os.O_CLOEXEC))
+    except OSError as error:
+        return error.errno != errno.EBUSY
+    return True
 
 
 def _is_block(path: str) -> bool:

@@ -3,7 +3,10 @@
 
 import contextlib
 import os
+import pathlib
 import subprocess
+import threading
+import time
 
 import pytest
 
@@ -93,6 +96,29 @@ def test_a_blank_device_is_formatted_once_and_mounted(machine, vdb, volume, tmp_
     machine.unmount(str(point))
     machine.unmount(str(point))
     assert machine.mount_at(str(point)) is None
+
+
+def test_what_is_unmounted_is_nobodys_any_more(machine, vdb, host, tmp_path):
+    """A program that began meanwhile, in a namespace of its own, has a copy of it."""
+    volume = disks.new_volume(INSTANCE, "ext4")
+    machine.ensure(vdb, volume, Record())
+    point = str(tmp_path / "data")
+    machine.mount(vdb, volume, point)
+    words = ["unshare", "--mount", "--propagation", "private", "sleep", "60"]
+    with subprocess.Popen(words) as other:
+        table = pathlib.Path(f"/proc/{other.pid}")
+        deadline = time.monotonic() + 30
+        while (
+            table / "comm"
+        ).read_text() != "sleep\n":  # it has one of its own by then
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert point in (table / "mountinfo").read_text()
+        end = threading.Timer(1, other.kill)
+        end.start()
+        machine.unmount(point)
+        host.run(["e2fsck", "-f", "-p", vdb])  # it would say: in use
+        end.join()
 
 
 @pytest.mark.parametrize(
