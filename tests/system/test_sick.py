@@ -6,6 +6,7 @@ import dataclasses
 import pathlib
 import threading
 import time
+import typing
 
 import pytest
 
@@ -72,6 +73,16 @@ class Patient:
 
     def well(self) -> None:
         self.demo.wait(self.id)
+
+    def restart(self) -> None:
+        path = f"/instances/{self.id}/action"
+        answer = self.demo.ask("POST", path, {"restart": {}})
+        assert answer.status_code == 202, answer.text
+
+    def fault(self) -> str:
+        shown = self.demo.show(self.id)
+        assert shown is not None
+        return str(shown.get("fault", {}).get("message", ""))
 
     # -- its data
 
@@ -143,32 +154,49 @@ def test_a_killed_database_says_so_and_comes_back(patient):
     patient.well()
 
 
+@contextlib.contextmanager
+def failing(patient: Patient, unit: str, service: str) -> typing.Iterator[str]:
+    """What is to be there for it to start; these are lines of its unit meanwhile."""
+    place, mended = f"/run/systemd/system/{patient.unit}.d", "/run/mended"
+    words = f"[Unit]\n{unit}[Service]\nExecStartPre=/usr/bin/ls {mended}\n{service}"
+    patient.inside("mkdir", place)
+    try:
+        file = ("tee", f"{place}/sick.conf")
+        patient.deployment.inside(patient.id, *file, input=words)
+        patient.inside("systemctl", "daemon-reload")
+        yield mended
+    finally:
+        patient.inside("rm", "-r", "-f", place, mended)
+        patient.inside("systemctl", "daemon-reload")
+
+
 def test_one_that_failed_often_is_started_for_who_asks(patient):
     """systemd refuses such a one, which is for what it starts by itself."""
     patient.remember(40)
-    place, mended = f"/run/systemd/system/{patient.unit}.d", "/run/mended"
-    service = f"[Service]\nExecStartPre=/usr/bin/test -e {mended}\nRestartSec=0\n"
-    limit = "[Unit]\nStartLimitIntervalSec=900\nStartLimitBurst=5\n"
+    limit = "StartLimitIntervalSec=900\nStartLimitBurst=5\n"
 
     def state():
         return patient.inside("systemctl", "show", "-P", "ActiveState", patient.unit)
 
-    patient.inside("mkdir", place)
-    try:
-        file = ("tee", f"{place}/sick.conf")
-        patient.deployment.inside(patient.id, *file, input=service + limit)
-        patient.inside("systemctl", "daemon-reload")
+    with failing(patient, limit, "RestartSec=0\n") as mended:
         patient.inside("systemctl", "restart", "--no-block", patient.unit)
         until("systemd gives it up", lambda: state() == "failed")
         patient.inside("touch", mended)
-        path = f"/instances/{patient.id}/action"
-        answer = patient.demo.ask("POST", path, {"restart": {}})
-        assert answer.status_code == 202, answer.text
+        patient.restart()
         patient.well()
-    finally:
-        patient.inside("rm", "-r", "-f", place, mended)
-        patient.inside("systemctl", "daemon-reload")
     assert patient.remembers(40)
+
+
+def test_one_that_ends_without_an_error_of_its_own(patient):
+    """Its last words are the fault: its user reads no journal of the server's."""
+    with failing(patient, "", "Restart=no\n") as mended:
+        patient.restart()
+        words = f"it wrote last: /usr/bin/ls: cannot access '{mended}'"
+        until("its last words are told", lambda: words in patient.fault())
+        assert "systemctl" not in patient.fault()
+        patient.inside("touch", mended)
+        patient.restart()
+        patient.well()
 
 
 def test_a_full_disk(patient):

@@ -125,8 +125,9 @@ class Host(typing.Protocol):
     def service_result(self, unit: str) -> str:
         """How its processes ended: success, signal, oom-kill, exit-code...; <= 1 s."""
 
-    def service_log(self, unit: str, lines: int = 50) -> str:
-        """The newest lines the unit's processes wrote, oldest first."""
+    def service_log(self, unit: str, lines: int = 50, *, latest: bool = False) -> str:
+        """The newest lines the unit's processes wrote, oldest first; ``latest``: since
+        its last start only."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -130,9 +130,10 @@ class Unit:
                 return Health(state=Service.CRASHED, why=ended)
         return Health(state=state, why=reason)
 
-    def complaint(self) -> str:
-        """The last error line the engine wrote; empty when there is none."""
-        lines = self._host.service_log(self.name).splitlines()
+    def complaint(self, latest: bool = False) -> str:
+        """The last error line the engine wrote; empty when there is none. ``latest``:
+        since it was last started."""
+        lines = self._host.service_log(self.name, latest=latest).splitlines()
         for line in reversed(lines):
             if self._complaint.search(line):
                 return scrub(line)
@@ -142,8 +143,24 @@ class Unit:
         try:
             self._host.service(action, self.name, timeout=timeout)
         except errors.CommandFailed as failed:
-            why = self.complaint() or scrub(failed.message)
-            raise errors.EngineFailed(why=why) from failed
+            # it said goodbye to whom it served, as errors, when it was stopped
+            why = self.complaint(latest=True) or self._end()
+            raise errors.EngineFailed(why=why or _systemd(failed.message)) from failed
+
+    def _end(self) -> str:
+        """How it ended and the last line that it wrote, if it ended and wrote any.
+
+        One that was not begun (its volume is away) left the words of an earlier life.
+        """
+        ended = ENDED.get(self._host.service_result(self.name))
+        lines = self._host.service_log(self.name, latest=True).split("\n")
+        last = next((line for line in reversed(lines) if line.strip()), "")
+        return scrub(f"{ended}; it wrote last: {last}") if ended and last else ""
+
+
+def _systemd(said: str) -> str:
+    """What systemd said, without the place to look at, which its reader cannot."""
+    return scrub(said).partition('See "systemctl')[0].rstrip()
 
 
 def taken(host: Host, path: str, within: float) -> int:

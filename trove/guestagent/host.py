@@ -232,11 +232,23 @@ class Host:
         """success, signal, oom-kill, exit-code...; empty if systemd is too busy."""
         return self._shown(unit, "Result")
 
-    def service_log(self, unit: str, lines: int = 50) -> str:
-        """The newest lines the unit's processes wrote, oldest first."""
+    def service_log(self, unit: str, lines: int = 50, *, latest: bool = False) -> str:
+        """The newest lines that its processes wrote, oldest first; ``latest``: since
+        its last start only.
+
+        Nothing when the journal does not answer: it is asked why something else failed.
+        """
+        which = f"_SYSTEMD_UNIT={unit}"
+        if latest:
+            which = f"_SYSTEMD_INVOCATION_ID={self._shown(unit, 'InvocationID')}"
         words = ["journalctl", "--quiet", "--no-pager", "--output=cat"]
-        words += [f"--lines={int(lines)}", f"--unit={unit}"]
-        return self.run(words, timeout=10, check=False).stdout
+        words += [f"--lines={int(lines)}", which]
+        try:
+            # what was written a moment ago may be on its way there
+            self.run(["journalctl", "--sync"], timeout=10, check=False)
+            return self.run(words, timeout=10, check=False).stdout
+        except HostError:
+            return ""
 
     def _shown(self, unit: str, name: str) -> str:
         """One property of a unit, or nothing."""

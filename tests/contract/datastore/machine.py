@@ -28,6 +28,7 @@ class Machine(Host):
         self.root, self.tree = root, tree
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.ended: dict[str, str] = {}
+        self.begun: dict[str, int] = {}
         self.make_directory(self.path("/etc/systemd/system"))
 
     def path(self, path: str) -> str:
@@ -107,9 +108,11 @@ class Machine(Host):
         code = process.poll() if process is not None else 0
         return "success" if not code else "signal" if code < 0 else "exit-code"
 
-    def service_log(self, unit: str, lines: int = 50) -> str:
+    def service_log(self, unit: str, lines: int = 50, *, latest: bool = False) -> str:
         with contextlib.suppress(FileNotFoundError):
-            text = self._log(unit).read_text(errors="replace")
+            written = self._log(unit).read_bytes()
+            begun = self.begun.get(unit, 0) if latest else 0
+            text = written[begun:].decode(errors="replace")
             return "\n".join(text.splitlines()[-lines:])
         return ""
 
@@ -147,6 +150,7 @@ class Machine(Host):
             os.chmod(address, 0o777)
             notices.settimeout(0.2)
             with self._log(unit).open("ab") as log:
+                self.begun[unit] = log.tell()
                 # The server must not outlive the tests, whatever happens to them.
                 words = [*self._inside(), *_as(user, "--pdeathsig=KILL")]
                 self.processes[unit] = subprocess.Popen(

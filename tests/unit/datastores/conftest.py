@@ -21,6 +21,8 @@ class PaperHost:
     log: str = ""
     result: str = "success"
     broken: bool = False
+    words: str = "it failed"
+    started: typing.ClassVar = "-- started --\n"  # in a unit's log, where it was
     mounts: set[str] = dataclasses.field(default_factory=set)
     sizing: typing.ClassVar = Sizing(memory=1024, vcpus=2)
     tls: typing.ClassVar = Tls("/tls/pair", "/tls/ca")
@@ -63,7 +65,7 @@ class PaperHost:
     def service(self, action, unit, *, timeout=60.0):
         self.deeds.append(f"{action} {unit}")
         if self.broken:
-            raise errors.CommandFailed(program="systemctl", code=1, why="it failed")
+            raise errors.CommandFailed(program="systemctl", code=1, why=self.words)
 
     def service_state(self, unit):
         return self.state
@@ -71,8 +73,8 @@ class PaperHost:
     def service_result(self, unit):
         return self.result
 
-    def service_log(self, unit, lines=50):
-        return self.log
+    def service_log(self, unit, lines=50, *, latest=False):
+        return self.log.rpartition(self.started)[2] if latest else self.log
 
 
 @pytest.fixture

@@ -52,9 +52,39 @@ def test_a_failure_repeats_the_last_error_line(host, unit, action):
         getattr(unit, action)()
 
 
+def test_an_error_of_before_its_start_is_none_of_it(host, unit):
+    """As those that PostgreSQL writes of whom it served when it is stopped."""
+    host.broken, host.result = True, "exit-code"
+    host.log = f"FATAL: terminating connection\n{host.started}bad option\n"
+    with pytest.raises(errors.EngineFailed, match="wrote last: bad option$"):
+        unit.restart()
+
+
 def test_a_failure_without_words_says_what_systemd_said(host, unit):
     host.broken = True
     with pytest.raises(errors.EngineFailed, match="it failed"):
+        unit.start()
+
+
+def test_a_failure_without_an_error_line_says_how_it_ended_and_its_last_words(
+    host, unit
+):
+    host.broken, host.result = True, "exit-code"
+    host.log = "LOG: begins\nbad option\n\n"
+    words = "the database ended with an error; it wrote last: bad option$"
+    with pytest.raises(errors.EngineFailed, match=words):
+        unit.start()
+
+
+def test_who_was_not_begun_wrote_nothing_of_it(host, unit):
+    """The last line is then of an earlier life. Nor does a user read this journal."""
+    host.broken = True
+    host.log = "LOG: shut down\n"
+    host.words = (
+        "Assertion failed on job for x.service.\n"
+        'See "systemctl status x.service" and "journalctl -xeu x" for details.\n'
+    )
+    with pytest.raises(errors.EngineFailed, match=r"job for x\.service\.$"):
         unit.start()
 
 
