@@ -24,7 +24,6 @@ MAKE = {
     "ext4": ("mkfs.ext4", "-q", "-m", "1", "-L", "{label}", "-U", "{uuid}", "{device}"),
 }
 FORCE = {"xfs": "-f", "ext4": "-F"}
-
 """Only for a file system of our own that was never finished."""
 
 LATE = 8.0
