@@ -19,6 +19,7 @@ PLACES = {
     "mariadb": ("/srv/mariadb", "mariadb.service"),
     "postgresql": ("/srv/postgresql", "trove-postgresql.service"),
 }
+ENDED = "the database ended with an error"
 PROMISE = 15.0
 """Seconds from the fault to its word in the API."""
 
@@ -181,6 +182,7 @@ def test_one_that_failed_often_is_started_for_who_asks(patient):
     with failing(patient, limit, "RestartSec=0\n") as mended:
         patient.inside("systemctl", "restart", "--no-block", patient.unit)
         until("systemd gives it up", lambda: state() == "failed")
+        patient.red("SHUTDOWN", ENDED, time.monotonic())
         patient.inside("touch", mended)
         patient.restart()
         patient.well()
@@ -191,9 +193,10 @@ def test_one_that_ends_without_an_error_of_its_own(patient):
     """Its last words are the fault: its user reads no journal of the server's."""
     with failing(patient, "", "Restart=no\n") as mended:
         patient.restart()
-        words = f"it wrote last: /usr/bin/ls: cannot access '{mended}'"
-        until("its last words are told", lambda: words in patient.fault())
-        assert "systemctl" not in patient.fault()
+        told = until("it is told why", patient.fault)
+        last = f"/usr/bin/ls: cannot access '{mended}'"
+        assert f"{ENDED}; it wrote last: {last}" in told
+        patient.red("SHUTDOWN", ENDED, time.monotonic())
         patient.inside("touch", mended)
         patient.restart()
         patient.well()

@@ -119,11 +119,13 @@ class Host(typing.Protocol):
         that does not exist may be stopped or disabled.
         """
 
-    def service_state(self, unit: str) -> str:
-        """``systemctl is-active``: active, activating, inactive, failed...; <= 1 s."""
+    def service_state(self, unit: str, within: float = 1.0) -> str:
+        """``systemctl is-active``: active, activating, inactive, failed... unknown when
+        systemd does not say it ``within`` so many seconds."""
 
-    def service_result(self, unit: str) -> str:
-        """How its processes ended: success, signal, oom-kill, exit-code...; <= 1 s."""
+    def service_result(self, unit: str, within: float = 1.0) -> str:
+        """How its processes ended: success, signal, oom-kill, exit-code... Empty when
+        systemd does not say it in time."""
 
     def service_log(self, unit: str, lines: int = 50, *, latest: bool = False) -> str:
         """The newest lines the unit's processes wrote, oldest first; ``latest``: since

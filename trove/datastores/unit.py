@@ -11,6 +11,8 @@ from trove.model.states import Service
 START_TIMEOUT = 600.0
 """Seconds; crash recovery of a large redo log takes its time."""
 STOP_TIMEOUT = 600.0
+PATIENT = 10.0
+"""Seconds for systemd's word of how a start ended; whoever asks has waited longer."""
 
 SECRETS = re.compile(
     r"\*[0-9A-Fa-f]{40}|SCRAM-SHA-256\$[^\s'\"]+|#[0-9a-f]{64}(?![0-9a-f])"
@@ -143,16 +145,20 @@ class Unit:
         try:
             self._host.service(action, self.name, timeout=timeout)
         except errors.CommandFailed as failed:
-            # it said goodbye to whom it served, as errors, when it was stopped
-            why = self.complaint(latest=True) or self._end()
-            raise errors.EngineFailed(why=why or _systemd(failed.message)) from failed
+            why = self._end() or _systemd(failed.message)
+            raise errors.EngineFailed(why=why) from failed
 
     def _end(self) -> str:
-        """How it ended and the last line that it wrote, if it ended and wrote any.
+        """Its own error line, or how it ended and the last line that it wrote.
 
-        One that was not begun (its volume is away) left the words of an earlier life.
+        Of this start only: it said goodbye to whom it served, as errors, when it was
+        stopped. And one that was not begun (its volume is away) has written nothing.
         """
-        ended = ENDED.get(self._host.service_result(self.name))
+        ended = ENDED.get(self._host.service_result(self.name, PATIENT))
+        if not ended and self._host.service_state(self.name, PATIENT) == "inactive":
+            return ""
+        if said := self.complaint(latest=True):
+            return said
         lines = self._host.service_log(self.name, latest=True).split("\n")
         last = next((line for line in reversed(lines) if line.strip()), "")
         return scrub(f"{ended}; it wrote last: {last}") if ended and last else ""

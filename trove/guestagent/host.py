@@ -224,13 +224,13 @@ class Host:
             if error.code is None or action not in ("stop", "disable") or not gone:
                 raise
 
-    def service_state(self, unit: str) -> str:
+    def service_state(self, unit: str, within: float = 1.0) -> str:
         """active, activating, inactive, failed...; unknown if systemd is too busy."""
-        return self._shown(unit, "ActiveState") or "unknown"
+        return self._shown(unit, "ActiveState", within) or "unknown"
 
-    def service_result(self, unit: str) -> str:
+    def service_result(self, unit: str, within: float = 1.0) -> str:
         """success, signal, oom-kill, exit-code...; empty if systemd is too busy."""
-        return self._shown(unit, "Result")
+        return self._shown(unit, "Result", within)
 
     def service_log(self, unit: str, lines: int = 50, *, latest: bool = False) -> str:
         """The newest lines that its processes wrote, oldest first; ``latest``: since
@@ -238,11 +238,12 @@ class Host:
 
         Nothing when the journal does not answer: it is asked why something else failed.
         """
-        which = f"_SYSTEMD_UNIT={unit}"
-        if latest:
-            which = f"_SYSTEMD_INVOCATION_ID={self._shown(unit, 'InvocationID')}"
         words = ["journalctl", "--quiet", "--no-pager", "--output=cat"]
-        words += [f"--lines={int(lines)}", which]
+        words += [f"--lines={int(lines)}", f"_SYSTEMD_UNIT={unit}"]
+        # not by its invocation: what ends at once has ended before the journal has
+        # looked which one it is of
+        if latest and (begun := self._shown(unit, "InactiveExitTimestamp", 10)):
+            words += [f"--since={begun}"]
         try:
             # what was written a moment ago may be on its way there
             self.run(["journalctl", "--sync"], timeout=10, check=False)
@@ -250,11 +251,12 @@ class Host:
         except HostError:
             return ""
 
-    def _shown(self, unit: str, name: str) -> str:
+    def _shown(self, unit: str, name: str, within: float = 1.0) -> str:
         """One property of a unit, or nothing."""
-        words = ["systemctl", "show", f"--property={name}", "--value", "--", unit]
+        words = ["systemctl", "show", f"--property={name}", "--value"]
+        words += ["--timestamp=us+utc", "--", unit]
         try:
-            return self.run(words, timeout=1).stdout.strip()
+            return self.run(words, timeout=within).stdout.strip()
         except HostError:
             return ""
 

@@ -98,12 +98,12 @@ class Machine(Host):
                 self._stop(unit, timeout)
                 self._start(unit, timeout)
 
-    def service_state(self, unit: str) -> str:
+    def service_state(self, unit: str, within: float = 1.0) -> str:
         if unit not in self.processes:
             return self.ended.get(unit, "inactive")
         return "active" if self.processes[unit].poll() is None else "failed"
 
-    def service_result(self, unit: str) -> str:
+    def service_result(self, unit: str, within: float = 1.0) -> str:
         process = self.processes.get(unit)
         code = process.poll() if process is not None else 0
         return "success" if not code else "signal" if code < 0 else "exit-code"

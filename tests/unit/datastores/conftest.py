@@ -67,10 +67,10 @@ class PaperHost:
         if self.broken:
             raise errors.CommandFailed(program="systemctl", code=1, why=self.words)
 
-    def service_state(self, unit):
+    def service_state(self, unit, within=1.0):
         return self.state
 
-    def service_result(self, unit):
+    def service_result(self, unit, within=1.0):
         return self.result
 
     def service_log(self, unit, lines=50, *, latest=False):

@@ -46,7 +46,7 @@ def test_what_systemd_will_start_again_does_not_run(host, unit):
 
 @pytest.mark.parametrize("action", ["start", "stop", "restart"])
 def test_a_failure_repeats_the_last_error_line(host, unit, action):
-    host.broken = True
+    host.broken, host.state = True, "failed"
     host.log = "FATAL: first\nFATAL: second\nLOG: bye\n"
     with pytest.raises(errors.EngineFailed, match="FATAL: second"):
         getattr(unit, action)()
@@ -79,7 +79,7 @@ def test_a_failure_without_an_error_line_says_how_it_ended_and_its_last_words(
 def test_who_was_not_begun_wrote_nothing_of_it(host, unit):
     """The last line is then of an earlier life. Nor does a user read this journal."""
     host.broken = True
-    host.log = "LOG: shut down\n"
+    host.log = "FATAL: terminating connection\nLOG: shut down\n"
     host.words = (
         "Assertion failed on job for x.service.\n"
         'See "systemctl status x.service" and "journalctl -xeu x" for details.\n'

@@ -64,7 +64,7 @@ def test_nobody_enters_without_tls_and_a_password(host, postgresql):
 
 def test_why_it_did_not_start_is_not_what_a_client_heard(host, postgresql):
     """Who connects while it starts, or ends, is turned away by a line of its own."""
-    host.broken = True
+    host.broken, host.state = True, "failed"
     host.log = (
         "FATAL:  recovery ended before the target was reached\n"
         "postgres@postgres FATAL:  the database system is not accepting connections\n"

@@ -114,7 +114,7 @@ def test_one_port_cannot_take_both(host, valkey):
 
 
 def test_the_reason_is_told_and_not_that_there_is_one(host, valkey):
-    host.broken = True
+    host.broken, host.state = True, "failed"
     host.log = """\
 7:M 29 Nov 2026 01:27:10.543 # Failed to load certificate: /x/server.pem: no start line
 7:M 29 Nov 2026 01:27:10.543 # Failed to configure TLS. Check logs for more info.
